@@ -1,0 +1,157 @@
+import { z } from "zod";
+
+/**
+ * What a node tells the operator: the only file, beside `node/base`, that the operator imports from the node.
+ * Served over HTTPS on `PORTS.control`; `/status` and `/metrics` need a client certificate of the cluster's CA.
+ */
+export const PORTS = { control: 8000, client: 8001, api: 8002, mesh: 8004, consensus: 8005 } as const;
+
+/** Version of the frames between nodes; nodes of different wire versions refuse each other with a message. */
+export const WIRE_VERSION = 1;
+
+/** The transport identity of a validator, a DNS subject alternative name of its certificate. */
+export const nodeIdentity = (validator: number, network: string): string => `${validator}.${network}`;
+/** The identity with which the operator reads nodes. */
+export const operatorIdentity = (network: string): string => `operator.${network}`;
+
+const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+const height = z.number().int().nonnegative();
+
+export const nodeStates = [
+  /** Its key exists; no genesis yet. */
+  "WaitingForGenesis",
+  /** Behind the newest certificate that it has verified. */
+  "CatchingUp",
+  /** Executes finalized blocks, has no vote or may not use it (rule 3: its vote journal is gone). */
+  "Following",
+  /** Executes and votes. */
+  "Voting",
+  /** Its disk refuses writes: it answers questions and says why, but takes nothing and votes on nothing. */
+  "ReadOnly",
+  /** SIGTERM came: it takes no new batches and is about to leave. */
+  "Stopping",
+] as const;
+
+/** A quorum's finalize votes for one block: with the validator set, enough to prove its finality. */
+export const finalityProofSchema = z.object({
+  epoch: z.number().int().positive(),
+  view: z.number().int().positive(),
+  block: hex(32),
+  height,
+  /** Whole certificate in the codec's canonical bytes, hexadecimal. */
+  certificate: z.string().max(64 * 1024),
+});
+
+export const nodeStatusSchema = z.object({
+  /** Version of the release, as built into the image. */
+  version: z.string().max(64),
+  wireVersion: z.number().int().positive(),
+  network: z.string().max(63),
+  /** SHA-256 of the genesis; null until there is one. */
+  chainId: hex(32).nullable(),
+  validator: z.number().int().nonnegative(),
+  publicKey: hex(32),
+  state: z.enum(nodeStates),
+  /** Why it is in this state and what would change it; empty when there is nothing to say. */
+  reason: z.string().max(1024),
+  /** As `/readyz` answers. */
+  ready: z.boolean(),
+  role: z.enum(["Voter", "Observer"]),
+  /** Newest executed block. */
+  height,
+  /** Height of the newest block whose finality certificate this node has verified. */
+  certifiedHeight: height,
+  /** Hash chain over the results of every block up to `height`. */
+  resultsHash: hex(32),
+  /** State root at the newest checkpoint. */
+  checkpoint: z.object({ height, stateRoot: hex(32) }),
+  /** Milliseconds since 1970 on this node's clock when the newest block was executed; 0 before the first. */
+  lastBlockAtMs: z.number().int().nonnegative(),
+  view: z.number().int().nonnegative(),
+  epoch: z.number().int().nonnegative(),
+  /** The committed validator set. */
+  validators: z
+    .array(z.object({ id: z.number().int().nonnegative(), weight: z.number().int().positive(), publicKey: hex(32) }))
+    .max(100),
+  /** Peers with a live connection. */
+  connectedPeers: z.array(z.number().int().nonnegative()).max(100),
+  finality: finalityProofSchema.nullable(),
+  storage: z.object({ writable: z.boolean(), reason: z.string().max(1024), freeBytes: z.number().nonnegative() }),
+  /** Coherence is not measured yet: Ψ is the committed constant 1 (issue "Coherence"). */
+  coherence: z.object({ measured: z.boolean(), psiPpm: z.number().int(), lambdaPpm: z.number().int() }),
+  /** SHA-256 of the CA bundle in use, so that a rotation can wait for it. */
+  caBundleHash: hex(32),
+  /** Switched-on faults; always empty but in images built for tests. */
+  faults: z.array(z.string().max(64)).max(16),
+});
+
+export type NodeStatus = z.infer<typeof nodeStatusSchema>;
+export type NodeState = (typeof nodeStates)[number];
+
+/** Names of the series that the operator's judge reads from `/metrics` (Prometheus text format). */
+export const METRICS = {
+  /** Histogram, seconds: from a client's batch taken in to its answer sent, for the clients this node serves. */
+  clientLatency: "hmn_client_latency_seconds",
+  /** Counter, labels `result` = `accepted` | `refused` | `failed`: batches answered. `refused` by limit or bad input is not an error; `failed` is. */
+  clientBatches: "hmn_client_batches_total",
+  /** Counter: transfers executed by this node, applied ones only. */
+  transfersApplied: "hmn_transfers_applied_total",
+  /** Gauge: newest executed height. */
+  height: "hmn_height",
+  /** Counter, label `kind` = `fork` | `results-mismatch` | `equivocation`: safety breaches this node has seen. One is too many. */
+  safety: "hmn_safety_violations_total",
+  /** Gauge: seconds since the process started. */
+  uptime: "hmn_uptime_seconds",
+} as const;
+
+/** Upper bounds of the buckets of `METRICS.clientLatency`, in seconds. */
+export const LATENCY_BUCKETS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10,
+] as const;
+
+/** Where a node finds what the operator mounts, and where it keeps its own: the container's view. */
+export const PATHS = {
+  data: "/var/lib/hmn",
+  /** Directory of a projected volume: `ca.crt` (bundle), `tls.crt`, `tls.key`. */
+  tls: "/etc/hmn/tls",
+  /** Directory of a ConfigMap: `network.json`, and `genesis.json` once all keys are known. */
+  config: "/etc/hmn/config",
+} as const;
+
+/** `network.json`: who the peers are, before and after genesis. */
+export const networkFileSchema = z.object({
+  network: z.string().min(1).max(63),
+  peers: z
+    .array(z.object({ id: z.number().int().nonnegative(), host: z.string().min(1).max(253), port: z.number().int() }))
+    .max(100),
+});
+export type NetworkFile = z.infer<typeof networkFileSchema>;
+
+const u128 = z.string().regex(/^[0-9]{1,39}$/);
+
+/** The five tokens and their ledger numbers. */
+export const LEDGERS = { FLX: 1, CHR: 2, ATR: 3, PSY: 4, RES: 5 } as const;
+
+/** `genesis.json`. The chain id is the SHA-256 of its canonical bytes (not of this JSON). Amounts in the smallest unit (6 decimals). */
+export const genesisFileSchema = z.object({
+  network: z.string().min(1).max(63),
+  /** Nanoseconds since 1970, decimal. */
+  timeNs: z.string().regex(/^[0-9]{1,20}$/),
+  authority: z.object({ publicKeys: z.array(hex(32)).min(1).max(16), threshold: z.number().int().min(1).max(16) }),
+  validators: z
+    .array(z.object({ id: z.number().int().nonnegative(), consensusKey: hex(32), ownerKey: hex(32), bond: u128 }))
+    .min(4)
+    .max(100),
+  accounts: z
+    .array(z.object({ id: u128, ownerKey: hex(32), ledger: z.number().int().min(1).max(5), balance: u128 }))
+    .max(64),
+});
+export type GenesisFile = z.infer<typeof genesisFileSchema>;
+
+/** Environment variables of the node's container. */
+export const ENVIRONMENT = {
+  validator: "HMN_VALIDATOR",
+  logLevel: "HMN_LOG_LEVEL",
+  /** Only read by images built for tests: comma-separated switches, e.g. `slow=400,crash`. */
+  faults: "HMN_FAULTS",
+} as const;

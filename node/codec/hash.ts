@@ -1,0 +1,13 @@
+import { createHash } from "node:crypto";
+import { type Hex, toHex } from "../base/bytes.ts";
+
+export const HASH_BYTES = 32;
+
+/** SHA-256 of the parts behind each other. */
+export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+}
+
+export const sha256Hex = (...parts: readonly Uint8Array[]): Hex => toHex(sha256(...parts));

@@ -1,0 +1,328 @@
+import { z } from "zod";
+import { conditionSchema } from "./conditions.ts";
+import { atomicList, cel, hexField, immutable, listMap, quantityField, timeField } from "./fields.ts";
+
+const u128 = (description: string) =>
+  z
+    .string()
+    .min(1)
+    .max(39)
+    .regex(/^[0-9]+$/)
+    .describe(description);
+
+export const genesisAccountSchema = z.object({
+  id: u128("Account id, a decimal number of at least 2^64: smaller ids belong to the system."),
+  ownerPublicKey: hexField(32, "Ed25519 public key (64 lower-case hexadecimal digits) that signs for the account."),
+  token: z.enum(["FLX", "CHR", "ATR", "PSY", "RES"]).describe("The token that the account holds."),
+  balance: u128("Amount held at the start, in the token's smallest unit (all tokens have 6 decimals)."),
+});
+
+export const phaseSchema = z.object({
+  percent: z
+    .int()
+    .min(1)
+    .max(100)
+    .describe("Share of the nodes that run the new release at the end of this phase; rounded up to whole nodes."),
+  soakSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(60)
+    .describe("How long the phase is watched under the service levels after its last node has settled."),
+});
+
+export const environmentVariableSchema = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .describe("Name of the variable."),
+  value: z
+    .string()
+    .max(1024)
+    .describe("Value of the variable. Not for secrets: it can be read by whoever reads the cluster."),
+});
+
+export const serviceLevelsSchema = z.object({
+  latencyP95Millis: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe("A node's 95th percentile of client latency over this is a breach."),
+  errorsPpm: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(10_000)
+    .describe(
+      "Share of client batches that fail (refusals by limit or bad input are not failures), in millionths; over this is a breach.",
+    ),
+  availabilityPpm: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(990_000)
+    .describe(
+      "Share of the operator's readings of a node that it answers as ready, in millionths; under this is a breach.",
+    ),
+});
+
+export const rolloutPolicySchema = z
+  .object({
+    phases: z
+      .array(phaseSchema)
+      .min(1)
+      .max(10)
+      .default([
+        { percent: 20, soakSeconds: 60 },
+        { percent: 80, soakSeconds: 60 },
+        { percent: 100, soakSeconds: 60 },
+      ])
+      .describe("Phases of the first deployment and of every upgrade.")
+      .meta({
+        ...atomicList,
+        ...cel(
+          {
+            rule: "self[size(self) - 1].percent == 100",
+            message: "the last phase must have percent: 100, or some nodes would never be upgraded",
+          },
+          {
+            rule: "size(self) < 2 || self.all(i, phase, i == 0 || phase.percent > self[i - 1].percent)",
+            message: "percent must grow from phase to phase",
+          },
+        ),
+      }),
+    settleSeconds: z
+      .int()
+      .min(0)
+      .max(3_600)
+      .default(10)
+      .describe("Time after each moved node before the next one moves."),
+    progressDeadlineSeconds: z
+      .int()
+      .min(10)
+      .max(86_400)
+      .default(600)
+      .describe("A moved node that is not ready after this long is a failure; does not count while soaking or paused."),
+    intervalSeconds: z.int().min(1).max(300).default(5).describe("Length of one judged window."),
+    failureLimit: z.int().min(1).max(10).default(2).describe("So many failed windows in a row roll back."),
+    minimumSamples: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(20)
+      .describe("A window with fewer client batches at a node gives no verdict on its latency and errors."),
+  })
+  .prefault({});
+
+export const clusterSpecSchema = z
+  .object({
+    version: z
+      .string()
+      .min(5)
+      .max(64)
+      .regex(/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/)
+      .describe("Version of the release, as built into the image, e.g. 1.4.0."),
+    image: z
+      .object({
+        reference: z
+          .string()
+          .min(1)
+          .max(512)
+          .regex(/^[a-z0-9][a-z0-9./_:@-]*$/i)
+          .describe("Image of the node, by tag or digest."),
+        pullPolicy: z
+          .enum(["IfNotPresent", "Always", "Never"])
+          .default("IfNotPresent")
+          .describe("When the kubelet pulls the image."),
+      })
+      .describe("What the nodes run."),
+    network: z
+      .string()
+      .min(1)
+      .max(40)
+      .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/)
+      .describe("Name of the network: part of the genesis and of every node's transport identity.")
+      .meta(cel(immutable("spec.network"))),
+    validators: z
+      .object({
+        replicas: z
+          .int()
+          .min(4)
+          .max(100)
+          .default(4)
+          .describe("Number of validators. Four is the least that tolerates one faulty node.")
+          .meta(
+            cel({
+              rule: "self == oldSelf",
+              message:
+                "spec.validators.replicas cannot be changed yet: members join and leave by committed transactions, which this version does not do; keep the old number",
+            }),
+          ),
+      })
+      .prefault({})
+      .describe("The validators."),
+    genesis: z
+      .object({
+        accounts: z
+          .array(genesisAccountSchema)
+          .max(64)
+          .default([])
+          .describe("Accounts that exist from the first block on.")
+          .meta(listMap("id")),
+      })
+      .prefault({})
+      .describe("State of the ledger before the first block.")
+      .meta(cel(immutable("spec.genesis"))),
+    storage: z
+      .object({
+        size: quantityField("Size of each validator's volume.")
+          .default("1Gi")
+          .meta(cel(immutable("spec.storage.size"))),
+        className: z
+          .string()
+          .min(1)
+          .max(253)
+          .optional()
+          .describe("StorageClass of the volumes; the default class if absent."),
+        retention: z
+          .enum(["Retain", "Delete"])
+          .default("Retain")
+          .describe("What becomes of the volumes, and of the vote keys on them, when the HmnCluster is deleted."),
+      })
+      .prefault({})
+      .describe("The validators' volumes.")
+      .meta(
+        cel({
+          rule: "has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)",
+          message: "spec.storage.className cannot be changed after creation: make a new HmnCluster instead",
+        }),
+      ),
+    resources: z
+      .object({
+        cpu: quantityField("CPU of each node: request and limit.").default("500m"),
+        memory: quantityField("Memory of each node: request and limit.").default("512Mi"),
+      })
+      .prefault({})
+      .describe("Requests equal limits, so that nodes are the last to be evicted under pressure."),
+    placement: z
+      .object({
+        allowSharedHosts: z
+          .boolean()
+          .default(false)
+          .describe("Lets two validators share a host. A host's loss may then cost the quorum."),
+        nodeSelector: z
+          .record(z.string().max(63), z.string().max(63))
+          .default({})
+          .describe("Labels that a host must have.")
+          .meta({ maxProperties: 16 }),
+      })
+      .prefault({})
+      .describe("Where validators run."),
+    environment: z
+      .array(environmentVariableSchema)
+      .max(32)
+      .default([])
+      .describe("Further environment of the node's container. Part of the release: a change is rolled out.")
+      .meta({
+        ...listMap("name"),
+        ...cel({
+          rule: "self.all(v, !(v.name in ['HMN_VALIDATOR', 'NODE_OPTIONS']))",
+          message: "HMN_VALIDATOR and NODE_OPTIONS are set by the operator: remove them",
+        }),
+      }),
+    serviceLevels: serviceLevelsSchema.prefault({}).describe("What a release is judged against."),
+    rollout: rolloutPolicySchema.describe("How changes reach the nodes."),
+    paused: z
+      .boolean()
+      .default(false)
+      .describe("Stops every voluntary move, rollback included, until it is false again."),
+    retry: z
+      .string()
+      .max(64)
+      .default("")
+      .describe("Any new text here lifts the quarantine of the present inputs and tries them again."),
+  })
+  .meta({ description: "The cluster that is wanted." });
+
+export const waitingForSchema = z.object({
+  reason: z.string().max(64).describe("One CamelCase word for the cause."),
+  message: z.string().max(1024).describe("What is being waited for and what would end it."),
+  since: timeField("Since when."),
+  who: z.enum(["Operator", "User", "Platform"]).describe("Who can change it."),
+  command: z.string().max(512).describe("The command that shows or changes it."),
+});
+
+export const disruptionSchema = z.object({
+  kind: z
+    .enum(["Safety", "Rollback", "Repair", "Drain", "Rotation", "Scale", "Rollout", "Drill"])
+    .describe("Why the node is moved."),
+  validator: z.int().min(0).max(99).describe("The node that is down or moving."),
+  since: timeField("When the slot was taken."),
+});
+
+export const validatorStatusSchema = z.object({
+  id: z.int().min(0).max(99).describe("Validator id."),
+  pod: z.string().max(253).describe("Name of its pod."),
+  host: z.string().max(253).describe("Host that it runs on; empty while it has none."),
+  revision: z.string().max(64).describe("Revision of its inputs that the pod runs; empty while there is no pod."),
+  version: z.string().max(64).describe("Version that the node reports; empty while it cannot be read."),
+  state: z
+    .string()
+    .max(32)
+    .describe("State that the node reports, or why it cannot be read: Missing, Pending, Unreachable."),
+  ready: z.boolean().describe("Whether the pod is Ready."),
+  problem: z.string().max(512).describe("What is wrong with it and what to do; empty when nothing is."),
+});
+
+export const quarantineSchema = z.object({
+  revision: z.string().max(64).describe("Revision of the inputs that were rolled back."),
+  version: z.string().max(64).describe("Their version."),
+  image: z.string().max(512).describe("Their image."),
+  rollout: z.string().max(253).describe("The HmnRollout that tells why."),
+  reason: z.string().max(1024).describe("Why, in one sentence."),
+  since: timeField("Since when."),
+});
+
+export const clusterStatusSchema = z
+  .object({
+    observedGeneration: z.int().min(0).describe("Generation of the spec that this status speaks of."),
+    conditions: z.array(conditionSchema).max(16).describe("Conditions, by type.").meta(listMap("type")),
+    phase: z
+      .enum(["Pending", "BringingUp", "Running", "RollingOut", "RollingBack", "Paused", "Stalled"])
+      .describe("One word for people; programs read the conditions."),
+    chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
+    currentRevision: z
+      .string()
+      .max(64)
+      .describe("Revision of the last inputs that all nodes ran and that were judged good."),
+    currentVersion: z.string().max(64).describe("Version of the current revision."),
+    targetRevision: z.string().max(64).describe("Revision of the inputs in the spec."),
+    readyValidators: z.int().min(0).max(100).describe("Validators that are Ready."),
+    updatedValidators: z.int().min(0).max(100).describe("Validators on the target revision."),
+    totalValidators: z.int().min(0).max(100).describe("Validators that the spec asks for."),
+    ready: z.string().max(16).describe("Ready validators of all, for people."),
+    rollout: z.string().max(253).describe("The active HmnRollout, or the last one."),
+    lastRolloutNumber: z.int().min(0).describe("Number of the last HmnRollout."),
+    disruption: disruptionSchema.optional().describe("The one slot for moving a node; absent while free."),
+    waitingFor: waitingForSchema.optional().describe("The one cause of waiting; absent when nothing is waited for."),
+    validators: z.array(validatorStatusSchema).max(100).describe("Each validator.").meta(listMap("id")),
+    quarantine: z
+      .array(quarantineSchema)
+      .max(10)
+      .describe("Inputs that were rolled back and are not tried again.")
+      .meta(listMap("revision")),
+    retryHandled: z.string().max(64).describe("The last value of spec.retry that was acted on."),
+  })
+  .partial()
+  .meta({ description: "What the operator has observed." });
+
+export type ClusterSpec = z.output<typeof clusterSpecSchema>;
+export type ClusterSpecInput = z.input<typeof clusterSpecSchema>;
+export type ClusterStatus = z.output<typeof clusterStatusSchema>;
+export type WaitingFor = z.output<typeof waitingForSchema>;
+export type Disruption = z.output<typeof disruptionSchema>;
+export type ValidatorStatus = z.output<typeof validatorStatusSchema>;
+export type Quarantined = z.output<typeof quarantineSchema>;

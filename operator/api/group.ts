@@ -1,0 +1,20 @@
+export const GROUP = "hmn.dev";
+export const VERSION = "v1alpha1";
+export const API_VERSION = `${GROUP}/${VERSION}`;
+/** The one field manager of everything that the operator applies. */
+export const FIELD_MANAGER = "hmn-operator";
+
+/** Labels on owned objects and pods. */
+export const LABELS = {
+  cluster: "hmn.dev/cluster",
+  validator: "hmn.dev/validator",
+  /** On the pod template: which inputs a pod was made from. */
+  revision: "hmn.dev/revision",
+  /** `true`: counted by the PodDisruptionBudget. Set on the pod once it is a committed voter. */
+  voter: "hmn.dev/voter",
+  /** `false` takes a pod out of the client Service. */
+  serving: "hmn.dev/serving",
+  name: "app.kubernetes.io/name",
+  instance: "app.kubernetes.io/instance",
+  managedBy: "app.kubernetes.io/managed-by",
+} as const;

@@ -1,0 +1,82 @@
+import type {
+  V1ConfigMap,
+  V1ControllerRevision,
+  V1Node,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1PodDisruptionBudget,
+  V1Secret,
+  V1Service,
+  V1StatefulSet,
+} from "@kubernetes/client-node";
+import type { NodeStatus } from "../../node/api/contract.ts";
+import type { Millis } from "../../node/base/units.ts";
+import type { ClusterSpec, ClusterStatus } from "../api/cluster.ts";
+import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
+
+export type Metadata = {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly creationTimestamp: string;
+  readonly deleting: boolean;
+};
+
+export type ClusterObject = { readonly metadata: Metadata; readonly spec: ClusterSpec; readonly status: ClusterStatus };
+export type RolloutObject = { readonly metadata: Metadata; readonly spec: RolloutSpec; readonly status: RolloutStatus };
+
+/** What one reading of a node gave. `unreachable` says why in a few words. */
+export type NodeReading =
+  | { readonly at: Millis; readonly podUid: string; readonly status: NodeStatus }
+  | { readonly at: Millis; readonly podUid: string; readonly unreachable: string };
+
+/**
+ * One sample of a node's series, the difference between two scrapes of one process: a restart in between yields none.
+ * Counts are of the interval (from, to].
+ */
+export type Sample = {
+  readonly validator: number;
+  readonly podUid: string;
+  /** Revision label of the pod. */
+  readonly revision: string;
+  readonly from: Millis;
+  readonly to: Millis;
+  /** Whether the node answered, and answered as ready. */
+  readonly available: boolean;
+  /** Per bucket of `LATENCY_BUCKETS` (plus one for beyond) how many client batches; not cumulative. */
+  readonly latencyCounts: readonly number[];
+  readonly batches: { readonly accepted: number; readonly refused: number; readonly failed: number };
+  readonly transfersApplied: number;
+  /** Total of `METRICS.safety` since the process started. */
+  readonly safetyViolations: number;
+};
+
+/** One immutable view of one cluster. Everything that is decided is decided from this alone. */
+export type Snapshot = {
+  readonly now: Millis;
+  readonly cluster: ClusterObject;
+  /** All HmnRollouts of this cluster, by number ascending. */
+  readonly rollouts: readonly RolloutObject[];
+  readonly statefulSets: readonly V1StatefulSet[];
+  /** Pods that carry the cluster's label. */
+  readonly pods: readonly V1Pod[];
+  readonly services: readonly V1Service[];
+  readonly configMaps: readonly V1ConfigMap[];
+  readonly secrets: readonly V1Secret[];
+  readonly budgets: readonly V1PodDisruptionBudget[];
+  readonly claims: readonly V1PersistentVolumeClaim[];
+  /** Rendered pod templates by revision, kept as ControllerRevisions. */
+  readonly revisions: readonly V1ControllerRevision[];
+  /** Hosts of the Kubernetes cluster: for zones and for what a pending pod waits for. */
+  readonly hosts: readonly V1Node[];
+  /** Latest reading of each validator's pod. */
+  readonly readings: ReadonlyMap<number, NodeReading>;
+  /** The last 15 minutes of samples, oldest first. */
+  readonly samples: readonly Sample[];
+  /** Last log lines of a container that crashed, by pod UID (at most 4 KiB each). */
+  readonly crashLogs: ReadonlyMap<string, string>;
+};
