@@ -22,6 +22,8 @@ export type LogStream = "votes" | "blocks";
 
 export type NodeEffect =
   | { readonly type: "persist"; readonly stream: LogStream; readonly record: Uint8Array }
+  /** Replaces the whole vote journal by these records, atomically: what was needed only by views long past goes. Ordered like `persist`. */
+  | { readonly type: "replace-votes"; readonly records: readonly Uint8Array[] }
   | { readonly type: "send"; readonly peer: number; readonly frame: Uint8Array }
   | { readonly type: "broadcast"; readonly frame: Uint8Array }
   /** One timer per name; setting it again replaces it. */
@@ -45,6 +47,9 @@ export type NodeEvent =
 
 /** Time and chance of one step, handed in so that a seed replays it. */
 export type StepContext = { readonly nowMs: number };
+
+/** Finalized blocks on disk by height (from 1), as they were persisted: synchronous, for peers that catch up. */
+export type BlockStore = { readonly readBlock: (height: number) => Uint8Array | undefined };
 
 /** What a restart finds on disk, in the order it was written. */
 export type Recovered = {

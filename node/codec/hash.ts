@@ -11,3 +11,14 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export const sha256Hex = (...parts: readonly Uint8Array[]): Hex => toHex(sha256(...parts));
+
+/** SHA-256 of bytes that come one after the other; `digest` may be asked for at any time and ends nothing. */
+export type RunningHash = { update(bytes: Uint8Array): void; digest(): Uint8Array };
+
+export function runningSha256(): RunningHash {
+  const hash = createHash("sha256");
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => new Uint8Array(hash.copy().digest()),
+  };
+}

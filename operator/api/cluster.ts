@@ -1,17 +1,39 @@
 import { z } from "zod";
 import { conditionSchema } from "./conditions.ts";
-import { atomicList, cel, hexField, immutable, listMap, quantityField, timeField } from "./fields.ts";
+import {
+  atomicList,
+  type CelRule,
+  cel,
+  hexField,
+  immutable,
+  listMap,
+  positiveQuantity,
+  quantityField,
+  timeField,
+} from "./fields.ts";
 
+const belowU128: CelRule = {
+  // Decimal numbers of equal length compare as text.
+  rule: "size(self) < 39 || self <= '340282366920938463463374607431768211455'",
+  message: "the number must be below 2^128: use a smaller one",
+};
 const u128 = (description: string) =>
   z
     .string()
     .min(1)
     .max(39)
-    .regex(/^[0-9]+$/)
-    .describe(description);
+    // Without leading zeros, so that one number has one text and the list's keys mean what they say.
+    .regex(/^(0|[1-9][0-9]*)$/)
+    .describe(description)
+    .meta(cel(belowU128));
 
 export const genesisAccountSchema = z.object({
-  id: u128("Account id, a decimal number of at least 2^64: smaller ids belong to the system."),
+  id: u128("Account id, a decimal number of at least 2^64: smaller ids belong to the system.").meta(
+    cel(belowU128, {
+      rule: "size(self) > 20 || (size(self) == 20 && self >= '18446744073709551616')",
+      message: "account ids below 2^64 belong to the system: use at least 18446744073709551616",
+    }),
+  ),
   ownerPublicKey: hexField(32, "Ed25519 public key (64 lower-case hexadecimal digits) that signs for the account."),
   token: z.enum(["FLX", "CHR", "ATR", "PSY", "RES"]).describe("The token that the account holds."),
   balance: u128("Amount held at the start, in the token's smallest unit (all tokens have 6 decimals)."),
@@ -115,7 +137,13 @@ export const rolloutPolicySchema = z
       .default(20)
       .describe("A window with fewer client batches at a node gives no verdict on its latency and errors."),
   })
-  .prefault({});
+  .prefault({})
+  .meta(
+    cel({
+      rule: "self.phases.all(phase, phase.soakSeconds == 0 || phase.soakSeconds >= self.intervalSeconds)",
+      message: "soakSeconds must be 0 or at least intervalSeconds: a shorter soak would end without one judged window",
+    }),
+  );
 
 export const clusterSpecSchema = z
   .object({
@@ -131,7 +159,7 @@ export const clusterSpecSchema = z
           .string()
           .min(1)
           .max(512)
-          .regex(/^[a-z0-9][a-z0-9./_:@-]*$/i)
+          .regex(/^[A-Za-z0-9][A-Za-z0-9./_:@-]*$/)
           .describe("Image of the node, by tag or digest."),
         pullPolicy: z
           .enum(["IfNotPresent", "Always", "Never"])
@@ -180,7 +208,7 @@ export const clusterSpecSchema = z
       .object({
         size: quantityField("Size of each validator's volume.")
           .default("1Gi")
-          .meta(cel(immutable("spec.storage.size"))),
+          .meta(cel(positiveQuantity, immutable("spec.storage.size"))),
         className: z
           .string()
           .min(1)

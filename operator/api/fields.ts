@@ -26,10 +26,15 @@ export const hexField = (bytes: number, description: string) =>
 
 export const timeField = (description: string) =>
   z.string().max(32).describe(description).meta({ format: "date-time" });
+export const positiveQuantity: CelRule = {
+  rule: "quantity(self).isGreaterThan(quantity('0'))",
+  message: "the quantity must be more than zero, e.g. 500m or 1Gi",
+};
 /** A Kubernetes quantity as a string, e.g. `500m` or `1Gi`. */
 export const quantityField = (description: string) =>
   z
     .string()
     .max(32)
     .regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/)
-    .describe(description);
+    .describe(description)
+    .meta(cel(positiveQuantity));

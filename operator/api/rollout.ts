@@ -39,7 +39,7 @@ export const windowSchema = z.object({
 });
 
 export const timelineEntrySchema = z.object({
-  time: timeField("When."),
+  time: timeField("When it happened."),
   event: z.string().max(64).describe("One CamelCase word."),
   message: z.string().max(512).describe("What happened."),
 });
@@ -57,7 +57,9 @@ export const incidentSchema = z.object({
   windows: z.array(windowSchema).max(10).describe("The windows that broke.").meta(atomicList),
   logs: z.string().max(4096).describe("Last lines of a failing container, without secrets; empty if there are none."),
   detectedAt: timeField("When the breach was established."),
-  resolvedAt: timeField("When every node ran the previous release again and was healthy."),
+  resolvedAt: timeField(
+    "When every node ran the previous release again and was healthy; absent until then.",
+  ).optional(),
 });
 
 /** `state` of a rollout; the first five are active. */
@@ -87,6 +89,9 @@ export const rolloutStatusSchema = z
       .describe("Nodes moved to the release so far, in order.")
       .meta(atomicList),
     progressAt: timeField("When progress was last made; the deadline counts from here."),
+    pauseReason: z
+      .enum(["Spec", "Judge", "FirstDeploymentFailed", ""])
+      .describe("Why it is paused: spec.paused, a judge without a verdict, or a first deployment that failed."),
     consecutiveFailures: z.int().min(0).max(100).describe("Failed windows in a row."),
     rollbackReason: z.string().max(1024).describe("Why it went back; empty if it did not."),
     rollbackCause: z

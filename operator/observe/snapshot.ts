@@ -1,12 +1,14 @@
 import type {
   V1ConfigMap,
   V1ControllerRevision,
+  V1NetworkPolicy,
   V1Node,
   V1PersistentVolumeClaim,
   V1Pod,
   V1PodDisruptionBudget,
   V1Secret,
   V1Service,
+  V1ServiceAccount,
   V1StatefulSet,
 } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
@@ -68,6 +70,8 @@ export type Snapshot = {
   readonly configMaps: readonly V1ConfigMap[];
   readonly secrets: readonly V1Secret[];
   readonly budgets: readonly V1PodDisruptionBudget[];
+  readonly networkPolicies: readonly V1NetworkPolicy[];
+  readonly serviceAccounts: readonly V1ServiceAccount[];
   readonly claims: readonly V1PersistentVolumeClaim[];
   /** Rendered pod templates by revision, kept as ControllerRevisions. */
   readonly revisions: readonly V1ControllerRevision[];

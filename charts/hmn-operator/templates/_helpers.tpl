@@ -1,0 +1,15 @@
+{{- define "hmn-operator.name" -}}
+{{- if eq .Release.Name "hmn-operator" -}}hmn-operator{{- else -}}{{ printf "%s-hmn-operator" .Release.Name | trunc 52 | trimSuffix "-" }}{{- end -}}
+{{- end -}}
+
+{{- define "hmn-operator.selector" -}}
+app.kubernetes.io/name: hmn-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "hmn-operator.labels" -}}
+{{ include "hmn-operator.selector" . }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}

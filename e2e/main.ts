@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { startApi } from "./cluster/api.ts";
+import { type Cluster, up } from "./cluster/cluster.ts";
+import { takeLock } from "./cluster/lock.ts";
+import { dump } from "./kit/dump.ts";
+import { formatDuration } from "./kit/duration.ts";
+import { ROOT } from "./kit/examples.ts";
+import { provideImages } from "./kit/images.ts";
+import { installOperator, untilOperatorReady } from "./kit/operator.ts";
+import { openProgress, type Progress } from "./kit/progress.ts";
+import { openApiReader } from "./kit/proxy.ts";
+import { SCENARIO_IMAGES } from "./kit/releases.ts";
+import { type Runs, runScenario, summary } from "./scenarios/run.ts";
+import type { Scenario, StageName } from "./scenarios/scenario.ts";
+import type { Stage } from "./scenarios/stage.ts";
+import { openStages } from "./scenarios/stages.ts";
+import { scenarios } from "./scenarios/table.ts";
+
+const HELP = `npm run e2e                 all scenarios
+npm run e2e -- NAME...      only these; each brings up what it needs
+npm run e2e -- --list       what there is, and what each asserts`;
+
+type OnCluster = Extract<Scenario, { on: StageName }>;
+type OnApi = Extract<Scenario, { on: "api" }>;
+const onApi = (one: Scenario): one is OnApi => one.on === "api";
+const onCluster = (one: Scenario): one is OnCluster => one.on !== "api";
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) return tell(HELP);
+  if (args.includes("--list"))
+    return tell(scenarios.map((one) => [one.name, ...one.asserts.map((text) => `    ${text}`)].join("\n")).join("\n"));
+  const unknown = args.filter((name) => !scenarios.some((one) => one.name === name));
+  if (unknown.length > 0) {
+    console.error(`unknown: ${unknown.join(", ")}\n${HELP}`);
+    return 2;
+  }
+  const wanted = scenarios.filter((one) => args.length === 0 || args.includes(one.name));
+  const progress = openProgress();
+  const runs: Runs = [];
+  try {
+    const small = wanted.filter(onApi);
+    if (small.length > 0) await withApi(small, progress, runs);
+    const large = wanted.filter(onCluster);
+    if (large.length > 0) {
+      const release = await takeLock(progress.phase("cluster"));
+      try {
+        await withCluster(large, progress, runs);
+      } finally {
+        release();
+      }
+    }
+  } catch (error) {
+    // What was not reached is not passed: the preparation itself failed.
+    const reached = new Set(runs.map((run) => run.name));
+    for (const { name } of wanted)
+      if (!reached.has(name)) runs.push({ name, result: "failed", milliseconds: 0, why: "not reached" });
+    console.error(error instanceof Error ? error.message : String(error));
+  } finally {
+    progress.close();
+  }
+  console.log(summary(runs));
+  return runs.length > 0 && runs.every((run) => run.result !== "failed") ? 0 : 1;
+}
+
+function tell(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+async function withApi(wanted: readonly OnApi[], progress: Progress, runs: Runs): Promise<void> {
+  const api = await startApi({ progress: progress.phase("api") });
+  try {
+    for (const one of wanted)
+      await runScenario(one.name, progress, runs, (own) => one.run({ kubectl: api.kubectl, progress: own }));
+  } finally {
+    await api.stop();
+  }
+}
+
+async function withCluster(wanted: readonly OnCluster[], progress: Progress, runs: Runs): Promise<void> {
+  const started = Date.now();
+  const cluster: Cluster = await up({ progress: progress.phase("cluster") });
+  await provideImages(cluster, SCENARIO_IMAGES, progress.phase("images"));
+  await installOperator(cluster, progress.phase("operator"));
+  await untilOperatorReady(cluster, progress.phase("operator"));
+  progress.say(`prepared in ${formatDuration(Date.now() - started)}`);
+  const reader = await openApiReader(cluster);
+  const stages = openStages(cluster, reader);
+  try {
+    for (const [index, one] of wanted.entries()) {
+      const stage: Stage = stages[one.on];
+      const passed = await runScenario(
+        one.name,
+        progress,
+        runs,
+        (own) => one.run({ cluster, reader, stage, progress: own }),
+        (own) =>
+          dump(cluster, { namespace: stage.view.namespace, folder: join(ROOT, "build/e2e", one.name), progress: own }),
+      );
+      // The last scenario of a stage frees its machine's share for the next one; a failure keeps it to be looked at.
+      const last = wanted[index + 1]?.on !== one.on;
+      if (last && passed) await stage.remove(progress.phase(one.on));
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,34 @@
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Progress } from "../kit/progress.ts";
+import type { ApiReader } from "../kit/proxy.ts";
+import type { Stage } from "./stage.ts";
+
+/** Scenarios of one stage share one HmnCluster and follow each other on it; any of them also runs alone. */
+export type StageName = "releases" | "trouble";
+
+type Described = {
+  readonly name: string;
+  /** Each is asserted on objects, status and books, never on logs. */
+  readonly asserts: readonly string[];
+};
+
+export type Scenario = Described &
+  (
+    | { readonly on: StageName; readonly run: (scene: Scene) => Promise<void> }
+    /** On the API server alone, without nodes. */
+    | { readonly on: "api"; readonly run: (scene: ApiScene) => Promise<void> }
+  );
+
+/** Thrown by a scenario that cannot run here, with what is missing; it counts as neither passed nor failed. */
+export class Skipped extends Error {
+  override readonly name = "Skipped";
+}
+
+export type Scene = {
+  readonly cluster: Cluster;
+  readonly reader: ApiReader;
+  readonly stage: Stage;
+  readonly progress: Progress;
+};
+
+export type ApiScene = { readonly kubectl: Cluster["kubectl"]; readonly progress: Progress };

@@ -1,0 +1,29 @@
+import { crashingRelease, slowRelease, unpullableImage } from "./bad-release.ts";
+import { bringUp } from "./bring-up.ts";
+import { deletionDelete, deletionRetain } from "./deletion.ts";
+import { drainedHost } from "./drained-host.ts";
+import { goodUpgrade } from "./good-upgrade.ts";
+import { invalidSpecs } from "./invalid-specs.ts";
+import { operatorKilled } from "./operator-killed.ts";
+import type { Scenario } from "./scenario.ts";
+import { sealed } from "./sealed.ts";
+import { superseded } from "./superseded.ts";
+import { fullDisk, unschedulableNode } from "./trouble.ts";
+
+/** All scenarios in the order in which they run; those on one stage share its HmnCluster. */
+export const scenarios: readonly Scenario[] = [
+  invalidSpecs,
+  bringUp,
+  sealed,
+  goodUpgrade,
+  slowRelease,
+  crashingRelease,
+  unpullableImage,
+  operatorKilled,
+  superseded,
+  drainedHost,
+  deletionRetain,
+  unschedulableNode,
+  fullDisk,
+  deletionDelete,
+];

@@ -1,0 +1,286 @@
+import { expect, test } from "vitest";
+import { present } from "../base/assert.ts";
+import type { Hex } from "../base/bytes.ts";
+import { seededRandom } from "../base/random.ts";
+import { nanos } from "../base/units.ts";
+import { accountFlags, signAccountRecord } from "../codec/account.ts";
+import { type BatchType, encodeBatch } from "../codec/batch.ts";
+import { encodeTransfers, newTransfer, type Transfer, transferFlags } from "../codec/transfer.ts";
+import { ACCOUNT_FEE, systemAccountId, TOKENS } from "../ledger/tokens.ts";
+import {
+  accountOf,
+  accountsAfter,
+  admitBatch,
+  CHECKPOINT_BLOCKS,
+  type Chain,
+  chainId,
+  checkpointOf,
+  executeBlock,
+  HEADS_KEPT,
+  headOf,
+  heightOf,
+  journalAfter,
+  lastBlockTimeOf,
+  resultsHashOf,
+  totalsOf,
+  transferOf,
+} from "./chain.ts";
+import { LIVE_STREAMS_MAX } from "./streams.ts";
+import { GENESIS_MS, keyOf, publicKeyOf, TREASURY, testChain } from "./test-genesis.ts";
+import type { BlockOutcome } from "./types.ts";
+
+const atMs = (offset: number) => GENESIS_MS + offset;
+const idAt = (offset: number, serial: number) => (BigInt(atMs(offset)) << 80n) | BigInt(serial);
+const parentOf = (height: number): Hex => height.toString(16).padStart(64, "0");
+const ALICE = TREASURY + 1_000n;
+
+function blockOf(chain: Chain, offset: number, ...batches: Uint8Array[]): BlockOutcome {
+  const height = heightOf(chain) + 1;
+  return executeBlock(chain, {
+    epoch: 1,
+    view: height,
+    height,
+    parent: parentOf(height - 1),
+    proposer: 0,
+    time: nanos(BigInt(atMs(offset)) * 1_000_000n),
+    executed: { height: 0, resultsHash: present(resultsHashOf(chain, 0), "results hash of genesis") },
+    batches,
+  });
+}
+
+type BatchFields = { type?: BatchType; sequence?: number; stream?: number; expiry?: number; key?: string; chain?: Hex };
+const batchOf = (chain: Chain, payload: Uint8Array, fields: BatchFields = {}): Uint8Array =>
+  encodeBatch({
+    type: fields.type ?? "transfers",
+    payload,
+    chainId: fields.chain ?? chainId(chain),
+    keyPair: keyOf(fields.key ?? "treasury"),
+    stream: BigInt(fields.stream ?? 1),
+    sequence: BigInt(fields.sequence ?? 1),
+    expiryMs: atMs(fields.expiry ?? 100_000),
+  });
+
+const openAlice = (chain: Chain, fields: BatchFields = {}): Uint8Array =>
+  batchOf(
+    chain,
+    signAccountRecord({
+      record: {
+        id: ALICE,
+        payer: TREASURY,
+        userData128: 0n,
+        userData64: 0n,
+        userData32: 0,
+        ledger: TOKENS.FLX,
+        code: 1,
+        flags: accountFlags.debitsMustNotExceedCredits,
+        ownerKey: publicKeyOf("alice"),
+      },
+      chainId: fields.chain ?? chainId(chain),
+      owner: keyOf("alice"),
+    }),
+    { type: "accounts", ...fields },
+  );
+
+const pay = (serial: number, fields: Partial<Transfer> = {}): Transfer =>
+  newTransfer({ id: idAt(0, serial), debit: TREASURY, credit: ALICE, amount: 5n, ledger: 1, code: 1, ...fields });
+
+test("opens an account for its fee and pays into it; the journal and the totals tell it all", () => {
+  const chain = testChain();
+  const opened = blockOf(chain, 1, openAlice(chain));
+  expect(opened.outcomes).toEqual([{ count: 1, failures: [] }]);
+  const paid = blockOf(
+    chain,
+    2,
+    batchOf(chain, encodeTransfers([pay(1), pay(2, { amount: 10n ** 18n })]), { sequence: 2 }),
+  );
+  expect(paid.outcomes).toEqual([{ count: 2, failures: [{ index: 1, code: "exceeds_credits" }] }]);
+  expect(paid.applied).toBe(1);
+  expect(accountOf(chain, ALICE)).toMatchObject({ creditsPosted: 5n, owner: publicKeyOf("alice") });
+  expect(transferOf(chain, idAt(0, 1))).toMatchObject({ height: 2, amount: 5n });
+  const journal = journalAfter(chain, 0, 1_000);
+  expect(journal.map(({ position }) => position)).toEqual(journal.map((_, index) => index + 1));
+  expect(journal.slice(-2)).toMatchObject([
+    { kind: "account_fee", id: ALICE, amount: ACCOUNT_FEE, height: 1 },
+    { kind: "transfer", id: idAt(0, 1), amount: 5n, height: 2 },
+  ]);
+  expect(journalAfter(chain, journal.length - 1, 10)).toEqual(journal.slice(-1));
+  for (const totals of Object.values(totalsOf(chain))) expect(totals.held).toBe(totals.issued - totals.burned);
+  expect(totalsOf(chain).ATR.held).toBe(1_000_000_000_000n + 4n * 1_000_000_000n);
+  const page = accountsAfter(chain, TREASURY, 2).map(({ id }) => id);
+  expect(page).toEqual([TREASURY + 1n, TREASURY + 2n]);
+});
+
+test("an account needs its owner's signature and its payer's", () => {
+  const chain = testChain();
+  const stolen = openAlice(chain, { key: "thief" });
+  const other = testChain({ network: "other" });
+  const replayed = openAlice(other).slice(192);
+  const outcomes = blockOf(chain, 1, stolen, batchOf(chain, replayed, { type: "accounts" })).outcomes;
+  expect(outcomes).toEqual([
+    { count: 1, failures: [{ index: 0, code: "signer_not_owner" }] },
+    { count: 1, failures: [{ index: 0, code: "owner_signature_invalid" }] },
+  ]);
+  expect(accountOf(chain, ALICE)).toBeUndefined();
+});
+
+const broken = (bytes: Uint8Array, at: number): Uint8Array =>
+  bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));
+
+test("admission and execution refuse the same bad batches, and nothing changes", () => {
+  const chain = testChain();
+  const payload = encodeTransfers([pay(1)]);
+  const good = batchOf(chain, payload);
+  const bad: [reason: string, batch: Uint8Array][] = [
+    ["batch_malformed", new Uint8Array(3)],
+    ["batch_version_unknown", broken(good, 5)],
+    ["batch_type_unknown", good.map((byte, index) => (index === 4 ? 9 : byte))],
+    ["wrong_chain", batchOf(chain, payload, { chain: "ab".repeat(32) })],
+    ["expired", batchOf(chain, payload, { expiry: 0 })],
+    ["expiry_too_far", batchOf(chain, payload, { expiry: 600_002 })],
+    ["payload_hash_differs", broken(good, good.length - 1)],
+    ["signature_invalid", broken(good, 130)],
+    ["signature_invalid", broken(good, 75)],
+  ];
+  for (const [reason, batch] of bad) expect(admitBatch(chain, batch, atMs(1))).toMatchObject({ ok: false, reason });
+  const { outcomes, applied } = blockOf(chain, 1, ...bad.map(([, batch]) => batch));
+  expect(outcomes).toEqual(bad.map(([refused]) => ({ refused })));
+  expect(applied).toBe(0);
+  expect(admitBatch(chain, good, atMs(1))).toMatchObject({ ok: true, value: { count: 1 } });
+  expect(admitBatch(chain, good, atMs(1))).not.toHaveProperty("value.executed");
+});
+
+test("a repeat is executed once and gets the stored result until it expires", () => {
+  const chain = testChain();
+  const first = blockOf(chain, 1, openAlice(chain));
+  const batch = batchOf(chain, encodeTransfers([pay(1), pay(2, { code: 0 })]), { sequence: 2, expiry: 50 });
+  const { outcomes, applied } = blockOf(chain, 2, batch, batch);
+  expect(applied).toBe(1);
+  expect(outcomes[1]).toEqual(outcomes[0]);
+  const executed = { height: 2, outcome: outcomes[0] };
+  expect(admitBatch(chain, batch, atMs(50))).toMatchObject({ ok: true, value: { executed } });
+  expect(admitBatch(chain, batch, atMs(51))).toMatchObject({ ok: false, reason: "expired" });
+  const later = blockOf(chain, 60, batch);
+  expect(later.outcomes).toEqual([{ refused: "expired" }]);
+  expect(accountOf(chain, ALICE)?.creditsPosted).toBe(5n);
+  expect(first.height).toBe(1);
+});
+
+test("a sequence is taken once, in a window below the highest", () => {
+  const chain = testChain();
+  blockOf(chain, 1, openAlice(chain));
+  const at = (sequence: number, serial: number) =>
+    batchOf(chain, encodeTransfers([pay(serial)]), { sequence, stream: 7 });
+  const applied = { count: 1, failures: [] };
+  expect(blockOf(chain, 2, at(5_000, 1), at(905, 2), at(904, 3), at(905, 4)).outcomes).toEqual([
+    applied,
+    applied,
+    { refused: "sequence_too_old" },
+    { refused: "sequence_taken" },
+  ]);
+  expect(admitBatch(chain, at(904, 5), atMs(2))).toMatchObject({ ok: false, reason: "sequence_too_old" });
+  expect(admitBatch(chain, at(905, 6), atMs(2))).toMatchObject({ ok: false, reason: "sequence_taken" });
+});
+
+test("a key has so many live streams, and a stream dies with its last batch", () => {
+  const chain = testChain();
+  const inStream = (stream: number, expiry: number) =>
+    batchOf(chain, encodeTransfers([pay(stream)]), { stream, expiry });
+  const batches = Array.from({ length: LIVE_STREAMS_MAX + 1 }, (_, stream) => inStream(stream, stream === 3 ? 20 : 90));
+  const { outcomes } = blockOf(chain, 1, ...batches);
+  expect(outcomes.slice(0, -1).every((outcome) => "count" in outcome)).toBe(true);
+  expect(outcomes.at(-1)).toEqual({ refused: "too_many_streams" });
+  expect(blockOf(chain, 20, inStream(99, 90)).outcomes).toEqual([{ refused: "too_many_streams" }]);
+  expect(blockOf(chain, 21, inStream(99, 90)).outcomes).toMatchObject([{ count: 1 }]);
+});
+
+/** Random batches of a seed: the same for every chain that it is asked for. */
+function randomRun(chain: Chain, seed: number, blocks: number): BlockOutcome[] {
+  const random = seededRandom(BigInt(seed));
+  const { pending, postPending, linked } = transferFlags;
+  const outcomes = [blockOf(chain, 1, openAlice(chain))];
+  let serial = 0;
+  for (let block = 1; block < blocks; block++) {
+    const batches = Array.from({ length: random.below(3) }, () => {
+      const records = Array.from({ length: 1 + random.below(4) }, () => {
+        serial += 1;
+        const flags = random.pick([0, 0, 0, pending, postPending, linked]);
+        const target = idAt(0, 1 + random.below(serial));
+        return pay(random.oneIn(9) ? serial - 1 || 1 : serial, {
+          flags,
+          amount: BigInt(random.below(1_000)),
+          ...(flags === pending ? { timeout: random.below(3) } : {}),
+          ...(flags === postPending ? { pendingId: target, debit: 0n, credit: 0n, ledger: 0, code: 0 } : {}),
+        });
+      });
+      return batchOf(chain, encodeTransfers(records), { sequence: 10 + serial, stream: random.below(3) });
+    });
+    outcomes.push(blockOf(chain, 1 + block * 100, ...batches));
+  }
+  return outcomes;
+}
+
+test("two chains that execute the same blocks are equal to the last digit", () => {
+  const [one, two] = [testChain(), testChain()];
+  const blocks = 3 * CHECKPOINT_BLOCKS + 1;
+  expect(randomRun(one, 42, blocks)).toEqual(randomRun(two, 42, blocks));
+  expect(checkpointOf(one)).toEqual(checkpointOf(two));
+  expect(checkpointOf(one).height).toBe(3 * CHECKPOINT_BLOCKS);
+  const third = testChain();
+  randomRun(third, 43, blocks);
+  expect(checkpointOf(third).stateRoot).not.toBe(checkpointOf(one).stateRoot);
+  expect(resultsHashOf(third)).not.toBe(resultsHashOf(one));
+});
+
+test("the state root sees what the results do not: an amount, a timer, a time", () => {
+  const rootAfter = (fields: Partial<Transfer>, offset = 2): Hex => {
+    const chain = testChain();
+    blockOf(chain, 1, openAlice(chain), batchOf(chain, encodeTransfers([pay(1, fields)]), { sequence: 2 }));
+    while (heightOf(chain) < CHECKPOINT_BLOCKS) blockOf(chain, offset + heightOf(chain));
+    return checkpointOf(chain).stateRoot;
+  };
+  const plain = rootAfter({});
+  expect(rootAfter({})).toBe(plain);
+  const { pending } = transferFlags;
+  const others = [
+    rootAfter({ amount: 6n }),
+    rootAfter({ userData32: 1 }),
+    rootAfter({ flags: pending }),
+    rootAfter({ flags: pending, timeout: 9 }),
+    rootAfter({}, 3),
+  ];
+  expect(new Set([plain, ...others]).size).toBe(others.length + 1);
+});
+
+test("heads are kept for the last heights, with the hash that the next block names", () => {
+  const chain = testChain();
+  expect(headOf(chain, 0)?.hash).toBeUndefined();
+  for (let height = 1; height <= CHECKPOINT_BLOCKS + 1; height++) blockOf(chain, height);
+  expect(headOf(chain, CHECKPOINT_BLOCKS)).toEqual({
+    height: CHECKPOINT_BLOCKS,
+    hash: parentOf(CHECKPOINT_BLOCKS),
+    resultsHash: resultsHashOf(chain, CHECKPOINT_BLOCKS),
+    stateRoot: checkpointOf(chain).stateRoot,
+  });
+  expect(lastBlockTimeOf(chain)).toBe(BigInt(atMs(CHECKPOINT_BLOCKS + 1)) * 1_000_000n);
+  while (heightOf(chain) < HEADS_KEPT) blockOf(chain, heightOf(chain) + 1);
+  expect(headOf(chain, 0)).toBeUndefined();
+  expect(resultsHashOf(chain, 1)).toBeDefined();
+});
+
+test("a block out of order or back in time stops the program", () => {
+  const chain = testChain();
+  blockOf(chain, 5);
+  expect(() => blockOf(chain, 5)).toThrow("block time grows");
+  const block = { epoch: 1, view: 9, height: 9, parent: parentOf(8), proposer: 0, time: nanos(0n), batches: [] };
+  expect(() => executeBlock(chain, { ...block, executed: { height: 0, resultsHash: parentOf(0) } })).toThrow(
+    "in order",
+  );
+});
+
+test("bonds stand on the bond account of ATR", () => {
+  const chain = testChain();
+  expect(accountOf(chain, systemAccountId(TOKENS.ATR, "bond"))?.creditsPosted).toBe(4_000_000_000n);
+  const toBond = pay(1, { debit: TREASURY + 2n, credit: systemAccountId(3, "bond"), ledger: TOKENS.ATR });
+  const { outcomes } = blockOf(chain, 1, batchOf(chain, encodeTransfers([toBond])));
+  expect(outcomes).toEqual([{ count: 1, failures: [{ index: 0, code: "bonding_not_supported_yet" }] }]);
+});

@@ -1,0 +1,134 @@
+import type { GenesisFile } from "../api/contract.ts";
+import { assert } from "../base/assert.ts";
+import { fromHex, type Hex } from "../base/bytes.ts";
+import { accept, type Result, refuse } from "../base/result.ts";
+import { type Nanos, nanos } from "../base/units.ts";
+import { HASH_BYTES, sha256Hex } from "../codec/hash.ts";
+import { PUBLIC_KEY_BYTES } from "../codec/signature.ts";
+import { U128_MAX } from "../codec/transfer.ts";
+import { writer } from "../codec/writer.ts";
+import { compareBigints } from "../ledger/timers.ts";
+import { SYSTEM_IDS_END, TOKENS, tokenLedgers } from "../ledger/tokens.ts";
+import { MINIMUM_BOND } from "./weights.ts";
+
+/** The checked contents of a genesis file, in canonical order. */
+export type Genesis = {
+  readonly chainId: Hex;
+  readonly network: string;
+  readonly time: Nanos;
+  readonly validators: readonly GenesisValidator[];
+  readonly accounts: readonly GenesisAccount[];
+};
+export type GenesisValidator = {
+  readonly id: number;
+  readonly consensusKey: Hex;
+  readonly ownerKey: Hex;
+  readonly bond: bigint;
+};
+export type GenesisAccount = {
+  readonly id: bigint;
+  readonly ownerKey: Hex;
+  readonly ledger: number;
+  readonly balance: bigint;
+};
+
+const VERSION = 1;
+const VALIDATOR_ID_MAX = 0xffff_ffff;
+const TIME_MAX = 1n << 63n;
+
+/** Reads a genesis file; a refusal names the entry that is wrong and what it should be. */
+export function parseGenesis(file: GenesisFile): Result<Genesis> {
+  const time = decimal(file.timeNs);
+  if (time === undefined || time >= TIME_MAX)
+    return refuse("genesis_time", `timeNs ${file.timeNs} is not a time in nanoseconds since 1970`);
+  const { publicKeys, threshold } = file.authority;
+  if (publicKeys.some((key) => !isKey(key)) || new Set(publicKeys).size !== publicKeys.length)
+    return refuse("genesis_authority", "authority.publicKeys: every key once, 64 lower-case hexadecimal digits each");
+  if (threshold < 1 || threshold > publicKeys.length)
+    return refuse("genesis_authority", `authority.threshold ${threshold} of ${publicKeys.length} keys`);
+  const validators = parseValidators(file);
+  if (!validators.ok) return validators;
+  const accounts = parseAccounts(file);
+  if (!accounts.ok) return accounts;
+  const overflow = supplyFault(validators.value, accounts.value);
+  if (overflow !== undefined) return refuse("genesis_supply", overflow);
+  const content = { network: file.network, time: nanos(time), validators: validators.value, accounts: accounts.value };
+  return accept({ ...content, chainId: sha256Hex(canonical({ ...content, authority: publicKeys, threshold })) });
+}
+
+/** The bytes that the chain id is the hash of: whatever order the file lists things in, they are sorted here. */
+function canonical(
+  genesis: Omit<Genesis, "chainId"> & { readonly authority: readonly Hex[]; readonly threshold: number },
+): Uint8Array {
+  const out = writer().text("hmn genesis").u16(VERSION).text(genesis.network).u64(genesis.time);
+  out.u32(genesis.authority.length);
+  for (const key of genesis.authority.toSorted()) out.fixed(bytesOf(key));
+  out.u16(genesis.threshold).u32(genesis.validators.length);
+  for (const { id, consensusKey, ownerKey, bond } of genesis.validators)
+    out.u32(id).fixed(bytesOf(consensusKey)).fixed(bytesOf(ownerKey)).u128(bond);
+  out.u32(genesis.accounts.length);
+  for (const { id, ownerKey, ledger, balance } of genesis.accounts)
+    out.u128(id).fixed(bytesOf(ownerKey)).u32(ledger).u128(balance);
+  return out.done();
+}
+
+function parseValidators(file: GenesisFile): Result<readonly GenesisValidator[]> {
+  const validators: GenesisValidator[] = [];
+  const ids = new Set<number>();
+  const keys = new Set<Hex>();
+  for (const { id, consensusKey, ownerKey, bond } of file.validators) {
+    const amount = decimal(bond);
+    if (!Number.isInteger(id) || id < 0 || id > VALIDATOR_ID_MAX || ids.has(id))
+      return refuse("genesis_validator", `validator id ${id}: a whole number below 2^32, used once`);
+    if (!isKey(consensusKey) || keys.has(consensusKey))
+      return refuse("genesis_validator", `validator ${id}: consensusKey has to be a key of its own`);
+    if (!isKey(ownerKey)) return refuse("genesis_validator", `validator ${id}: ownerKey is no key`);
+    if (amount === undefined || amount < MINIMUM_BOND || amount > U128_MAX)
+      return refuse("genesis_validator", `validator ${id}: bond ${bond} is under the minimum of ${MINIMUM_BOND}`);
+    ids.add(id);
+    keys.add(consensusKey);
+    validators.push({ id, consensusKey, ownerKey, bond: amount });
+  }
+  if (validators.length === 0) return refuse("genesis_validator", "a network needs validators");
+  return accept(validators.toSorted((a, b) => a.id - b.id));
+}
+
+function parseAccounts(file: GenesisFile): Result<readonly GenesisAccount[]> {
+  const accounts: GenesisAccount[] = [];
+  const ids = new Set<bigint>();
+  for (const { id: text, ownerKey, ledger, balance: held } of file.accounts) {
+    const id = decimal(text);
+    const balance = decimal(held);
+    if (id === undefined || id < SYSTEM_IDS_END || id >= U128_MAX || ids.has(id))
+      return refuse(
+        "genesis_account",
+        `account id ${text}: from 2^64 to 2^128 - 2, used once; smaller ids are the system's`,
+      );
+    if (!isKey(ownerKey)) return refuse("genesis_account", `account ${text}: ownerKey is no key`);
+    if (!tokenLedgers.includes(ledger))
+      return refuse("genesis_account", `account ${text}: ledger ${ledger} is unknown`);
+    if (balance === undefined || balance > U128_MAX)
+      return refuse("genesis_account", `account ${text}: balance ${held} does not fit 128 bits`);
+    ids.add(id);
+    accounts.push({ id, ownerKey, ledger, balance });
+  }
+  return accept(accounts.toSorted((a, b) => compareBigints(a.id, b.id)));
+}
+
+function supplyFault(validators: readonly GenesisValidator[], accounts: readonly GenesisAccount[]): string | undefined {
+  for (const ledger of tokenLedgers) {
+    const bonds = ledger === TOKENS.ATR ? validators.reduce((sum, validator) => sum + validator.bond, 0n) : 0n;
+    const supply = accounts.reduce((sum, account) => (account.ledger === ledger ? sum + account.balance : sum), bonds);
+    if (supply > U128_MAX) return `balances of ledger ${ledger} add up to more than 128 bits`;
+  }
+  return undefined;
+}
+
+const isKey = (text: string): boolean => fromHex(text, PUBLIC_KEY_BYTES) !== undefined;
+const decimal = (text: string): bigint | undefined => (/^[0-9]{1,39}$/.test(text) ? BigInt(text) : undefined);
+
+function bytesOf(hex: Hex): Uint8Array {
+  const bytes = fromHex(hex, HASH_BYTES);
+  assert(bytes !== undefined, "genesis keys were checked");
+  return bytes;
+}

@@ -1,0 +1,147 @@
+import { assert, unreachable } from "../base/assert.ts";
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "../base/bytes.ts";
+import { accept, type Result, refuse } from "../base/result.ts";
+import { ACCOUNT_RECORD_BYTES } from "./account.ts";
+import { HASH_BYTES, sha256, sha256Hex } from "./hash.ts";
+import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from "./signature.ts";
+import { TRANSFER_BYTES } from "./transfer.ts";
+
+/**
+ * A client's signed batch (consensus.md, "Client batch"). Header, little-endian: magic "HMNB" @0, type u8 @4, version u8
+ * @5, count u16 @6, chain id @8, client key @40, stream u64 @72, sequence u64 @80, expiry in ms u64 @88, SHA-256 of the
+ * payload @96; Ed25519 over these 128 bytes @128; the records from @192 on, so that everything is 8-aligned.
+ */
+export const BATCH_VERSION = 1;
+export const BATCH_RECORDS_MAX = 8_190;
+/** Fewer accounts than transfers, since each brings a signature of its own to verify. */
+export const BATCH_ACCOUNTS_MAX = 1_024;
+const SIGNED_BYTES = 128;
+const HEADER_BYTES = SIGNED_BYTES + SIGNATURE_BYTES;
+export const BATCH_BYTES_MAX = HEADER_BYTES + BATCH_RECORDS_MAX * TRANSFER_BYTES;
+const MAGIC = new TextEncoder().encode("HMNB");
+const U64_MAX = (1n << 64n) - 1n;
+
+export type BatchType = "transfers" | "accounts";
+
+export type Batch = {
+  /** SHA-256 of the whole batch. */
+  readonly id: Hex;
+  readonly type: BatchType;
+  readonly count: number;
+  readonly chainId: Hex;
+  /** Key of the client that signed it. */
+  readonly publicKey: Uint8Array;
+  readonly stream: bigint;
+  readonly sequence: bigint;
+  /** Milliseconds since 1970: not executed after this block time. */
+  readonly expiryMs: number;
+  readonly payload: Uint8Array;
+  readonly payloadHash: Uint8Array;
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+};
+
+export type BatchFault =
+  | "batch_malformed"
+  | "batch_version_unknown"
+  | "batch_type_unknown"
+  | "payload_hash_differs"
+  | "signature_invalid";
+
+const typeNumbers = { transfers: 1, accounts: 2 } as const;
+const recordBytes = (type: BatchType): number => {
+  switch (type) {
+    case "transfers":
+      return TRANSFER_BYTES;
+    case "accounts":
+      return ACCOUNT_RECORD_BYTES;
+    default:
+      return unreachable(type);
+  }
+};
+const recordsMax = (type: BatchType): number => (type === "accounts" ? BATCH_ACCOUNTS_MAX : BATCH_RECORDS_MAX);
+
+/** Signs `payload`, whole records of `type`, as one batch. */
+export function encodeBatch(fields: {
+  type: BatchType;
+  payload: Uint8Array;
+  chainId: Hex;
+  keyPair: KeyPair;
+  stream: bigint;
+  sequence: bigint;
+  expiryMs: number;
+}): Uint8Array {
+  const count = fields.payload.length / recordBytes(fields.type);
+  assert(
+    Number.isInteger(count) && count >= 1 && count <= recordsMax(fields.type),
+    "batch holds whole records in bounds",
+  );
+  assert(fields.stream >= 0n && fields.stream <= U64_MAX, "stream fits 64 bits");
+  assert(fields.sequence >= 0n && fields.sequence <= U64_MAX, "sequence fits 64 bits");
+  const chain = fromHex(fields.chainId, HASH_BYTES);
+  assert(chain !== undefined, "chain id is 32 bytes");
+  const header = new Uint8Array(SIGNED_BYTES);
+  const view = new DataView(header.buffer);
+  header.set(MAGIC, 0);
+  view.setUint8(4, typeNumbers[fields.type]);
+  view.setUint8(5, BATCH_VERSION);
+  view.setUint16(6, count, true);
+  header.set(chain, 8);
+  header.set(fields.keyPair.publicKey, 40);
+  view.setBigUint64(72, fields.stream, true);
+  view.setBigUint64(80, fields.sequence, true);
+  view.setBigUint64(88, BigInt(fields.expiryMs), true);
+  header.set(sha256(fields.payload), 96);
+  return concatBytes(header, sign(header, fields.keyPair.secretKey), fields.payload);
+}
+
+/** Checks the form only; `verifyBatch` checks hash and signature. Never throws on outside bytes. */
+export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
+  if (bytes.length < HEADER_BYTES || bytes.length > BATCH_BYTES_MAX)
+    return refuse("batch_malformed", `${bytes.length} bytes`);
+  if (!equalBytes(bytes.subarray(0, 4), MAGIC)) return refuse("batch_malformed", "does not start with HMNB");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(5) !== BATCH_VERSION)
+    return refuse("batch_version_unknown", `version ${view.getUint8(5)}, this node reads ${BATCH_VERSION}`);
+  const type = typeOf(view.getUint8(4));
+  if (type === undefined) return refuse("batch_type_unknown", `type ${view.getUint8(4)}`);
+  const count = view.getUint16(6, true);
+  if (count < 1 || count > recordsMax(type)) return refuse("batch_malformed", `${count} records`);
+  if (bytes.length !== HEADER_BYTES + count * recordBytes(type))
+    return refuse("batch_malformed", `${bytes.length} bytes for ${count} ${type}`);
+  const expiry = view.getBigUint64(88, true);
+  if (expiry > BigInt(Number.MAX_SAFE_INTEGER)) return refuse("batch_malformed", "expiry is no time");
+  return accept({
+    id: sha256Hex(bytes),
+    type,
+    count,
+    chainId: toHex(bytes.subarray(8, 40)),
+    publicKey: bytes.subarray(40, 40 + PUBLIC_KEY_BYTES),
+    stream: view.getBigUint64(72, true),
+    sequence: view.getBigUint64(80, true),
+    expiryMs: Number(expiry),
+    payload: bytes.subarray(HEADER_BYTES),
+    payloadHash: bytes.subarray(96, SIGNED_BYTES),
+    signed: bytes.subarray(0, SIGNED_BYTES),
+    signature: bytes.subarray(SIGNED_BYTES, HEADER_BYTES),
+  });
+}
+
+/** Whether the payload is the signed one and the signature is the client's. */
+export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
+  if (!equalBytes(sha256(batch.payload), batch.payloadHash)) return refuse("payload_hash_differs");
+  if (!verify({ message: batch.signed, signature: batch.signature, publicKey: batch.publicKey }))
+    return refuse("signature_invalid");
+  return accept(batch);
+}
+
+function typeOf(number: number): BatchType | undefined {
+  switch (number) {
+    case typeNumbers.transfers:
+      return "transfers";
+    case typeNumbers.accounts:
+      return "accounts";
+    default:
+      return undefined;
+  }
+}

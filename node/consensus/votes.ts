@@ -1,0 +1,50 @@
+import { assert, present } from "../base/assert.ts";
+import { type Ballot, ballotMessage, type Vote } from "../codec/vote.ts";
+import { pathFromTip } from "./ancestry.ts";
+import { keepCertificate } from "./certificates.ts";
+import { encodeJournal } from "./journal.ts";
+import { type ConsensusState, decidedView, viewOf } from "./state.ts";
+import { count, wasVerified } from "./tally.ts";
+import type { Turn } from "./turn.ts";
+
+/** Votes for views further ahead than this are left to the certificates that will come. */
+const VIEWS_AHEAD_MAX = 64;
+
+/** Signs, journals, sends and counts an own vote: in this order, so that it is durable before anybody hears it (rule 2). */
+export function cast(state: ConsensusState, turn: Turn, ballot: Ballot): void {
+  const { self, chainId, crypto } = state.config;
+  assert(self !== undefined && state.voting, "only a voter votes");
+  const vote: Vote = { ballot, signer: self, signature: crypto.sign(ballotMessage(chainId, ballot)) };
+  // What is voted for must survive a crash of all nodes: the block, and every block that it rests on.
+  if (ballot.kind !== "nullify") {
+    for (const block of present(pathFromTip(state, ballot.block), "a voter holds the block and its ancestors")) {
+      if (state.journaled.has(block.hash)) continue;
+      state.journaled.add(block.hash);
+      turn.out.push({ type: "journal", record: encodeJournal({ type: "block", block }) });
+    }
+  }
+  viewOf(state, ballot.view).own[ballot.kind] = vote;
+  turn.out.push({ type: "journal", record: encodeJournal({ type: "vote", vote }) });
+  turn.out.push({ type: "broadcast", message: { type: "vote", vote } });
+  countAndKeep(state, turn, vote);
+}
+
+/** A vote from outside: counted once its signature is seen to be right. The answer says why it was dropped. */
+export function onVote(state: ConsensusState, turn: Turn, vote: Vote): string | undefined {
+  const { config } = state;
+  const { ballot, signer, signature } = vote;
+  const member = config.committee.byId.get(signer);
+  if (member === undefined) return "vote of a stranger";
+  if (ballot.epoch !== config.epoch) return "vote of another epoch";
+  if (ballot.view <= decidedView(state) || ballot.view > state.view + VIEWS_AHEAD_MAX) return undefined;
+  if (wasVerified(state, vote)) return undefined;
+  const message = ballotMessage(config.chainId, ballot);
+  if (!config.crypto.verify({ message, signature, publicKey: member.publicKey })) return "vote with a wrong signature";
+  countAndKeep(state, turn, vote);
+  return undefined;
+}
+
+function countAndKeep(state: ConsensusState, turn: Turn, vote: Vote): void {
+  const certificate = count(state, turn, vote);
+  if (certificate !== undefined) keepCertificate(state, turn, certificate);
+}

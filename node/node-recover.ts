@@ -1,0 +1,110 @@
+import { present } from "./base/assert.ts";
+import { toHex } from "./base/bytes.ts";
+import { nanos } from "./base/units.ts";
+import { type Chain, chainId, createChain, executeBlock, lastBlockTimeOf, validatorsOf } from "./chain/chain.ts";
+import { type BlockRecord, isLinked, parseRecord, verifyRecord } from "./codec/block-record.ts";
+import { committeeOf } from "./codec/certificate.ts";
+import { sign, verify } from "./codec/signature.ts";
+import { encodeJournal } from "./consensus/journal.ts";
+import { restore } from "./consensus/restore.ts";
+import type { SafetyRules } from "./consensus/rules.ts";
+import { type ConsensusConfig, createState, type Tip, tipOf } from "./consensus/state.ts";
+import { createPool } from "./node-pool.ts";
+import type { Node, NodeConfig } from "./node-state.ts";
+import { turnOf } from "./node-turn.ts";
+import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
+import { createCatchUp } from "./sync/catch-up.ts";
+
+/** Epochs change with a later issue; votes name theirs already. */
+const FIRST_EPOCH = 1;
+
+/** The node as its log leaves it: every final block executed again, every own vote remembered. */
+export function recover(
+  config: NodeConfig,
+  recovered: Recovered,
+  context: StepContext,
+  rules: SafetyRules,
+): { node: Node; effects: NodeEffect[] } {
+  const created = createChain(config.genesis);
+  if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
+  const chain = created.value;
+  const key = toHex(config.keyPair.publicKey);
+  const member = validatorsOf(chain).some(({ id, publicKey }) => id === config.self && publicKey === key);
+  const consensusConfig: ConsensusConfig = {
+    self: member ? config.self : undefined,
+    chainId: chainId(chain),
+    epoch: FIRST_EPOCH,
+    committee: committeeOf(validatorsOf(chain), rules.quorum),
+    timing: config.timing,
+    rules,
+    crypto: { sign: (message) => sign(message, config.keyPair.secretKey), verify },
+  };
+  const genesisTip: Tip = {
+    hash: chainId(chain),
+    height: 0,
+    view: 0,
+    time: nanos(lastBlockTimeOf(chain)),
+    executed: { height: 0 },
+  };
+  const { tip, last } = replay(chain, recovered.blocks, genesisTip);
+  if (last !== undefined && !verifyRecord(last, { ...consensusConfig, verify }).ok) {
+    throw new Error(`the certificate of height ${last.block.height} in the log is not this network's`);
+  }
+  const noVote = voteLost(recovered, member);
+  const consensus = createState(consensusConfig, {
+    tip,
+    ...(last === undefined ? {} : { finality: last.certificate }),
+    voting: noVote === "",
+    nowMs: 0,
+  });
+  const node: Node = {
+    config,
+    chain,
+    consensus,
+    catchUp: createCatchUp(),
+    pool: createPool(),
+    waiting: new Map(),
+    waitingCount: 0,
+    stopping: false,
+    noVote,
+    clock: { nowMs: 0, wallMs: context.nowMs },
+    timers: new Map(),
+    lastBlockAtMs: 0,
+    safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
+  };
+  const effects: NodeEffect[] = [];
+  if (noVote === "") {
+    const restored = restore(consensus, turnOf(node, context), recovered.votes);
+    if (!restored.ok) throw new Error(`the vote journal is refused: ${restored.detail ?? restored.reason}`);
+    if (recovered.votes.length === 0) {
+      const record = encodeJournal({ type: "opened", chainId: consensusConfig.chainId, validator: config.self });
+      effects.push({ type: "persist", stream: "votes", record });
+    }
+  }
+  return { node, effects };
+}
+
+/** Rule 3: a node that may have voted and can't say how never votes. It writes no journal, so that this stays so. */
+function voteLost({ votes, votesIntact, blocks }: Recovered, member: boolean): string {
+  if (!member) return "its key is not in the validator set: it follows without a vote";
+  const journalMissing = votes.length === 0 && blocks.length > 0;
+  if (votesIntact && !journalMissing) return "";
+  return "its vote journal is missing or damaged: it follows without voting until its key is replaced";
+}
+
+function replay(chain: Chain, records: readonly Uint8Array[], genesis: Tip): { tip: Tip; last?: BlockRecord } {
+  let tip = genesis;
+  let last: BlockRecord | undefined;
+  for (const [index, bytes] of records.entries()) {
+    const record = parseRecord(bytes);
+    if (!record.ok) throw new Error(`block ${index + 1} in the log is damaged: ${record.detail ?? record.reason}`);
+    const { block } = record.value;
+    if (block.height !== tip.height + 1 || block.parent !== tip.hash || !isLinked(record.value)) {
+      throw new Error(`block ${index + 1} in the log does not follow the one before`);
+    }
+    executeBlock(chain, block);
+    tip = tipOf(block);
+    last = record.value;
+  }
+  return last === undefined ? { tip } : { tip, last: present(last, "a record was read") };
+}

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { toHex } from "./base/bytes.ts";
+import { keyPairFromSeed } from "./codec/signature.ts";
+import { DEFAULT_TIMING } from "./node.ts";
+import { type Engine, startEngine } from "./shell-engine.ts";
+import { type Disk, realDisk } from "./storage/disk.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
+import { loadVoteKey } from "./storage/vote-key.ts";
+
+let folder = "";
+let engine: Engine | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "hmn-engine-"));
+});
+afterEach(() => {
+  engine?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const START_NS = (BigInt(Date.now()) * 1_000_000n).toString();
+const publicKey = (id: number): string => toHex(keyPairFromSeed(new Uint8Array(32).fill(id + 1)).publicKey);
+const until = (condition: () => void): Promise<void> => vi.waitFor(condition, { timeout: 10_000, interval: 10 });
+
+/** One validator of four, alone: its timers make it vote, so it writes and speaks without being asked. */
+function start(disk: Disk): { storage: Storage; frames: Uint8Array[]; readOnly: string[] } {
+  const opened = openStorage(disk, folder);
+  const key = loadVoteKey(disk, folder);
+  if (!opened.ok || !key.ok) throw new Error("the folder opens");
+  const frames: Uint8Array[] = [];
+  const readOnly: string[] = [];
+  const keys = [toHex(key.value.publicKey), publicKey(1), publicKey(2), publicKey(3)];
+  engine = startEngine({
+    config: {
+      self: 0,
+      keyPair: key.value,
+      timing: { ...DEFAULT_TIMING, idleBlockMs: 20, viewTimeoutMs: 20, maxTimeoutMs: 100 },
+      genesis: {
+        network: "payments",
+        timeNs: START_NS,
+        authority: { publicKeys: [publicKey(9)], threshold: 1 },
+        validators: keys.map((consensusKey, id) => ({ id, consensusKey, ownerKey: publicKey(9), bond: "1000000000" })),
+        accounts: [],
+      },
+    },
+    storage: opened.value,
+    log: pino({ level: "silent" }),
+    send: (_peer, frame) => frames.push(frame),
+    broadcast: (frame) => frames.push(frame),
+    answer: () => {},
+    connectedPeers: () => [1],
+    onEvent: () => {},
+    onReadOnly: (reason) => readOnly.push(reason),
+  });
+  return { storage: opened.value, frames, readOnly };
+}
+
+test("when the disk refuses, nothing of that step leaves; the node says so, takes nothing, and goes on when the disk does", async () => {
+  let full = false;
+  const refuse = (): void => {
+    if (full) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  };
+  const { storage, frames, readOnly } = start({
+    ...realDisk,
+    open: (path, how, mode) => {
+      if (how === "create") refuse();
+      return realDisk.open(path, how, mode);
+    },
+    write: (file, position, bytes) => {
+      refuse();
+      realDisk.write(file, position, bytes);
+    },
+  });
+  full = true;
+  await until(() => expect(engine?.readOnly()).toContain("ENOSPC"));
+  expect(readOnly).toEqual([expect.stringContaining("the disk takes no writes: ENOSPC")]);
+  // The first thing this node ever says rests on a vote that was not written.
+  expect(frames).toEqual([]);
+  const durable = storage.recovered().votes.length;
+  expect(engine?.view().state).toBe("Voting");
+  engine?.push({ type: "peer-connected", peer: 1 });
+  engine?.push({ type: "client-batch", request: 1, batch: new Uint8Array(10) });
+  // It probes each second; a probe that fails changes nothing.
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  expect(engine?.readOnly()).toContain("ENOSPC");
+  expect([frames.length, storage.recovered().votes.length]).toEqual([0, durable]);
+  full = false;
+  await until(() => expect(frames.length).toBeGreaterThan(0));
+  expect(engine?.readOnly()).toBeUndefined();
+  expect(storage.recovered().votes.length).toBeGreaterThan(durable);
+});
+
+test("a restart takes its own log and speaks on", async () => {
+  const first = start(realDisk);
+  await until(() => expect(first.frames.length).toBeGreaterThan(3));
+  engine?.close();
+  const before = first.storage.recovered().votes;
+  const votes = before.length;
+  expect(votes).toBeGreaterThan(0);
+  first.storage.close();
+  const second = start(realDisk);
+  // A node that could not read its votes would follow without voting.
+  expect(engine?.view()).toMatchObject({ state: "Voting", role: "Voter" });
+  await until(() => expect(second.frames.length).toBeGreaterThan(0));
+  expect(second.storage.recovered().votes.slice(0, votes)).toEqual(before);
+});

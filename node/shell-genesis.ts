@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type GenesisFile, genesisFileSchema, type NetworkFile, networkFileSchema } from "./api/contract.ts";
+import type { Hex } from "./base/bytes.ts";
+import { accept, type Result, refuse } from "./base/result.ts";
+import { chainId, createChain } from "./chain/chain.ts";
+import { type Disk, isDiskRefusal } from "./storage/disk.ts";
+
+export type Genesis = { readonly file: GenesisFile; readonly chainId: Hex };
+
+/** `network.json`; throws if it is missing or malformed, as the operator mounts it before it starts a node. */
+export function readNetwork(folder: string): NetworkFile {
+  const path = join(folder, "network.json");
+  try {
+    return networkFileSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new Error(`${path} cannot be used`, { cause });
+  }
+}
+
+/** `genesis.json`, if it is there and describes a chain of this network that this volume may hold. The reason of a refusal is for `/status`. */
+export function readGenesis(
+  options: { readonly config: string; readonly data: string; readonly network: string },
+  disk: Disk,
+): Result<Genesis, "waiting" | "unusable"> {
+  let text: string;
+  try {
+    text = readFileSync(join(options.config, "genesis.json"), "utf8");
+  } catch (cause) {
+    if (isMissing(cause)) return refuse("waiting", "waiting for genesis");
+    throw new Error("genesis.json cannot be read", { cause });
+  }
+  const parsed = parseGenesis(text);
+  if (!parsed.ok) return parsed;
+  const file = parsed.value;
+  if (file.network !== options.network) {
+    return refuse("unusable", `genesis.json is of network ${file.network}, network.json of ${options.network}`);
+  }
+  const chain = createChain(file);
+  if (!chain.ok) return refuse("unusable", `genesis.json is refused: ${chain.detail ?? chain.reason}`);
+  const id = chainId(chain.value);
+  const known = readChainId(options.data);
+  if (known !== undefined && known !== id) {
+    return refuse(
+      "unusable",
+      `genesis.json is of chain ${id}, this volume holds chain ${known}: give the old genesis back, or start on an empty volume`,
+    );
+  }
+  if (known === undefined) {
+    const written = writeChainId(disk, options.data, id);
+    if (!written.ok) return written;
+  }
+  return accept({ file, chainId: id });
+}
+
+function parseGenesis(text: string): Result<GenesisFile, "unusable"> {
+  try {
+    const parsed = genesisFileSchema.safeParse(JSON.parse(text));
+    if (parsed.success) return accept(parsed.data);
+    const [issue] = parsed.error.issues;
+    return refuse("unusable", `genesis.json: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "malformed"}`);
+  } catch {
+    return refuse("unusable", "genesis.json is not JSON");
+  }
+}
+
+/** The chain of a volume is written down before its first block, so that another genesis is noticed. */
+const chainPath = (data: string): string => join(data, "chain");
+
+function readChainId(data: string): Hex | undefined {
+  try {
+    return readFileSync(chainPath(data), "utf8").trim();
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw cause;
+  }
+}
+
+function writeChainId(disk: Disk, data: string, id: Hex): Result<void, "unusable"> {
+  const temporary = `${chainPath(data)}.new`;
+  try {
+    const file = disk.open(temporary, "create");
+    try {
+      disk.write(file, 0, new TextEncoder().encode(`${id}\n`));
+      disk.sync(file);
+    } finally {
+      disk.close(file);
+    }
+    disk.rename(temporary, chainPath(data));
+    return accept(undefined);
+  } catch (cause) {
+    if (!isDiskRefusal(cause)) throw cause;
+    return refuse("unusable", `the disk takes no writes: ${cause.message}`);
+  }
+}
+
+const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT";

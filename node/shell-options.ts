@@ -1,0 +1,111 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { ENVIRONMENT, PATHS, PORTS } from "./api/contract.ts";
+import { accept, type Result, refuse } from "./base/result.ts";
+
+/** Where one node process finds its things. */
+export type StartOptions = {
+  readonly validator: number;
+  readonly version: string;
+  readonly data: string;
+  readonly tls: string;
+  readonly config: string;
+  /** Address to listen on; undefined: all of them. */
+  readonly host: string | undefined;
+  readonly ports: {
+    readonly control: number;
+    readonly client: number;
+    readonly api: number;
+    readonly consensus: number;
+  };
+  readonly logLevel: string;
+  readonly faults: string;
+};
+
+/** The release, as built into the image. */
+export const versionOf = (environment: NodeJS.ProcessEnv): string => environment.HMN_VERSION ?? "0.0.0-dev";
+
+export const START_HELP = `hmn-node start: runs one node of a Harmonic Mesh Network
+
+  flag               environment          default
+  --validator N      ${ENVIRONMENT.validator}        (required) this node's validator id
+  --data DIR         HMN_DATA             ${PATHS.data}
+  --tls DIR          HMN_TLS              ${PATHS.tls} (ca.crt, tls.crt, tls.key)
+  --config DIR       HMN_CONFIG           ${PATHS.config} (network.json, genesis.json)
+  --host ADDRESS     HMN_HOST             all addresses
+  --control-port N   HMN_CONTROL_PORT     ${PORTS.control} probes, status, metrics (HTTPS)
+  --client-port N    HMN_CLIENT_PORT      ${PORTS.client} client protocol (TLS)
+  --api-port N       HMN_API_PORT         ${PORTS.api} JSON API (HTTPS)
+  --consensus-port N HMN_CONSENSUS_PORT   ${PORTS.consensus} other nodes (mutual TLS)
+  --log-level LEVEL  ${ENVIRONMENT.logLevel}        info
+`;
+
+// Not coerced: an empty variable must not pass for 0.
+const whole = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^[0-9]{1,10}$/, "a whole number is needed")
+    .transform(Number),
+]);
+const port = whole.refine((value) => value <= 65_535, "a port is at most 65535");
+const optionsSchema = z.object({
+  validator: whole.refine((value) => value <= 0xffff_ffff, "an id is a u32"),
+  data: z.string().min(1),
+  tls: z.string().min(1),
+  config: z.string().min(1),
+  host: z.string().min(1).optional(),
+  "control-port": port,
+  "client-port": port,
+  "api-port": port,
+  "consensus-port": port,
+  "log-level": z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+});
+
+/** Flags win over the environment, the environment over the container's paths. */
+export function parseStart(args: readonly string[], environment: NodeJS.ProcessEnv): Result<StartOptions, "usage"> {
+  const string = { type: "string" } as const;
+  let flags: Readonly<Record<string, string | undefined>>;
+  try {
+    flags = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(Object.keys(optionsSchema.shape).map((name) => [name, string])),
+    }).values;
+  } catch (cause) {
+    return refuse("usage", cause instanceof Error ? cause.message : String(cause));
+  }
+  const parsed = optionsSchema.safeParse({
+    validator: environment[ENVIRONMENT.validator],
+    data: environment.HMN_DATA ?? PATHS.data,
+    tls: environment.HMN_TLS ?? PATHS.tls,
+    config: environment.HMN_CONFIG ?? PATHS.config,
+    host: environment.HMN_HOST,
+    "control-port": environment.HMN_CONTROL_PORT ?? PORTS.control,
+    "client-port": environment.HMN_CLIENT_PORT ?? PORTS.client,
+    "api-port": environment.HMN_API_PORT ?? PORTS.api,
+    "consensus-port": environment.HMN_CONSENSUS_PORT ?? PORTS.consensus,
+    "log-level": environment[ENVIRONMENT.logLevel] ?? "info",
+    ...flags,
+  });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return refuse("usage", `${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "malformed"}`);
+  }
+  const options = parsed.data;
+  return accept({
+    validator: options.validator,
+    version: versionOf(environment),
+    data: options.data,
+    tls: options.tls,
+    config: options.config,
+    host: options.host,
+    ports: {
+      control: options["control-port"],
+      client: options["client-port"],
+      api: options["api-port"],
+      consensus: options["consensus-port"],
+    },
+    logLevel: options["log-level"],
+    faults: environment[ENVIRONMENT.faults] ?? "",
+  });
+}

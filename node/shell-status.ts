@@ -1,0 +1,112 @@
+import { type NodeState, type NodeStatus, WIRE_VERSION } from "./api/contract.ts";
+import type { ServiceHealth } from "./api/control-server.ts";
+import type { Hex } from "./base/bytes.ts";
+import { PPM } from "./base/units.ts";
+import type { NodeView } from "./node.ts";
+
+/** Everything that `/status` and `/readyz` are made of. */
+export type Facts = {
+  readonly version: string;
+  readonly network: string;
+  readonly validator: number;
+  readonly publicKey: Hex;
+  readonly chainId: Hex | null;
+  /** Why there is no chain yet; unused once there is one. */
+  readonly waitingFor: string;
+  readonly stopping: boolean;
+  /** Absent before genesis. */
+  readonly chain: { readonly view: NodeView; readonly lagMs: number } | undefined;
+  /** Why the node only answers questions: its disk takes no writes, or its log is damaged. Undefined: neither. */
+  readonly readOnly: string | undefined;
+  readonly freeBytes: number;
+  readonly connectedPeers: readonly number[];
+  readonly caBundleHash: Hex;
+  readonly faults: readonly string[];
+  readonly silent: boolean;
+};
+
+/** An executed block may be so far behind the newest certificate (operator: readiness). */
+export const LAG_MAX_MS = 10_000;
+const NO_HASH = "0".repeat(64);
+const REASON_MAX = 1024;
+
+type Standing = { readonly state: NodeState; readonly reason: string };
+
+function standingOf({ chain, readOnly, stopping, waitingFor }: Facts): Standing {
+  if (readOnly !== undefined) return { state: "ReadOnly", reason: readOnly };
+  if (stopping) return { state: "Stopping", reason: "SIGTERM: takes no new batches and is about to leave" };
+  if (chain === undefined) return { state: "WaitingForGenesis", reason: waitingFor };
+  return { state: chain.view.state, reason: chain.view.reason };
+}
+
+/** A missing quorum does not make a node unready: that is the cluster's state, and restarting nodes would not help it. */
+export function readinessOf(facts: Facts): { readonly ready: boolean; readonly reason: string } {
+  const { state, reason } = standingOf(facts);
+  const no = (why: string) => ({ ready: false, reason: why });
+  if (facts.silent) return no("silent: switched on for a test");
+  if (state === "ReadOnly" || state === "Stopping" || state === "WaitingForGenesis") return no(reason);
+  const { chain } = facts;
+  if (chain === undefined) return no(facts.waitingFor);
+  if (chain.view.role === "Voter" && state === "Following")
+    return no(reason === "" ? "a voter that may not vote" : reason);
+  if (chain.lagMs >= LAG_MAX_MS) {
+    const { height, certifiedHeight } = chain.view;
+    return no(
+      `executed up to ${height}, certified up to ${certifiedHeight}: ${Math.round(chain.lagMs / 1000)} s behind`,
+    );
+  }
+  return { ready: true, reason: "" };
+}
+
+export function statusOf(facts: Facts): NodeStatus {
+  const { chain } = facts;
+  const { state, reason } = standingOf(facts);
+  const readiness = readinessOf(facts);
+  const view = chain?.view;
+  return {
+    version: facts.version,
+    wireVersion: WIRE_VERSION,
+    network: facts.network,
+    chainId: facts.chainId,
+    validator: facts.validator,
+    publicKey: facts.publicKey,
+    state,
+    reason: (reason === "" ? readiness.reason : reason).slice(0, REASON_MAX),
+    ready: readiness.ready,
+    role: view?.role ?? "Observer",
+    height: view?.height ?? 0,
+    certifiedHeight: view?.certifiedHeight ?? 0,
+    resultsHash: view?.resultsHash ?? NO_HASH,
+    checkpoint: view?.checkpoint ?? { height: 0, stateRoot: NO_HASH },
+    lastBlockAtMs: view?.lastBlockAtMs ?? 0,
+    view: view?.view ?? 0,
+    epoch: view?.epoch ?? 0,
+    validators: view === undefined ? [] : [...view.validators],
+    connectedPeers: [...facts.connectedPeers],
+    finality: view?.finality ?? null,
+    storage: {
+      writable: facts.readOnly === undefined,
+      reason: (facts.readOnly ?? "").slice(0, REASON_MAX),
+      freeBytes: facts.freeBytes,
+    },
+    coherence: { measured: false, psiPpm: PPM, lambdaPpm: 700_000 },
+    caBundleHash: facts.caBundleHash,
+    faults: [...facts.faults],
+  };
+}
+
+/** The services that exist so far: coherence, mint and mesh come with later issues and are not pretended. */
+export function healthOf(facts: Facts): Readonly<Record<"ledger" | "consensus", ServiceHealth>> {
+  const { state, reason } = standingOf(facts);
+  if (state === "ReadOnly") {
+    return { ledger: { state: "failed", reason }, consensus: { state: "failed", reason } };
+  }
+  if (state === "WaitingForGenesis" || facts.chain === undefined) {
+    return { ledger: { state: "waiting", reason }, consensus: { state: "waiting", reason } };
+  }
+  const voting: ServiceHealth =
+    facts.chain.view.role === "Voter" && state === "Following"
+      ? { state: "failed", reason }
+      : { state: "running", reason };
+  return { ledger: { state: "running", reason: "" }, consensus: voting };
+}

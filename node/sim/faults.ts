@@ -1,0 +1,33 @@
+/** Every kind of fault that a run is there to survive. A run in which one never happened proves nothing about it. */
+export const FAULTS = [
+  "frame lost",
+  "frame doubled",
+  "frame overtaken",
+  "partition",
+  "crash",
+  "crash of all",
+  "write lost",
+  "restart",
+  "stop",
+  "journal lost",
+  "clock jump",
+  "view nullified",
+  "client retry",
+  "bad batch",
+  "lie: two proposals",
+  "lie: proposal on an old parent",
+  "lie: wrong results",
+  "lie: contradicting votes",
+  "lie: replay",
+  "lie: garbage",
+  "lie: silence",
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+export type FaultCounts = Record<Fault, number>;
+
+export const noFaults = (): FaultCounts => Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as FaultCounts;
+
+export function addFaults(total: FaultCounts, more: FaultCounts): void {
+  for (const fault of FAULTS) total[fault] += more[fault];
+}

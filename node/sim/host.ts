@@ -1,0 +1,166 @@
+import { assert, present, unreachable } from "../base/assert.ts";
+import type { Random } from "../base/random.ts";
+import { heightOf, resultsHashOf } from "../chain/chain.ts";
+import type { SafetyRules } from "../consensus/rules.ts";
+import { chainOf, createNode, type Node, step } from "../node.ts";
+import type { ClientAnswer, LogStream, NodeEffect, NodeEvent, NodeInput } from "../ports.ts";
+import { createClock, type DriftingClock, realMs, wallMs } from "./clock.ts";
+import { crashDisk, createDisk, type Disk, loseJournal, recovered, sync, write } from "./disk.ts";
+import type { FaultCounts } from "./faults.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Ways to run a sound node on a broken machine, for the canaries. */
+export type BrokenShell = "sends-before-sync" | "forgets-votes";
+
+/** One machine of the network: a clock, a disk, and while it is up the node process on them. */
+export type Host = {
+  readonly id: number;
+  readonly clock: DriftingClock;
+  readonly disk: Disk;
+  node: Node | undefined;
+  /** Counts starts: what was meant for an earlier life is dropped. */
+  life: number;
+  /** Timers that are set, by name, each with a number that makes an older one void. */
+  readonly timers: Map<string, number>;
+  timerCount: number;
+};
+
+/** What the world does for a host. */
+export type World = {
+  readonly scenario: Scenario;
+  readonly random: Random;
+  readonly faults: FaultCounts;
+  readonly rules: SafetyRules;
+  readonly brokenShell: BrokenShell | undefined;
+  nowMs(): number;
+  /** Whether a crash may strike in the middle of a step. */
+  mayCrash(): boolean;
+  send(host: Host, peer: number | "all", frame: Uint8Array): void;
+  setTimer(host: Host, timer: string, number: number, afterMs: number): void;
+  answer(host: Host, request: number, answer: ClientAnswer): void;
+  report(host: Host, event: NodeEvent): void;
+  onDurable(host: Host, stream: LogStream, record: Uint8Array): void;
+  onRestart(host: Host, resultsHash: string): void;
+  onCrash(host: Host): void;
+};
+
+export const createHost = (id: number, random: Random): Host => ({
+  id,
+  clock: createClock(random),
+  disk: createDisk(),
+  node: undefined,
+  life: 0,
+  timers: new Map(),
+  timerCount: 0,
+});
+
+export function start(host: Host, world: World): void {
+  assert(host.node === undefined, "a host runs one process");
+  host.life += 1;
+  host.timers.clear();
+  const { scenario } = world;
+  const found = recovered(host.disk);
+  const votes = world.brokenShell === "forgets-votes" ? found.votes.slice(0, 1) : found.votes;
+  const { node, effects } = createNode(
+    {
+      self: host.id,
+      keyPair: present(scenario.keys[host.id], "a validator has a key"),
+      genesis: scenario.genesis,
+      timing: scenario.timing,
+      blocks: { readBlock: (height) => host.disk.blocks[height - 1] },
+    },
+    { ...found, votes },
+    { nowMs: wallMs(host.clock, world.nowMs()) },
+    world.rules,
+  );
+  host.node = node;
+  const chain = chainOf(node);
+  const height = found.blocks.length;
+  world.onRestart(host, present(resultsHashOf(chain, height), "replayed blocks have results"));
+  assert(heightOf(chain) >= height, "replay executes every block of the log");
+  carryOut(host, world, effects);
+}
+
+export function feed(host: Host, world: World, input: NodeInput): void {
+  if (host.node === undefined) return;
+  carryOut(host, world, step(host.node, input, { nowMs: wallMs(host.clock, world.nowMs()) }));
+}
+
+/** The process dies where it stands, and what was not synced goes as the disk likes. */
+export function crash(host: Host, world: World): void {
+  if (host.node === undefined) return;
+  host.node = undefined;
+  world.faults.crash += 1;
+  world.faults["write lost"] += crashDisk(host.disk, world.random);
+  world.onCrash(host);
+}
+
+export function wipeJournal(host: Host, world: World): void {
+  assert(host.node === undefined, "only a stopped host loses its journal");
+  const blocksToo = world.random.oneIn(2);
+  loseJournal(host.disk, { blocksToo });
+}
+
+/** The contract of `ports.ts`: every write, one sync, then the rest; a crash may come between any two of them. */
+function carryOut(host: Host, world: World, effects: readonly NodeEffect[]): void {
+  const writes = effects.filter((effect) => effect.type === "persist" || effect.type === "replace-votes");
+  const others = effects.filter((effect) => effect.type !== "persist" && effect.type !== "replace-votes");
+  const moments = writes.length + others.length + 1;
+  const strikes = writes.length > 0 && world.mayCrash() && world.random.oneIn(world.scenario.crashInSteps);
+  let left = strikes ? world.random.below(moments) : Number.POSITIVE_INFINITY;
+  const survives = (): boolean => {
+    left -= 1;
+    if (left >= 0) return true;
+    crash(host, world);
+    return false;
+  };
+  const speak = (): boolean => {
+    for (const effect of others) {
+      if (!survives()) return false;
+      carryOutOne(host, world, effect);
+    }
+    return true;
+  };
+  if (world.brokenShell === "sends-before-sync" && !speak()) return;
+  for (const effect of writes) {
+    if (!survives()) return;
+    write(host.disk, effect);
+  }
+  if (!survives()) return;
+  sync(host.disk);
+  for (const effect of writes) {
+    if (effect.type === "persist") world.onDurable(host, effect.stream, effect.record);
+  }
+  if (world.brokenShell !== "sends-before-sync") speak();
+}
+
+function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
+  switch (effect.type) {
+    case "send":
+      world.send(host, effect.peer, effect.frame);
+      break;
+    case "broadcast":
+      world.send(host, "all", effect.frame);
+      break;
+    case "set-timer":
+      host.timerCount += 1;
+      host.timers.set(effect.timer, host.timerCount);
+      world.setTimer(host, effect.timer, host.timerCount, realMs(host.clock, effect.afterMs));
+      break;
+    case "clear-timer":
+      host.timers.delete(effect.timer);
+      break;
+    case "answer":
+      world.answer(host, effect.request, effect.answer);
+      break;
+    case "report":
+      world.report(host, effect.event);
+      break;
+    case "persist":
+    case "replace-votes":
+      assert(false, "writes come first");
+      break;
+    default:
+      unreachable(effect);
+  }
+}

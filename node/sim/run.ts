@@ -1,0 +1,316 @@
+import { createHash } from "node:crypto";
+import { present, unreachable } from "../base/assert.ts";
+import { seededRandom } from "../base/random.ts";
+import { chainId, createChain, heightOf, resultsHashOf, validatorsOf } from "../chain/chain.ts";
+import { committeeOf } from "../codec/certificate.ts";
+import { leaderList, leaderOf } from "../consensus/leaders.ts";
+import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
+import { chainOf, viewOf } from "../node.ts";
+import type { NodeEvent } from "../ports.ts";
+import { createLiar } from "./byzantine.ts";
+import { createFinalityChecker } from "./check-finality.ts";
+import { checkLedger } from "./check-ledger.ts";
+import { createVotesChecker } from "./check-votes.ts";
+import { createClients } from "./clients.ts";
+import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
+import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
+import { createNetwork } from "./network.ts";
+import { createQueue } from "./queue.ts";
+import { type Scenario, type Shape, scenarioOf } from "./scenario.ts";
+import { storm } from "./storm.ts";
+import { check, Violation } from "./violation.ts";
+
+/** After the storm everything must come right within this time. */
+const HEAL_MS = 60_000;
+const TICK_MS = 250;
+/** New batches still come for a while after the storm. */
+const CLIENTS_AFTER_MS = 2_000;
+
+export type RunOptions = {
+  readonly seed: number;
+  readonly stormMs: number;
+  readonly shape?: Shape;
+  readonly rules?: SafetyRules;
+  readonly brokenShell?: BrokenShell;
+};
+
+export type RunReport = {
+  /** What a checker saw, or what the production code threw. */
+  readonly violation: string | undefined;
+  readonly traceHash: string;
+  readonly faults: FaultCounts;
+  readonly height: number;
+  readonly acknowledged: number;
+  readonly simulatedMs: number;
+};
+
+type Event =
+  | {
+      readonly type: "frame";
+      readonly from: number;
+      readonly to: number;
+      readonly life: number;
+      readonly frame: Uint8Array;
+    }
+  | {
+      readonly type: "timer";
+      readonly host: number;
+      readonly life: number;
+      readonly timer: string;
+      readonly number: number;
+    }
+  | { readonly type: "work"; readonly work: () => void }
+  | { readonly type: "tick" };
+
+/** One network under one seed, from genesis through a storm until everything has come right. */
+export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell }: RunOptions): RunReport {
+  const scenario = scenarioOf(seed, stormMs, shape);
+  const simulation = createSimulation(scenario, rules, brokenShell);
+  let violation: string | undefined;
+  try {
+    simulation.run();
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    violation = cause instanceof Violation ? cause.message : `the node threw: ${cause.stack ?? cause.message}`;
+  }
+  return { violation, ...simulation.report() };
+}
+
+function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: BrokenShell | undefined) {
+  const random = seededRandom(BigInt(scenario.seed));
+  const faults = noFaults();
+  const queue = createQueue<Event>();
+  const trace = createHash("sha256");
+  const network = createNetwork(scenario, random, faults);
+  const first = createChain(scenario.genesis);
+  if (!first.ok) throw new Error(`genesis of the scenario is refused: ${first.detail ?? first.reason}`);
+  const setting = {
+    chainId: chainId(first.value),
+    genesisResultsHash: present(resultsHashOf(first.value, 0), "genesis has results"),
+    validators: validatorsOf(first.value),
+  };
+  const votes = createVotesChecker({ ...setting, byzantine: scenario.byzantine });
+  const finality = createFinalityChecker({ ...setting, mayHaveNullified: votes.mayHaveNullified });
+  const clients = createClients(scenario, setting.chainId, random, faults);
+  const hosts = scenario.bonds.map((_, id) => createHost(id, random));
+  const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
+  const honest = hosts.filter(isHonest);
+  const leaders = leaderList(committeeOf(setting.validators));
+  const liar =
+    scenario.byzantine === undefined
+      ? undefined
+      : createLiar({
+          self: scenario.byzantine,
+          keyPair: present(scenario.keys[scenario.byzantine], "a liar has a key"),
+          chainId: setting.chainId,
+          random,
+          faults,
+          leads: (view) => leaderOf(leaders, view) === scenario.byzantine,
+        });
+  let nowMs = 0;
+  let stormy = true;
+  let done = false;
+  const later = (afterMs: number, work: () => void): void => queue.add(nowMs + afterMs, { type: "work", work });
+  const note = (...parts: readonly (string | number | Uint8Array)[]): void => {
+    for (const part of parts) trace.update(typeof part === "number" ? `${part} ` : part);
+  };
+  const othersUp = (of: Host): Host[] => hosts.filter((host) => host.id !== of.id && host.node !== undefined);
+
+  const post = (from: number, to: number, frame: Uint8Array): void => {
+    const target = present(hosts[to], "frames go to known nodes");
+    for (const atMs of network.deliveries(from, to, nowMs)) {
+      queue.add(atMs, { type: "frame", from, to, life: target.life, frame });
+    }
+  };
+
+  const world: World = {
+    scenario,
+    random,
+    faults,
+    rules,
+    brokenShell,
+    nowMs: () => nowMs,
+    mayCrash: () => stormy,
+    send: (host, peer, frame) => {
+      note("send", host.id, frame);
+      const peers = othersUp(host)
+        .map(({ id }) => id)
+        .filter((id) => peer === "all" || id === peer);
+      if (isHonest(host)) votes.onSent(host.id, frame, host.disk.votes);
+      const letters =
+        isHonest(host) || liar === undefined ? peers.map((to) => ({ to, frame })) : liar.bend(frame, peers);
+      for (const letter of letters) post(host.id, letter.to, letter.frame);
+    },
+    setTimer: (host, timer, number, afterMs) =>
+      queue.add(nowMs + afterMs, { type: "timer", host: host.id, life: host.life, timer, number }),
+    answer: (_, request, answer) => clients.onAnswer(request, answer),
+    report: (host, event) => {
+      note("report", host.id, JSON.stringify(event));
+      if (isHonest(host)) onReport(host, event);
+    },
+    onDurable: (host, stream, record) => {
+      if (!isHonest(host)) return;
+      if (stream === "votes") votes.onJournaled(host.id, record);
+      else finality.onRecord(host.id, record);
+    },
+    onRestart: (host, resultsHash) => {
+      note("start", host.id, resultsHash);
+      if (host.life > 1) faults.restart += 1;
+      if (isHonest(host)) {
+        for (const record of host.disk.votes) votes.onJournaled(host.id, record);
+        finality.onRestart(host.id, host.disk.blocks, resultsHash);
+      }
+      if (!host.disk.votesIntact) votes.onJournalLost(host.id);
+      later(1, () => connect(host, host.life));
+    },
+    onCrash: (host) => {
+      note("crash", host.id);
+      for (const other of othersUp(host)) feed(other, world, { type: "peer-disconnected", peer: host.id });
+      // In the storm a crash may strike in the middle of any step, so every crash brings its own restart.
+      const { life } = host;
+      later(200 + random.below(4000), () => {
+        if (host.node === undefined && host.life === life) start(host, world);
+      });
+    },
+  };
+
+  function connect(host: Host, life: number): void {
+    if (host.life !== life || host.node === undefined) return;
+    for (const other of othersUp(host)) {
+      feed(host, world, { type: "peer-connected", peer: other.id });
+      feed(other, world, { type: "peer-connected", peer: host.id });
+    }
+  }
+
+  function onReport(host: Host, event: NodeEvent): void {
+    switch (event.type) {
+      case "block-executed":
+        finality.onExecuted(host.id, event.height, event.hash);
+        return;
+      case "safety": {
+        const where = `node ${host.id}: ${event.detail}`;
+        check(event.kind !== "fork", "no fork", () => where);
+        // Only a liar may be accused, and only a liar may name wrong results.
+        const blames =
+          event.kind === "equivocation" ? event.detail.startsWith(`validator ${scenario.byzantine}:`) : true;
+        check(scenario.byzantine !== undefined && blames, "no false accusation", () => where);
+        return;
+      }
+      case "view-entered":
+      case "frame-dropped":
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  const handle = (event: Event): void => {
+    switch (event.type) {
+      case "frame": {
+        const host = present(hosts[event.to], "frames go to known nodes");
+        if (host.life !== event.life || host.node === undefined) return;
+        note("frame", nowMs, event.from, event.to);
+        if (!isHonest(host) && liar !== undefined) {
+          const peers = othersUp(host).map(({ id }) => id);
+          for (const letter of liar.overhear(event.frame, peers)) post(host.id, letter.to, letter.frame);
+        }
+        feed(host, world, { type: "peer-frame", peer: event.from, frame: event.frame });
+        return;
+      }
+      case "timer": {
+        const host = present(hosts[event.host], "timers are of known nodes");
+        if (host.life !== event.life || host.timers.get(event.timer) !== event.number) return;
+        host.timers.delete(event.timer);
+        feed(host, world, { type: "timer", timer: event.timer });
+        return;
+      }
+      case "work":
+        event.work();
+        return;
+      case "tick":
+        tick();
+        return;
+      default:
+        unreachable(event);
+    }
+  };
+
+  function tick(): void {
+    if (stormy && nowMs >= scenario.stormMs) heal();
+    if (stormy && random.oneIn(4)) storm(hosts, world, network, later);
+    clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
+      const up = honest.filter((host) => host.node !== undefined);
+      if (up.length === 0) return false;
+      feed(random.pick(up), world, { type: "client-batch", request, batch });
+      return true;
+    });
+    if (nowMs >= scenario.stormMs + CLIENTS_AFTER_MS && allIsWell()) done = true;
+    else queue.add(nowMs + TICK_MS, { type: "tick" });
+    check(nowMs < scenario.stormMs + HEAL_MS, "liveness", () => standing());
+  }
+
+  /** The weather clears: all wires whole, all machines up, all clocks about right. Liars go on lying. */
+  function heal(): void {
+    stormy = false;
+    network.heal();
+    for (const host of hosts) {
+      host.clock.jumpMs = 0;
+      // A stopping node would be gone in any real network by now.
+      if (host.node !== undefined && viewOf(host.node).state === "Stopping") crash(host, world);
+    }
+    for (const host of hosts) if (host.node === undefined) start(host, world);
+    for (const host of hosts) connect(host, host.life);
+  }
+
+  function allIsWell(): boolean {
+    if (clients.outstanding() > 0) return false;
+    const views = honest.map((host) => host.node && viewOf(host.node));
+    const height = finality.chain().length;
+    return (
+      height > 0 &&
+      views.every((view) => view?.height === height) &&
+      views.every((view, index) => view?.state === (honest[index]?.id === lostVote() ? "Following" : "Voting"))
+    );
+  }
+
+  const lostVote = (): number | undefined => hosts.find(({ disk }) => !disk.votesIntact)?.id;
+
+  const standing = (): string =>
+    `${clients.outstanding()} batches wait; ${honest
+      .map(({ id, node }) => {
+        const view = node && viewOf(node);
+        return `node ${id} is ${view?.state} at height ${view?.height}, view ${view?.view}`;
+      })
+      .join("; ")}`;
+
+  function run(): void {
+    for (const host of hosts) start(host, world);
+    queue.add(0, { type: "tick" });
+    while (!done) {
+      const next = present(queue.next(), "a network is never out of events");
+      nowMs = next.atMs;
+      handle(next.item);
+    }
+    for (const host of honest) {
+      const node = present(host.node, "all are up at the end");
+      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), history: clients.history });
+      faults["view nullified"] += viewOf(node).view - 1 - heightOf(chainOf(node));
+    }
+    faults["journal lost"] += lostVote() === undefined ? 0 : 1;
+  }
+
+  return {
+    run,
+    report: (): Omit<RunReport, "violation"> => {
+      const totals = noFaults();
+      addFaults(totals, faults);
+      return {
+        traceHash: trace.copy().digest("hex"),
+        faults: totals,
+        height: finality.chain().length,
+        acknowledged: clients.history.acknowledged.size,
+        simulatedMs: nowMs,
+      };
+    },
+  };
+}

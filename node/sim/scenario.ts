@@ -1,0 +1,82 @@
+import type { GenesisFile } from "../api/contract.ts";
+import { toHex } from "../base/bytes.ts";
+import { type Random, seededRandom } from "../base/random.ts";
+import { sha256 } from "../codec/hash.ts";
+import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
+import { DEFAULT_TIMING, type Timing } from "../consensus/timing.ts";
+
+export const CLIENTS = 3;
+export const ACCOUNT_BALANCE = 10n ** 15n;
+/** Simulated time 0 on the wall clock: what the genesis names. */
+export const EPOCH_MS = 1_760_000_000_000;
+
+/** Everything that the seed decides before the first event. */
+export type Scenario = {
+  readonly seed: number;
+  readonly bonds: readonly bigint[];
+  /** Validator that lies, if any. */
+  readonly byzantine: number | undefined;
+  /** Validator whose volume loses the vote journal, if any; never in a network with a liar, who already spends the third. */
+  readonly amnesiac: number | undefined;
+  /** How long faults go on; then the network heals, everyone is up, and everything has to come right. */
+  readonly stormMs: number;
+  readonly lossIn: number;
+  readonly duplicateIn: number;
+  readonly crashInSteps: number;
+  readonly timing: Timing;
+  readonly genesis: GenesisFile;
+  readonly keys: readonly KeyPair[];
+  readonly clientKeys: readonly KeyPair[];
+};
+
+/** Equal stakes most of the time; else two heavy ones, where counting heads is not counting weight. */
+export type Shape = { readonly nodes?: number; readonly bonds?: readonly number[]; readonly byzantine?: boolean };
+
+export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Scenario {
+  const random = seededRandom(BigInt(seed) * 2n + 1n);
+  const nodes = shape.bonds?.length ?? shape.nodes ?? random.pick([4, 4, 4, 5, 6, 7]);
+  const bonds = (shape.bonds ?? drawBonds(random, nodes)).map((atr) => BigInt(atr) * 1_000_000n);
+  const keys = bonds.map((_, id) => keyOf(`validator ${id} of ${seed}`));
+  const clientKeys = Array.from({ length: CLIENTS }, (_, client) => keyOf(`client ${client} of ${seed}`));
+  const odd = random.below(4);
+  const liar = shape.byzantine ?? odd < 2;
+  return {
+    seed,
+    bonds,
+    byzantine: liar ? random.below(nodes) : undefined,
+    amnesiac: !liar && odd === 2 ? random.below(nodes) : undefined,
+    stormMs,
+    lossIn: random.pick([1_000, 50, 20, 8]),
+    duplicateIn: random.pick([50, 15]),
+    crashInSteps: random.pick([1_000, 200, 60]),
+    timing: { ...DEFAULT_TIMING, maxBatchesPerBlock: random.pick([2, 1024]) },
+    keys,
+    clientKeys,
+    genesis: {
+      network: `sim-${seed}`,
+      timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
+      authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
+      validators: bonds.map((bond, id) => ({
+        id,
+        consensusKey: toHex(keys[id]?.publicKey ?? new Uint8Array()),
+        ownerKey: toHex(keyOf(`owner ${id} of ${seed}`).publicKey),
+        bond: String(bond),
+      })),
+      accounts: clientKeys.map((key, client) => ({
+        id: String(accountId(client)),
+        ownerKey: toHex(key.publicKey),
+        ledger: 1,
+        balance: String(ACCOUNT_BALANCE),
+      })),
+    },
+  };
+}
+
+export const accountId = (client: number): bigint => (1n << 64n) + 1000n + BigInt(client);
+
+const keyOf = (name: string): KeyPair => keyPairFromSeed(sha256(new TextEncoder().encode(name)));
+
+function drawBonds(random: Random, nodes: number): number[] {
+  if (random.below(2) === 0) return Array.from({ length: nodes }, () => 100);
+  return Array.from({ length: nodes }, () => 20 + random.below(80));
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { CANARIES } from "./canaries.ts";
+import { addFaults, FAULTS, noFaults } from "./faults.ts";
+import { runSeed } from "./run.ts";
+
+const STORM_MS = 12_000;
+
+describe("a network under a seed", () => {
+  const totals = noFaults();
+
+  // Chosen so that together they meet every fault: equal and unequal stakes, liars, a lost journal.
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])("comes through the storm, twice the same (seed %i)", (seed) => {
+    const report = runSeed({ seed, stormMs: STORM_MS });
+    const again = runSeed({ seed, stormMs: STORM_MS });
+    const replay = `replay it: npm run sim -- --seed ${seed} --storm ${STORM_MS / 1000}`;
+    expect(report.violation, replay).toBeUndefined();
+    expect(again.traceHash, replay).toBe(report.traceHash);
+    expect(report.acknowledged, replay).toBeGreaterThan(10);
+    addFaults(totals, report.faults);
+  });
+
+  it("met every kind of fault", () => {
+    expect(FAULTS.filter((fault) => totals[fault] === 0)).toEqual([]);
+  });
+});
+
+describe("the checkers see a network in which", () => {
+  it.each(CANARIES)("$name (within $seeds seeds)", ({ broken, caughtBy, seeds }) => {
+    const seen: string[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { violation } = runSeed({ ...broken, seed, stormMs: STORM_MS });
+      if (violation === undefined) continue;
+      seen.push(violation);
+      if (caughtBy.some((checker) => violation.startsWith(`${checker}:`))) return;
+    }
+    expect.fail(`no seed up to ${seeds} was caught by ${caughtBy.join(" or ")}: ${JSON.stringify(seen)}`);
+  });
+});

@@ -1,0 +1,86 @@
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+/** The disk as the log sees it: synchronous, so that "durable before sent" is the order of statements; a port, so that tests can fail it at any call. */
+export type Disk = {
+  exists(path: string): boolean;
+  /** Opens for reading and writing; `create` makes a new empty file, replacing one that is there. */
+  open(path: string, how: "existing" | "create", mode?: number): number;
+  size(file: number): number;
+  /** At most `length` bytes: fewer at the end of the file. */
+  read(file: number, position: number, length: number): Uint8Array;
+  /** All of the bytes, or it throws. */
+  write(file: number, position: number, bytes: Uint8Array): void;
+  truncate(file: number, length: number): void;
+  /** Data, and the metadata needed to read it back, are on the device when this returns. */
+  sync(file: number): void;
+  close(file: number): void;
+  /** Atomic, and durable when this returns. */
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  freeBytes(folder: string): number;
+};
+
+export const realDisk: Disk = {
+  exists: existsSync,
+  open: (path, how, mode = 0o600) => openSync(path, how === "create" ? "w+" : "r+", mode),
+  size: (file) => fstatSync(file).size,
+  read: (file, position, length) => {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(file, bytes, done, length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  },
+  write: (file, position, bytes) => {
+    let done = 0;
+    while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, position + done);
+  },
+  truncate: ftruncateSync,
+  sync: fdatasyncSync,
+  close: closeSync,
+  rename: (from, to) => {
+    renameSync(from, to);
+    // A rename is durable only once its folder is (fsync(2), notes).
+    const folder = openSync(dirname(to), "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  },
+  remove: (path) => rmSync(path, { force: true }),
+  freeBytes: (folder) => {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  },
+};
+
+/** The disk refused a write or a sync. A broken environment, not a bug: the node goes read-only and tries again. */
+export class DiskRefused extends Error {
+  override readonly name = "DiskRefused";
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "ENXIO", "ENODEV"]);
+
+/** Whether the disk, and not the program, is at fault. */
+export function isDiskRefusal(error: unknown): error is Error {
+  if (error instanceof DiskRefused) return true;
+  return error instanceof Error && "code" in error && typeof error.code === "string" && REFUSALS.has(error.code);
+}

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type GenesisFile, type NodeStatus, nodeIdentity, nodeStatusSchema, operatorIdentity } from "./api/contract.ts";
+import type { Target } from "./client/connection.ts";
+import type { Material } from "./transport/credentials.ts";
+import { testAuthority, writeMaterial } from "./transport/test-authority.ts";
+
+/** Real node processes on loopback, as the operator would run them: certificates, `network.json`, then `genesis.json`. */
+export type TestNode = {
+  readonly id: number;
+  readonly data: string;
+  readonly tls: string;
+  readonly config: string;
+  readonly ports: {
+    readonly control: number;
+    readonly client: number;
+    readonly api: number;
+    readonly consensus: number;
+  };
+  start(environment?: Readonly<Record<string, string>>): void;
+  /** Waits for its end; answers with the exit code, or the signal that ended it. */
+  ended(): Promise<Ending>;
+  /** Ends it by this signal, if it runs. */
+  end(signal: NodeJS.Signals): Promise<Ending>;
+  /** HTTPS with the operator's certificate, or none. */
+  get(port: "control" | "api", path: string, as?: "operator" | "nobody"): Promise<Answer>;
+  status(): Promise<NodeStatus>;
+  log(): string;
+};
+
+export type Ending = number | NodeJS.Signals | null;
+export type Answer = { readonly code: number; readonly body: string };
+
+export type TestCluster = {
+  readonly network: string;
+  readonly ca: string;
+  readonly nodes: readonly TestNode[];
+  readonly targets: readonly Target[];
+  writeGenesis(accounts: GenesisFile["accounts"]): Promise<void>;
+  /** Ends every process that still runs. */
+  close(): Promise<void>;
+};
+
+export const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
+const HOST = "127.0.0.1";
+
+export async function testCluster(folder: string, count: number): Promise<TestCluster> {
+  const network = "payments";
+  const authority = await testAuthority();
+  const operator = await authority.issue(operatorIdentity(network));
+  const ports = await freePorts(4 * count);
+  const nodes: TestNode[] = [];
+  const port = (id: number, which: number): number => ports[4 * id + which] ?? 0;
+  const peers = Array.from({ length: count }, (_, id) => ({ id, host: HOST, port: port(id, 3) }));
+  for (const { id } of peers) {
+    const home = join(folder, `node-${id}`);
+    mkdirSync(join(home, "config"), { recursive: true });
+    writeFileSync(join(home, "config", "network.json"), JSON.stringify({ network, peers }));
+    writeMaterial(join(home, "tls"), await authority.issue(nodeIdentity(id, network)));
+    const own = { control: port(id, 0), client: port(id, 1), api: port(id, 2), consensus: port(id, 3) };
+    nodes.push(testNode({ id, home, network, ports: own, operator }));
+  }
+  return {
+    network,
+    ca: authority.ca,
+    nodes,
+    targets: nodes.map(({ id, ports: { client } }) => ({
+      host: HOST,
+      port: client,
+      servername: nodeIdentity(id, network),
+    })),
+    writeGenesis: async (accounts) => {
+      const keys = await Promise.all(nodes.map(async (node) => (await node.status()).publicKey));
+      const genesis: GenesisFile = {
+        network,
+        timeNs: (BigInt(Date.now()) * 1_000_000n).toString(),
+        authority: { publicKeys: [keys[0] ?? ""], threshold: 1 },
+        validators: keys.map((key, id) => ({ id, consensusKey: key, ownerKey: key, bond: "1000000000" })),
+        accounts,
+      };
+      for (const { id } of nodes) {
+        const config = join(folder, `node-${id}`, "config");
+        writeFileSync(join(config, ".genesis.json"), JSON.stringify(genesis));
+        renameSync(join(config, ".genesis.json"), join(config, "genesis.json"));
+      }
+    },
+    close: async () => {
+      await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+    },
+  };
+}
+
+function testNode({
+  id,
+  home,
+  network,
+  ports,
+  operator,
+}: {
+  id: number;
+  home: string;
+  network: string;
+  ports: TestNode["ports"];
+  operator: Material;
+}): TestNode {
+  let child: ChildProcess | undefined;
+  const logPath = join(home, "log");
+  const get: TestNode["get"] = (which, path, as = "operator") =>
+    new Promise((resolve, reject) => {
+      const identity = as === "operator" ? { cert: operator.cert, key: operator.key } : {};
+      const options = { host: HOST, port: ports[which], path, servername: nodeIdentity(id, network) };
+      const call = request({ ...options, ca: operator.ca, ...identity, agent: false, timeout: 5_000 }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({ code: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+        );
+      });
+      call.on("error", reject);
+      call.on("timeout", () => call.destroy(new Error("timeout")));
+      call.end();
+    });
+  const folders = { data: join(home, "data"), tls: join(home, "tls"), config: join(home, "config") };
+  const ended = async (): Promise<Ending> => {
+    if (child === undefined) return null;
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    return child.exitCode ?? child.signalCode;
+  };
+  return {
+    id,
+    ports,
+    ...folders,
+    ended,
+    start: (environment = {}) => {
+      const log = openSync(logPath, "a");
+      const all = {
+        validator: id,
+        ...folders,
+        host: HOST,
+        ...Object.fromEntries(Object.entries(ports).map(([k, v]) => [`${k}-port`, v])),
+      };
+      const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
+      child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "start", ...args], {
+        stdio: ["ignore", log, log],
+        env: { PATH: process.env.PATH, HMN_VERSION: "1.2.3", ...environment },
+      });
+      closeSync(log);
+    },
+    end: (signal) => {
+      child?.kill(signal);
+      return ended();
+    },
+    get,
+    status: async () => {
+      const { code, body } = await get("control", "/status");
+      if (code !== 200) throw new Error(`status answered ${code}: ${body}`);
+      return nodeStatusSchema.parse(JSON.parse(body));
+    },
+    log: () => (existsSync(logPath) ? readFileSync(logPath, "utf8") : ""),
+  };
+}
+
+/** Ports that were free a moment ago: `network.json` names them before anybody listens. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports: number[] = [];
+  for (const server of servers) {
+    server.listen(0, HOST);
+    await once(server, "listening");
+    const address = server.address();
+    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+  }
+  for (const server of servers) {
+    server.close();
+    await once(server, "close");
+  }
+  return ports;
+}

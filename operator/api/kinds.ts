@@ -1,0 +1,123 @@
+import type { z } from "zod";
+import { clusterSpecSchema, clusterStatusSchema } from "./cluster.ts";
+import type { CelRule } from "./fields.ts";
+import { rolloutSpecSchema, rolloutStatusSchema } from "./rollout.ts";
+
+export type PrinterColumn = {
+  readonly name: string;
+  readonly type: "string" | "integer" | "date";
+  readonly jsonPath: string;
+  readonly description: string;
+  /** 0 is shown always, 1 only with `-o wide`. */
+  readonly priority?: 0 | 1;
+};
+
+/** One of our kinds, as the API server is told of it. */
+export type KindDefinition = {
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortName: string;
+  readonly description: string;
+  readonly spec: z.ZodType;
+  readonly status: z.ZodType;
+  readonly columns: readonly PrinterColumn[];
+  /** Rules over the whole object; of the metadata only the name can be read there. */
+  readonly rules: readonly CelRule[];
+  /** Fields that `--field-selector` may name. */
+  readonly selectable: readonly string[];
+};
+
+const age: PrinterColumn = {
+  name: "Age",
+  type: "date",
+  jsonPath: ".metadata.creationTimestamp",
+  description: "Time since it was created.",
+};
+
+export const clusterKind: KindDefinition = {
+  kind: "HmnCluster",
+  plural: "hmnclusters",
+  singular: "hmncluster",
+  shortName: "hmn",
+  description: "A Harmonic Mesh Network cluster: what is wanted in spec, what is observed in status.",
+  spec: clusterSpecSchema,
+  status: clusterStatusSchema,
+  columns: [
+    {
+      name: "Version",
+      type: "string",
+      jsonPath: ".status.currentVersion",
+      description: "Version that was last judged good on all nodes.",
+    },
+    { name: "Ready", type: "string", jsonPath: ".status.ready", description: "Ready validators of all." },
+    { name: "Phase", type: "string", jsonPath: ".status.phase", description: "What the cluster is doing." },
+    {
+      name: "Rollout",
+      type: "string",
+      jsonPath: ".status.rollout",
+      description: "The active HmnRollout, or the last one.",
+    },
+    age,
+    { name: "Wanted", type: "string", jsonPath: ".spec.version", description: "Version in the spec.", priority: 1 },
+    {
+      name: "Revision",
+      type: "string",
+      jsonPath: ".status.currentRevision",
+      description: "Revision of the current inputs.",
+      priority: 1,
+    },
+    {
+      name: "Waiting for",
+      type: "string",
+      jsonPath: ".status.waitingFor.message",
+      description: "The one cause of waiting.",
+      priority: 1,
+    },
+  ],
+  rules: [
+    {
+      // Pods, Services and volumes are called <name>-<validator>-<incarnation>, and a Service's name is a DNS label of 63.
+      rule: "size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",
+      message:
+        "metadata.name must be at most 40 characters, start with a letter and have only a-z, 0-9 and '-': Services are named after it; choose a shorter or plainer name",
+    },
+  ],
+  selectable: [],
+};
+
+export const rolloutKind: KindDefinition = {
+  kind: "HmnRollout",
+  plural: "hmnrollouts",
+  singular: "hmnrollout",
+  shortName: "hmnro",
+  description: "The record of one change of a cluster's nodes: its phases, the windows judged, and how it ended.",
+  spec: rolloutSpecSchema,
+  status: rolloutStatusSchema,
+  columns: [
+    { name: "Cluster", type: "string", jsonPath: ".spec.cluster", description: "The HmnCluster." },
+    { name: "From", type: "string", jsonPath: ".spec.from.version", description: "Version before." },
+    { name: "To", type: "string", jsonPath: ".spec.to.version", description: "Version rolled out." },
+    { name: "State", type: "string", jsonPath: ".status.state", description: "What it does, or how it ended." },
+    { name: "Phase", type: "integer", jsonPath: ".status.phase", description: "Phase that it is in, from 1." },
+    age,
+    {
+      name: "Reason",
+      type: "string",
+      jsonPath: ".status.rollbackReason",
+      description: "Why it went back.",
+      priority: 1,
+    },
+  ],
+  rules: [
+    {
+      // Not compared with the number: the length of string(int) is unbounded for the API server's cost estimate.
+      rule: "self.metadata.name.startsWith(self.spec.cluster + '-')",
+      message:
+        "the name of an HmnRollout must start with <spec.cluster>-: rename it, or leave making them to the operator",
+    },
+  ],
+  selectable: [".spec.cluster"],
+};
+
+export const kinds: readonly KindDefinition[] = [clusterKind, rolloutKind];

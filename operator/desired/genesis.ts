@@ -1,0 +1,44 @@
+import { type GenesisFile, LEDGERS } from "../../node/api/contract.ts";
+import type { Hex } from "../../node/base/bytes.ts";
+import type { Millis } from "../../node/base/units.ts";
+import type { ClusterObject } from "../observe/snapshot.ts";
+import type { KubeObject } from "../reconcile/actions.ts";
+import { ownedMetadata } from "./metadata.ts";
+import { genesisName } from "./names.ts";
+
+/** Every genesis validator's bond: 1 000 ATR in 10^-6 ATR. Equal bonds give equal weights. */
+const BOND = "1000000000";
+const NANOS_PER_MILLI = 1_000_000n;
+
+/** The state before the first block. Written once, when all validators have shown the keys that they made on their volumes. */
+export function genesisFile(
+  cluster: ClusterObject,
+  facts: { readonly consensusKeys: readonly Hex[]; readonly authority: Hex; readonly now: Millis },
+): GenesisFile {
+  const { spec } = cluster;
+  return {
+    network: spec.network,
+    timeNs: String(BigInt(facts.now) * NANOS_PER_MILLI),
+    authority: { publicKeys: [facts.authority], threshold: 1 },
+    validators: facts.consensusKeys.map((consensusKey, id) => ({
+      id,
+      consensusKey,
+      ownerKey: facts.authority,
+      bond: BOND,
+    })),
+    accounts: spec.genesis.accounts.map((account) => ({
+      id: account.id,
+      ownerKey: account.ownerPublicKey,
+      ledger: LEDGERS[account.token],
+      balance: account.balance,
+    })),
+  };
+}
+
+export const genesisConfig = (cluster: ClusterObject, file: GenesisFile): KubeObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: ownedMetadata(cluster, genesisName(cluster.metadata.name)),
+  immutable: true,
+  data: { "genesis.json": JSON.stringify(file, null, 2) },
+});

@@ -1,0 +1,35 @@
+import { API_VERSION, FIELD_MANAGER, LABELS } from "../api/group.ts";
+import type { ClusterObject } from "../observe/snapshot.ts";
+
+/** What every validator's objects and pods of a cluster are found by. */
+export const clusterSelector = (cluster: string) => ({ [LABELS.cluster]: cluster });
+export const validatorSelector = (cluster: string, validator: number) => ({
+  [LABELS.cluster]: cluster,
+  [LABELS.validator]: String(validator),
+});
+
+export const objectLabels = (cluster: string) => ({
+  [LABELS.cluster]: cluster,
+  [LABELS.name]: "hmn-node",
+  [LABELS.instance]: cluster,
+  [LABELS.managedBy]: FIELD_MANAGER,
+});
+
+/** The object goes when the HmnCluster goes, by Kubernetes' garbage collection. */
+export const ownerReferences = (cluster: ClusterObject) => [
+  {
+    apiVersion: API_VERSION,
+    kind: "HmnCluster",
+    name: cluster.metadata.name,
+    uid: cluster.metadata.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  },
+];
+
+export const ownedMetadata = (cluster: ClusterObject, name: string, labels: Readonly<Record<string, string>> = {}) => ({
+  name,
+  namespace: cluster.metadata.namespace,
+  labels: { ...objectLabels(cluster.metadata.name), ...labels },
+  ownerReferences: ownerReferences(cluster),
+});

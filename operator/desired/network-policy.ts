@@ -1,0 +1,47 @@
+import type { V1Node } from "@kubernetes/client-node";
+import { PORTS } from "../../node/api/contract.ts";
+import { FIELD_MANAGER, LABELS } from "../api/group.ts";
+import type { ClusterObject } from "../observe/snapshot.ts";
+import type { KubeObject } from "../reconcile/actions.ts";
+import { clusterSelector, ownedMetadata } from "./metadata.ts";
+
+const DNS_PORT = 53;
+const tcp = (port: number) => ({ protocol: "TCP", port });
+
+/** Everything else is denied, in and out. */
+export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]): KubeObject {
+  const { name } = cluster.metadata;
+  const pods = { podSelector: { matchLabels: clusterSelector(name) } };
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: ownedMetadata(cluster, name),
+    spec: {
+      podSelector: { matchLabels: clusterSelector(name) },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [
+        { from: [pods], ports: [tcp(PORTS.consensus)] },
+        { from: [{ namespaceSelector: {} }], ports: [tcp(PORTS.client), tcp(PORTS.api)] },
+        {
+          from: [
+            { namespaceSelector: {}, podSelector: { matchLabels: { [LABELS.name]: FIELD_MANAGER } } },
+            ...hostAddresses(hosts).map((cidr) => ({ ipBlock: { cidr } })),
+          ],
+          ports: [tcp(PORTS.control)],
+        },
+      ],
+      egress: [
+        { to: [pods], ports: [tcp(PORTS.consensus)] },
+        { to: [{ namespaceSelector: {} }], ports: [{ protocol: "UDP", port: DNS_PORT }, tcp(DNS_PORT)] },
+      ],
+    },
+  };
+}
+
+/** Where kubelets probe from. */
+function hostAddresses(hosts: readonly V1Node[]): readonly string[] {
+  const addresses = hosts.flatMap((host) =>
+    (host.status?.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address),
+  );
+  return [...new Set(addresses)].toSorted().map((address) => `${address}/${address.includes(":") ? 128 : 32}`);
+}

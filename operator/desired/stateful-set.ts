@@ -1,0 +1,42 @@
+import { LABELS } from "../api/group.ts";
+import type { ClusterObject } from "../observe/snapshot.ts";
+import type { KubeObject } from "../reconcile/actions.ts";
+import { ownedMetadata, validatorSelector } from "./metadata.ts";
+import { serviceName, statefulSetName } from "./names.ts";
+import type { StoredRevision } from "./revision.ts";
+import { templateFor } from "./template.ts";
+
+/** One StatefulSet of one replica for each validator, so that any node can move in any order (decision record 0004). */
+export function statefulSet(cluster: ClusterObject, validator: number, revision: StoredRevision): KubeObject {
+  const { metadata, spec } = cluster;
+  const selector = validatorSelector(metadata.name, validator);
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: ownedMetadata(cluster, statefulSetName(metadata.name, validator), {
+      ...selector,
+      [LABELS.revision]: revision.revision,
+    }),
+    spec: {
+      replicas: 1,
+      serviceName: serviceName(metadata.name, validator),
+      // A new template never moves a node by itself.
+      updateStrategy: { type: "OnDelete" },
+      podManagementPolicy: "Parallel",
+      revisionHistoryLimit: 2,
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: spec.storage.retention, whenScaled: "Retain" },
+      selector: { matchLabels: selector },
+      template: templateFor(revision.template, validator),
+      volumeClaimTemplates: [
+        {
+          metadata: { name: "data", labels: selector },
+          spec: {
+            accessModes: ["ReadWriteOnce"],
+            ...(spec.storage.className === undefined ? {} : { storageClassName: spec.storage.className }),
+            resources: { requests: { storage: spec.storage.size } },
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import { ENVIRONMENT, PATHS, PORTS } from "../../node/api/contract.ts";
+import { LABELS } from "../api/group.ts";
+import type { Inputs } from "./inputs.ts";
+import { clusterSelector } from "./metadata.ts";
+import { authorityName, configName, genesisName, leafSecretParts } from "./names.ts";
+
+/**
+ * The pod of a release as it is stored: the same for all validators but for the `slots`, places that name the validator.
+ * Places are listed instead of searched for, so that nothing a user writes can look like one.
+ */
+export type StoredTemplate = { readonly pod: PodTemplate; readonly slots: readonly Slot[] };
+type Slot = { readonly path: readonly (string | number)[]; readonly before: string; readonly after: string };
+export type PodTemplate = { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: unknown };
+
+/** User and group of the node's image. */
+const USER = 10001;
+/** Time in which endpoints are told before the node stops taking connections. */
+const DRAIN_SECONDS = 2;
+const GRACE_SECONDS = 30;
+
+const probe = (path: string) => ({ httpGet: { path, port: "control", scheme: "HTTPS" }, timeoutSeconds: 2 });
+
+export function renderTemplate(cluster: string, revision: string, inputs: Inputs): StoredTemplate {
+  const resources = { cpu: inputs.resources.cpu, memory: inputs.resources.memory };
+  const pod = {
+    metadata: {
+      labels: {
+        ...clusterSelector(cluster),
+        [LABELS.validator]: "",
+        [LABELS.name]: "hmn-node",
+        [LABELS.instance]: cluster,
+        [LABELS.revision]: revision,
+        [LABELS.serving]: "true",
+      },
+    },
+    spec: {
+      serviceAccountName: cluster,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: GRACE_SECONDS,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: USER,
+        runAsGroup: USER,
+        fsGroup: USER,
+        fsGroupChangePolicy: "OnRootMismatch",
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      nodeSelector: inputs.placement.nodeSelector,
+      ...(inputs.placement.allowSharedHosts ? {} : { affinity: oneToAHost(cluster) }),
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: "topology.kubernetes.io/zone",
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: clusterSelector(cluster) },
+        },
+      ],
+      containers: [
+        {
+          name: "node",
+          image: inputs.image.reference,
+          imagePullPolicy: inputs.image.pullPolicy,
+          args: ["start"],
+          env: [{ name: ENVIRONMENT.validator, value: "" }, ...inputs.environment],
+          ports: [
+            { name: "control", containerPort: PORTS.control },
+            { name: "client", containerPort: PORTS.client },
+            { name: "api", containerPort: PORTS.api },
+            { name: "consensus", containerPort: PORTS.consensus },
+          ],
+          resources: { requests: resources, limits: resources },
+          startupProbe: { ...probe("/livez"), periodSeconds: 1, failureThreshold: 120 },
+          livenessProbe: { ...probe("/livez"), periodSeconds: 10, failureThreshold: 6 },
+          readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 3 },
+          lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "data", mountPath: PATHS.data },
+            { name: "config", mountPath: PATHS.config, readOnly: true },
+            { name: "tls", mountPath: PATHS.tls, readOnly: true },
+            { name: "tmp", mountPath: "/tmp" },
+          ],
+        },
+      ],
+      volumes: [
+        {
+          name: "tls",
+          projected: {
+            sources: [
+              {
+                secret: {
+                  name: "",
+                  items: [
+                    { key: "tls.crt", path: "tls.crt" },
+                    { key: "tls.key", path: "tls.key" },
+                  ],
+                },
+              },
+              { configMap: { name: authorityName(cluster), items: [{ key: "ca.crt", path: "ca.crt" }] } },
+            ],
+          },
+        },
+        {
+          name: "config",
+          projected: {
+            sources: [
+              { configMap: { name: configName(cluster) } },
+              // Pods start before the genesis is known: it needs their keys.
+              { configMap: { name: genesisName(cluster), optional: true } },
+            ],
+          },
+        },
+        { name: "tmp", emptyDir: { sizeLimit: "16Mi" } },
+      ],
+    },
+  };
+  return {
+    pod,
+    slots: [
+      { path: ["metadata", "labels", LABELS.validator], before: "", after: "" },
+      { path: ["spec", "containers", 0, "env", 0, "value"], before: "", after: "" },
+      { path: ["spec", "volumes", 0, "projected", "sources", 0, "secret", "name"], ...leafSecretParts(cluster) },
+    ],
+  };
+}
+
+const oneToAHost = (cluster: string) => ({
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: clusterSelector(cluster) } },
+    ],
+  },
+});
+
+/** The template of one validator. */
+export function templateFor(stored: StoredTemplate, validator: number): PodTemplate {
+  return stored.slots.reduce(
+    (pod, { path, before, after }) => replaced(pod, path, `${before}${validator}${after}`) as PodTemplate,
+    stored.pod,
+  );
+}
+
+function replaced(value: unknown, path: readonly (string | number)[], leaf: string): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return leaf;
+  if (Array.isArray(value)) return value.map((item, index) => (index === key ? replaced(item, rest, leaf) : item));
+  const fields = value as Readonly<Record<string, unknown>>;
+  return { ...fields, [key]: replaced(fields[key], rest, leaf) };
+}

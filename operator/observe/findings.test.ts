@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { millis } from "../../node/base/units.ts";
+import { emptyFindings, keep, SAMPLES_KEPT_MS } from "./findings.ts";
+import { unavailable } from "./sample.ts";
+
+test("samples older than 15 minutes go, and there are never more than the limit", () => {
+  const found = emptyFindings();
+  const whose = { validator: 0, podUid: "u", revision: "r" };
+  const step = 2_000;
+  for (let time = 0; time <= 2 * SAMPLES_KEPT_MS; time += step) {
+    keep(found, unavailable(whose, millis(time - step), millis(time), 0), millis(time));
+  }
+  const oldest = found.samples[0]?.to ?? 0;
+  expect(oldest).toBeGreaterThanOrEqual(SAMPLES_KEPT_MS - 64 * step);
+  expect(found.samples.length).toBeLessThanOrEqual(SAMPLES_KEPT_MS / step + 65);
+  expect(found.samples.at(-1)?.to).toBe(2 * SAMPLES_KEPT_MS);
+
+  const crowd = emptyFindings();
+  for (let n = 0; n < 46_000; n++) keep(crowd, unavailable(whose, millis(0), millis(1), n), millis(1));
+  expect(crowd.samples.length).toBeLessThanOrEqual(45_064);
+  expect(crowd.samples.at(-1)?.safetyViolations).toBe(45_999);
+});

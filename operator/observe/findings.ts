@@ -1,0 +1,46 @@
+import type { Millis } from "../../node/base/units.ts";
+import type { Mark } from "./sample.ts";
+import type { NodeReading, Sample } from "./snapshot.ts";
+
+export const SAMPLES_KEPT_MS = 15 * 60_000;
+/** 15 minutes of 100 nodes at one reading in two seconds. */
+const SAMPLES_MAX = 45_000;
+
+/** What is known of one cluster's nodes from themselves. */
+export type ClusterFindings = {
+  readonly readings: Map<number, NodeReading>;
+  readonly marks: Map<number, Mark>;
+  /** Oldest first. */
+  readonly samples: Sample[];
+};
+
+export const emptyFindings = (): ClusterFindings => ({ readings: new Map(), marks: new Map(), samples: [] });
+
+/** Adds a sample and lets go of those that nobody may ask for any more. */
+export function keep(findings: ClusterFindings, sample: Sample, now: Millis): void {
+  const { samples } = findings;
+  samples.push(sample);
+  let old = 0;
+  while ((samples[old]?.to ?? now) < now - SAMPLES_KEPT_MS) old += 1;
+  old = Math.max(old, samples.length - SAMPLES_MAX);
+  // Not one by one: moving the rest of the array each time would cost more than the few kept too long.
+  if (old >= 64 || old > samples.length / 2) samples.splice(0, old);
+}
+
+/** Whether two readings differ in what decisions are made of; heights move all the time and count by their samples. */
+export function changed(before: NodeReading | undefined, after: NodeReading): boolean {
+  if (before === undefined || before.podUid !== after.podUid) return true;
+  if (!("status" in before) || !("status" in after)) return "status" in before || "status" in after;
+  const [a, b] = [before.status, after.status];
+  return (
+    a.state !== b.state ||
+    a.ready !== b.ready ||
+    a.reason !== b.reason ||
+    a.version !== b.version ||
+    a.role !== b.role ||
+    a.chainId !== b.chainId ||
+    a.publicKey !== b.publicKey ||
+    a.storage.writable !== b.storage.writable ||
+    a.validators.length !== b.validators.length
+  );
+}

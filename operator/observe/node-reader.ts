@@ -1,0 +1,155 @@
+import { type Millis, millis } from "../../node/base/units.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { type ClusterFindings, changed, emptyFindings, keep, SAMPLES_KEPT_MS } from "./findings.ts";
+import { type Credentials, createNodeClient, type NodeClient } from "./node-client.ts";
+import { difference, type Mark, unavailable } from "./sample.ts";
+import type { NodeReading, Sample } from "./snapshot.ts";
+
+/** One pod to read. */
+export type NodeTarget = {
+  readonly validator: number;
+  readonly podUid: string;
+  readonly ip: string;
+  readonly revision: string;
+  /** A pod that is being deleted is still read, but its silence is no fault. */
+  readonly stopping: boolean;
+};
+/** The nodes of one cluster, and with what they are read; undefined while there is no certificate. */
+export type ReadingTarget = {
+  readonly clusterKey: string;
+  readonly network: string;
+  readonly credentials: Credentials | undefined;
+  readonly nodes: readonly NodeTarget[];
+};
+
+export type NodeReaderOptions = {
+  readonly targets: () => readonly ReadingTarget[];
+  /** A reading or sample of this cluster is new; at most once a second for each. */
+  readonly onChange: (clusterKey: string) => void;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly now?: () => number;
+  readonly port?: number;
+  readonly intervalMs?: number;
+};
+
+const INTERVAL_MS = 2_000;
+const NOTICE_MS = 1_000;
+
+export type NodeReader = {
+  readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
+  readonly samples: (clusterKey: string) => readonly Sample[];
+  /** Resolves when every node of the first round has answered or has been given up on. */
+  readonly start: () => Promise<void>;
+  readonly stop: () => void;
+};
+
+/** Polls every node's `/status` and `/metrics`. No gossip, no agents: what the judge sees is what the node answers. */
+export function createNodeReader(options: NodeReaderOptions): NodeReader {
+  const { targets, metrics, log, now = Date.now, port, intervalMs = INTERVAL_MS } = options;
+  const clusters = new Map<string, ClusterFindings>();
+  const clients = new Map<string, { readonly credentials: Credentials; readonly client: NodeClient }>();
+  const underWay = new Set<string>();
+  const notices = new Map<string, NodeJS.Timeout>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const notice = (clusterKey: string) => {
+    if (notices.has(clusterKey)) return;
+    const wait = setTimeout(() => notices.delete(clusterKey), NOTICE_MS);
+    notices.set(clusterKey, wait);
+    // What arrives within this second is seen with it, or with the next round.
+    setImmediate(() => options.onChange(clusterKey));
+  };
+  const clientOf = ({ clusterKey, credentials }: ReadingTarget): NodeClient | undefined => {
+    if (credentials === undefined) return undefined;
+    const known = clients.get(clusterKey);
+    const same =
+      known?.credentials.ca === credentials.ca &&
+      known.credentials.certificate === credentials.certificate &&
+      known.credentials.key === credentials.key;
+    if (known !== undefined && same) return known.client;
+    known?.client.close();
+    const client = createNodeClient(credentials, port);
+    clients.set(clusterKey, { credentials, client });
+    return client;
+  };
+  const forget = (clusterKey: string) => {
+    clients.get(clusterKey)?.client.close();
+    clients.delete(clusterKey);
+    clusters.delete(clusterKey);
+    clearTimeout(notices.get(clusterKey));
+    notices.delete(clusterKey);
+  };
+
+  const read = async (target: ReadingTarget, node: NodeTarget, client: NodeClient, found: ClusterFindings) => {
+    const { validator, podUid, revision } = node;
+    const address = { ip: node.ip, validator, network: target.network };
+    const began = millis(now());
+    const [status, scrape] = await Promise.all([client.status(address), client.scrape(address)]);
+    const at = millis(now());
+    const reading: NodeReading = status.ok
+      ? { at, podUid, status: status.value }
+      : { at, podUid, unreachable: status.detail ?? status.reason };
+    metrics.nodeReadings.inc({ result: status.ok && scrape.ok ? "ok" : "failed" });
+    const isNew = changed(found.readings.get(validator), reading);
+    found.readings.set(validator, reading);
+
+    const before = found.marks.get(validator);
+    const mark: Mark | undefined = scrape.ok ? { at, podUid, scrape: scrape.value } : undefined;
+    if (mark !== undefined) found.marks.set(validator, mark);
+    const whose = { validator, podUid, revision };
+    const ready = status.ok && status.value.ready;
+    const sample =
+      mark === undefined
+        ? unavailable(whose, began, at, before?.podUid === podUid ? before.scrape.safetyViolations : 0)
+        : before === undefined
+          ? undefined
+          : difference(whose, ready, before, mark);
+    if (sample !== undefined && !node.stopping) keep(found, sample, at);
+    if (isNew || sample !== undefined) notice(target.clusterKey);
+  };
+
+  const round = (): readonly Promise<void>[] => {
+    const reads: Promise<void>[] = [];
+    const present = targets();
+    const keys = new Set(present.map(({ clusterKey }) => clusterKey));
+    for (const known of [...clusters.keys()]) if (!keys.has(known)) forget(known);
+    for (const target of present) {
+      const client = clientOf(target);
+      if (client === undefined) continue;
+      const found = clusters.get(target.clusterKey) ?? emptyFindings();
+      clusters.set(target.clusterKey, found);
+      for (const node of target.nodes) {
+        if (underWay.has(node.podUid)) continue;
+        underWay.add(node.podUid);
+        const reading = read(target, node, client, found)
+          .catch((error: unknown) => {
+            metrics.faults.inc({ where: "node reader" });
+            log.error({ cluster: target.clusterKey, validator: node.validator, error }, "a reading failed by a bug");
+          })
+          .finally(() => underWay.delete(node.podUid));
+        reads.push(reading);
+      }
+    }
+    return reads;
+  };
+  return {
+    readings: (clusterKey) => new Map(clusters.get(clusterKey)?.readings),
+    samples: (clusterKey) => {
+      const oldest: Millis = millis(now() - SAMPLES_KEPT_MS);
+      const samples = clusters.get(clusterKey)?.samples ?? [];
+      const first = samples.findIndex(({ to }) => to >= oldest);
+      return first === -1 ? [] : samples.slice(first);
+    },
+    start: async () => {
+      const first = round();
+      timer = setInterval(round, intervalMs);
+      await Promise.all(first);
+    },
+    stop: () => {
+      clearInterval(timer);
+      for (const clusterKey of [...clusters.keys()]) forget(clusterKey);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Millis } from "../../node/base/units.ts";
+import type { Item } from "../runtime/resource.ts";
+import type { Caches } from "./caches.ts";
+import { decodeCluster, decodeRollout } from "./decode.ts";
+import type { KindName } from "./resources.ts";
+import type { NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+
+/** What the nodes themselves said, beside what the API server says. */
+export type Findings = {
+  readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
+  readonly samples: (clusterKey: string) => readonly Sample[];
+  readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
+};
+
+/**
+ * The API server's JSON under the client library's type: the one place where its word is taken for the shape. Fields
+ * that the library types as Date are text here, as they came.
+ */
+const typed = <T>(items: readonly Item[]): readonly T[] => items as unknown as readonly T[];
+
+/** The cluster with everything that belongs to it, or undefined if there is no such HmnCluster. Throws if it cannot be read. */
+export function observe(caches: Caches, findings: Findings, clusterKey: string, now: Millis): Snapshot | undefined {
+  const item = caches.get("HmnCluster", clusterKey);
+  if (item === undefined) return undefined;
+  const cluster = decodeCluster(item);
+  if (!cluster.ok) throw new Error(cluster.detail);
+  const of = <T>(kind: KindName): readonly T[] => typed(caches.ofCluster(kind, clusterKey));
+  return {
+    now,
+    cluster: cluster.value,
+    rollouts: rollouts(caches.ofCluster("HmnRollout", clusterKey), cluster.value.metadata.uid),
+    statefulSets: of("StatefulSet"),
+    pods: of("Pod"),
+    services: of("Service"),
+    configMaps: of("ConfigMap"),
+    secrets: of("Secret"),
+    budgets: of("PodDisruptionBudget"),
+    networkPolicies: of("NetworkPolicy"),
+    serviceAccounts: of("ServiceAccount"),
+    claims: of("PersistentVolumeClaim"),
+    revisions: of("ControllerRevision"),
+    hosts: typed(caches.items("Node")),
+    readings: findings.readings(clusterKey),
+    samples: findings.samples(clusterKey),
+    crashLogs: findings.crashLogs(clusterKey),
+  };
+}
+
+/** Those of this very cluster: an earlier one of the same name may have left some that are not collected yet. */
+function rollouts(items: readonly Item[], clusterUid: string): readonly RolloutObject[] {
+  return items
+    .map((item) => {
+      const rollout = decodeRollout(item);
+      if (!rollout.ok) throw new Error(rollout.detail);
+      return rollout.value;
+    })
+    .filter(({ spec }) => spec.clusterUID === clusterUid)
+    .toSorted((a, b) => a.spec.number - b.spec.number);
+}

@@ -1,0 +1,49 @@
+import type { V1Pod, V1Secret } from "@kubernetes/client-node";
+import { LABELS } from "../api/group.ts";
+import { authorityName, operatorSecretName } from "../desired/names.ts";
+import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
+import type { Caches } from "./caches.ts";
+import { decodeCluster } from "./decode.ts";
+import type { Credentials } from "./node-client.ts";
+import type { NodeTarget, ReadingTarget } from "./node-reader.ts";
+
+/** Which nodes there are to read, from the caches. */
+export function readingTargets(caches: Caches): readonly ReadingTarget[] {
+  const targets: ReadingTarget[] = [];
+  for (const item of caches.items("HmnCluster")) {
+    const cluster = decodeCluster(item);
+    if (!cluster.ok) continue;
+    const clusterKey = itemKey(item);
+    targets.push({
+      clusterKey,
+      network: cluster.value.spec.network,
+      credentials: credentialsOf(caches, item),
+      nodes: caches.ofCluster("Pod", clusterKey).flatMap(nodeTarget),
+    });
+  }
+  return targets;
+}
+
+function credentialsOf(caches: Caches, { metadata: { name, namespace } }: Item): Credentials | undefined {
+  const text = (secret: string, field: string): string | undefined => {
+    const item = caches.get("Secret", keyOf(namespace, secret)) as (Item & V1Secret) | undefined;
+    const data = item?.data?.[field];
+    return data === undefined ? undefined : Buffer.from(data, "base64").toString("utf8");
+  };
+  const ca = text(authorityName(name), "ca.crt");
+  const certificate = text(operatorSecretName(name), "tls.crt");
+  const key = text(operatorSecretName(name), "tls.key");
+  if (ca === undefined || certificate === undefined || key === undefined) return undefined;
+  return { ca, certificate, key };
+}
+
+function nodeTarget(item: Item): readonly NodeTarget[] {
+  const { status } = item as unknown as V1Pod;
+  const { labels = {}, uid, deletionTimestamp } = item.metadata;
+  const validator = Number(labels[LABELS.validator] ?? "x");
+  if (status?.podIP === undefined || !Number.isInteger(validator)) return [];
+  // A pod that has ended keeps its address, which may be another's by now.
+  if (status.phase === "Succeeded" || status.phase === "Failed") return [];
+  const revision = labels[LABELS.revision] ?? "";
+  return [{ validator, podUid: uid, ip: status.podIP, revision, stopping: deletionTimestamp !== undefined }];
+}

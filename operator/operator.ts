@@ -1,0 +1,138 @@
+import { millis } from "../node/base/units.ts";
+import { FIELD_MANAGER } from "./api/group.ts";
+import { type Caches, clusterKeyOf, watchAll } from "./observe/caches.ts";
+import { createCrashLogs } from "./observe/crash-logs.ts";
+import { createNodeReader } from "./observe/node-reader.ts";
+import { observe } from "./observe/observe.ts";
+import { readingTargets } from "./observe/reading-targets.ts";
+import type { Options } from "./options.ts";
+import { createApplier } from "./reconcile/apply.ts";
+import { decide } from "./reconcile/decide.ts";
+import { createOwnWrites } from "./reconcile/own-writes.ts";
+import { createReconciler } from "./reconcile/reconciler.ts";
+import { createClient } from "./runtime/client.ts";
+import type { Connection } from "./runtime/connection.ts";
+import { createRecorder } from "./runtime/events.ts";
+import { electLeader } from "./runtime/lease.ts";
+import type { Logger } from "./runtime/log.ts";
+import { createMetrics } from "./runtime/metrics.ts";
+import { createQueue } from "./runtime/queue.ts";
+import { itemKey } from "./runtime/resource.ts";
+import { startProbeServer } from "./runtime/server.ts";
+import { createVerbs } from "./runtime/verbs.ts";
+
+export type Operator = {
+  /** Port of `/metrics`, `/healthz` and `/readyz`. */
+  readonly port: number;
+  /** Finishes what is under way, writes nothing more, and gives the Lease back. */
+  readonly stop: () => Promise<void>;
+};
+
+export type Surroundings = {
+  readonly options: Options;
+  readonly connection: Connection;
+  readonly log: Logger;
+  /** Of this process, in Lease and events. */
+  readonly identity: string;
+  /** The Lease was lost: this process may write nothing more. */
+  readonly onLost: () => void;
+};
+
+/** Puts the parts together. A standby keeps its caches warm; only the leader reads nodes, decides and writes. */
+export async function startOperator({ options, connection, log, identity, onLost }: Surroundings): Promise<Operator> {
+  const metrics = createMetrics();
+  const client = createClient(connection, metrics, "hmn-operator");
+  const verbs = createVerbs(client, FIELD_MANAGER);
+  let leading = false;
+
+  const caches: Caches = watchAll({
+    client,
+    verbs,
+    metrics,
+    log,
+    namespaces: options.namespaces,
+    onChange: (kind, { type, item }, clusterKey) => {
+      if (kind === "Pod" && type === "removed") crashLogs.forget(item);
+      if (!leading || clusterKey === undefined) return;
+      if (kind === "Pod" && type === "set") crashLogs.consider(item);
+      queue.add(clusterKey);
+    },
+  });
+  const crashLogs = createCrashLogs({
+    verbs,
+    log,
+    onFetched: (pod) => {
+      const clusterKey = clusterKeyOf("Pod", pod);
+      if (clusterKey !== undefined) queue.add(clusterKey);
+    },
+  });
+  const reader = createNodeReader({
+    targets: () => readingTargets(caches),
+    onChange: (clusterKey) => queue.add(clusterKey),
+    metrics,
+    log,
+  });
+  const findings = {
+    readings: reader.readings,
+    samples: reader.samples,
+    crashLogs: (clusterKey: string) =>
+      crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),
+  };
+  const ownWrites = createOwnWrites(caches, (cluster, kinds) => {
+    log.warn({ cluster, kinds }, "the watch has not shown a write of ours; it is listed again");
+  });
+  const recorder = createRecorder({ verbs, log, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
+  const reconcile = createReconciler({
+    cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
+    observe: (clusterKey) => observe(caches, findings, clusterKey, millis(Date.now())),
+    decide,
+    apply: createApplier({ verbs, caches, recorder, ownWrites, metrics, log }),
+    ownWrites,
+    log,
+  });
+  const queue = createQueue({ name: "hmncluster", workers: options.workers, work: reconcile, metrics, log });
+
+  const server = await startProbeServer({
+    host: options.host,
+    port: options.port,
+    registry: metrics.registry,
+    measure: caches.measure,
+    notReady: () => (caches.isSynced() ? undefined : "the caches are not filled yet"),
+  });
+  log.info({ server: connection.server.href, port: server.port, namespaces: options.namespaces }, "started");
+
+  const lead = async () => {
+    await caches.synced;
+    if (!election.isLeader()) return;
+    leading = true;
+    // Before the first answers every node would look unreachable, and each takeover would say so in status.
+    await reader.start();
+    if (!leading) return;
+    for (const pod of caches.items("Pod")) crashLogs.consider(pod);
+    for (const cluster of caches.items("HmnCluster")) queue.add(itemKey(cluster));
+    queue.start();
+  };
+  const election = electLeader({
+    verbs,
+    metrics,
+    log,
+    name: options.leaseName,
+    namespace: options.leaseNamespace ?? connection.namespace,
+    identity,
+    onAcquired: () => {
+      lead().catch((error: unknown) => log.error({ error }, "leading could not begin"));
+    },
+    onLost,
+  });
+  return {
+    port: server.port,
+    stop: async () => {
+      leading = false;
+      reader.stop();
+      await queue.stop();
+      await election.stop();
+      await caches.stop();
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { helpText, readOptions } from "./options.ts";
+
+test("a flag wins over its variable, and both over the default", () => {
+  const environment = { HMN_PORT: "9000", HMN_NAMESPACES: "a,b", HMN_LOG_LEVEL: "debug" };
+  expect(readOptions(["--port", "0", "--lease-namespace=hmn"], environment)).toEqual({
+    kubeconfig: undefined,
+    namespaces: ["a", "b"],
+    leaseNamespace: "hmn",
+    leaseName: "hmn-operator",
+    host: "0.0.0.0",
+    port: 0,
+    logLevel: "debug",
+    workers: 4,
+  });
+});
+
+test.each([
+  [["--port", "http"], "--port is http, but must be a whole number from 0 to 65535"],
+  [["--workers", "0"], "--workers is 0"],
+  [["--log-level", "loud"], "--log-level is loud"],
+  [["--color"], "--color"],
+])("refuses %j", (args, message) => {
+  expect(() => readOptions(args, {})).toThrow(message);
+});
+
+test("--help names every flag and its variable", () => {
+  expect(readOptions(["--help"], {})).toBe("help");
+  for (const name of ["--kubeconfig", "HMN_NAMESPACES", "--lease-name", "HMN_PORT"]) expect(helpText()).toContain(name);
+});

@@ -1,0 +1,82 @@
+import { parseArgs } from "node:util";
+
+export type Options = {
+  readonly kubeconfig: string | undefined;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  readonly leaseNamespace: string | undefined;
+  readonly leaseName: string;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  readonly workers: number;
+};
+
+/** Every flag and the variable that may stand for it; a flag wins. */
+const flags = {
+  kubeconfig: { variable: "HMN_KUBECONFIG", value: "", help: "kubeconfig file; in a pod none is needed" },
+  namespaces: { variable: "HMN_NAMESPACES", value: "", help: "namespaces to watch, by commas; empty: all" },
+  "lease-namespace": {
+    variable: "HMN_LEASE_NAMESPACE",
+    value: "",
+    help: "namespace of the Lease; empty: the pod's own",
+  },
+  "lease-name": { variable: "HMN_LEASE_NAME", value: "hmn-operator", help: "name of the Lease" },
+  host: { variable: "HMN_HOST", value: "0.0.0.0", help: "address of /metrics, /healthz and /readyz" },
+  port: { variable: "HMN_PORT", value: "8080", help: "their port; 0: any free one" },
+  "log-level": { variable: "HMN_LOG_LEVEL", value: "info", help: "debug, info, warn or error" },
+  workers: { variable: "HMN_WORKERS", value: "4", help: "clusters looked at at the same time" },
+} as const;
+type Flag = keyof typeof flags;
+
+const logLevels = ["debug", "info", "warn", "error"];
+
+export function helpText(): string {
+  const lines = Object.entries(flags).map(
+    ([name, { variable, value, help }]) =>
+      `  --${`${name} VALUE`.padEnd(22)} ${variable.padEnd(20)} ${help}${value === "" ? "" : ` (${value})`}`,
+  );
+  return `hmn-operator: looks after the HmnClusters of a Kubernetes cluster\n\n${lines.join("\n")}\n  --help\n`;
+}
+
+/** Options from flags and environment, `help` if that is asked for. Throws on what it does not understand. */
+export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): Options | "help" {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      kubeconfig: text,
+      namespaces: text,
+      "lease-namespace": text,
+      "lease-name": text,
+      host: text,
+      port: text,
+      "log-level": text,
+      workers: text,
+      help: { type: "boolean" },
+    },
+    strict: true,
+  });
+  if (values.help === true) return "help";
+  const read = (flag: Flag): string => values[flag] ?? environment[flags[flag].variable] ?? flags[flag].value;
+  const whole = (flag: Flag, least: number, most: number): number => {
+    const value = Number(read(flag));
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new Error(`--${flag} is ${read(flag)}, but must be a whole number from ${least} to ${most}`);
+  };
+  const orUndefined = (value: string) => (value === "" ? undefined : value);
+  const logLevel = read("log-level");
+  if (!logLevels.includes(logLevel)) throw new Error(`--log-level is ${logLevel}, but must be ${logLevels.join(", ")}`);
+  return {
+    kubeconfig: orUndefined(read("kubeconfig")),
+    namespaces: read("namespaces")
+      .split(",")
+      .filter((name) => name !== ""),
+    leaseNamespace: orUndefined(read("lease-namespace")),
+    leaseName: read("lease-name"),
+    host: read("host"),
+    port: whole("port", 0, 65_535),
+    logLevel,
+    workers: whole("workers", 1, 64),
+  };
+}

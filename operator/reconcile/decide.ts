@@ -1,0 +1,144 @@
+import { millis, seconds } from "../../node/base/units.ts";
+import type { Quarantined } from "../api/cluster.ts";
+import { LABELS } from "../api/group.ts";
+import { canonicalJson } from "../desired/hash.ts";
+import { describeDifference, inputsOf, revisionOf } from "../desired/inputs.ts";
+import { type StoredRevision, storedRevisions } from "../desired/revision.ts";
+import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import { advance } from "../rollout/advance.ts";
+import type { Situation, Step } from "../rollout/situation.ts";
+import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
+import { type View, viewOf } from "../rollout/view.ts";
+import type { Action, Decision } from "./actions.ts";
+import { events } from "./events.ts";
+import { idle } from "./idle.ts";
+import { marks } from "./marks.ts";
+import { plan } from "./plan.ts";
+import { prune } from "./prune.ts";
+import { clusterStatus } from "./status.ts";
+
+/** Quarantined inputs that are remembered; the oldest go first. */
+const QUARANTINE_MAX = 10;
+/** While something is under way, its clocks (settle, soak, deadline) are looked at this often. */
+const LOOK_ACTIVE = seconds(1);
+/** Otherwise often enough to notice readings that went stale. */
+const LOOK_IDLE = seconds(10);
+
+/**
+ * The operator's mind: one snapshot in, what to do out. It keeps nothing between calls; what must outlive one is recorded
+ * in a status, which is written before anything is done on the strength of it.
+ */
+export function decide(snapshot: Snapshot): Decision {
+  const { cluster, rollouts } = snapshot;
+  // Owned objects go by garbage collection; volumes as their StatefulSets say.
+  if (cluster.metadata.deleting) return { actions: [], requeueAfterMs: LOOK_IDLE };
+  const view = viewOf(snapshot);
+  const stored = storedRevisions(snapshot.revisions);
+  const target = revisionOf(inputsOf(cluster.spec));
+  const active = activeRollout(rollouts);
+  const current = currentRelease(rollouts, cluster.status);
+  const retry = retried(snapshot, active, target);
+  const { actions: planned, obstacle } = plan(
+    snapshot,
+    view,
+    stored,
+    (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id),
+  );
+  const step: Step =
+    active === undefined
+      ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
+      : advance(situationOf(snapshot, view, stored, active, target, retry.quarantine));
+  const quarantine = withEntry(retry.quarantine, step.quarantine);
+  const status = clusterStatus(snapshot, view, {
+    active,
+    target,
+    current,
+    slot: step.slot,
+    wait: step.wait,
+    obstacle,
+    quarantine,
+    retryHandled: retry.handled,
+  });
+  const { metadata } = cluster;
+  const changed = canonicalJson(status) !== canonicalJson(cluster.status);
+  // Acts rest on the slot, and on the verdict, as recorded.
+  const recorded =
+    step.status === undefined &&
+    canonicalJson(step.slot ?? null) === canonicalJson(cluster.status.disruption ?? null) &&
+    step.quarantine === undefined;
+  const actions: Action[] = [
+    ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),
+    ...(active !== undefined && step.status !== undefined
+      ? [statusWrite("HmnRollout", active.metadata.name, active.metadata.resourceVersion, step.status)]
+      : []),
+    ...planned,
+    ...marks(snapshot, view),
+    ...(recorded ? step.acts : []),
+    ...prune(snapshot, [target, current.revision]),
+    ...events(snapshot, status, active, step.status),
+  ];
+  const busy = active !== undefined || actions.length > 0;
+  return { actions, requeueAfterMs: millis(busy ? LOOK_ACTIVE : LOOK_IDLE) };
+}
+
+const statusWrite = (
+  kind: "HmnCluster" | "HmnRollout",
+  name: string,
+  resourceVersion: string,
+  status: unknown,
+): Action => ({ type: "status", kind, name, resourceVersion, status });
+
+/** A StatefulSet of an abandoned first deployment stays on its revision until it is moved. */
+const ownRevision = (view: View, id: number): string | undefined =>
+  view.nodes[id]?.statefulSet?.spec?.template.metadata?.labels?.[LABELS.revision];
+
+/** A new word in spec.retry lifts the quarantine of the present inputs, once. */
+function retried(snapshot: Snapshot, active: RolloutObject | undefined, target: string) {
+  const { spec, status } = snapshot.cluster;
+  const quarantine = status.quarantine ?? [];
+  const handled = status.retryHandled;
+  // What stands there from the start is no request; what comes in a rollback waits for its end.
+  const fresh = handled !== undefined && spec.retry !== handled;
+  if (!fresh) return { quarantine, handled: handled ?? spec.retry, retrying: false };
+  if (active !== undefined) return { quarantine, handled, retrying: false };
+  const asked = spec.retry !== "";
+  return {
+    quarantine: asked ? quarantine.filter(({ revision }) => revision !== target) : quarantine,
+    handled: spec.retry,
+    retrying: asked,
+  };
+}
+
+function withEntry(quarantine: readonly Quarantined[], entry: Quarantined | undefined): readonly Quarantined[] {
+  if (entry === undefined || quarantine.some(({ revision }) => revision === entry.revision)) return quarantine;
+  return [...quarantine, entry].slice(-QUARANTINE_MAX);
+}
+
+function situationOf(
+  snapshot: Snapshot,
+  view: View,
+  stored: ReadonlyMap<string, StoredRevision>,
+  rollout: RolloutObject,
+  targetRevision: string,
+  quarantine: readonly Quarantined[],
+): Situation {
+  const { cluster } = snapshot;
+  const from = stored.get(rollout.spec.from.revision)?.inputs;
+  const to = stored.get(rollout.spec.to.revision)?.inputs;
+  const scheduling = (inputs: typeof to) => canonicalJson([inputs?.resources, inputs?.placement]);
+  return {
+    now: snapshot.now,
+    cluster: cluster.metadata.name,
+    namespace: cluster.metadata.namespace,
+    spec: cluster.spec,
+    view,
+    rollout,
+    slot: cluster.status.disruption,
+    targetRevision,
+    quarantine,
+    samples: snapshot.samples,
+    crashLogs: snapshot.crashLogs,
+    difference: to === undefined ? "" : describeDifference(from, to),
+    schedulingChanged: scheduling(from) !== scheduling(to),
+  };
+}

@@ -1,0 +1,45 @@
+import type { ClusterStatus } from "../api/cluster.ts";
+import type { RolloutStatus } from "../api/rollout.ts";
+import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import type { Action } from "./actions.ts";
+
+const warnings = ["RollingBack", "RolledBack", "FirstDeploymentFailed"];
+
+/** One event on the cluster for each new entry of a rollout's timeline, and one when what is waited for changes. */
+export function events(
+  snapshot: Snapshot,
+  status: ClusterStatus,
+  rollout: RolloutObject | undefined,
+  next: RolloutStatus | undefined,
+): readonly Action[] {
+  const waitingFor = status.waitingFor;
+  const asked = waitingFor !== undefined && waitingFor.who !== "Operator";
+  return [
+    ...newEntries(rollout?.status, next).map(
+      ({ event, message }): Action => ({
+        type: "event",
+        about: "HmnCluster",
+        severity: warnings.includes(event) ? "Warning" : "Normal",
+        reason: event,
+        message: `${rollout?.metadata.name ?? ""}: ${message}`,
+      }),
+    ),
+    ...(asked && waitingFor.reason !== snapshot.cluster.status.waitingFor?.reason
+      ? [
+          {
+            type: "event",
+            about: "HmnCluster",
+            severity: "Warning",
+            reason: waitingFor.reason,
+            message: waitingFor.message,
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+/** The timeline is cut at its front when full, so entries are told apart by what they are, not by their place. */
+function newEntries(before: RolloutStatus | undefined, next: RolloutStatus | undefined) {
+  const known = new Set((before?.timeline ?? []).map((entry) => JSON.stringify(entry)));
+  return (next?.timeline ?? []).filter((entry) => !known.has(JSON.stringify(entry)));
+}

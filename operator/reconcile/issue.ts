@@ -1,0 +1,65 @@
+import { assert, unreachable } from "../../node/base/assert.ts";
+import { generateSigningKey, issueAuthority, issueLeaf, type KeyAndCertificate } from "../runtime/pki.ts";
+import type { Action, KubeObject } from "./actions.ts";
+
+type Issue = Extract<Action, { type: "issue" }>;
+/** Data of a Secret as text. */
+export type SecretText = Readonly<Record<string, string>>;
+
+/** Longest common name of an X.509 subject (RFC 5280, ub-common-name); identities stand in the alternative names. */
+const COMMON_NAME_MAX = 64;
+
+/** Makes the keys that the action asks for, as the Secret that will hold them. `authority`: the issuer's Secret. */
+export async function issuedSecret(
+  action: Issue,
+  namespace: string,
+  authority: SecretText | undefined,
+  nowMs: number,
+): Promise<KubeObject> {
+  const { type, stringData } = await contentOf(action, authority, nowMs);
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: {
+      name: action.secret,
+      namespace,
+      labels: action.labels,
+      ...(action.ownerReferences === undefined ? {} : { ownerReferences: action.ownerReferences }),
+    },
+    type,
+    stringData,
+  };
+}
+
+type Content = { readonly type: string; readonly stringData: SecretText };
+
+async function contentOf(action: Issue, authority: SecretText | undefined, nowMs: number): Promise<Content> {
+  const commonName = action.commonName.slice(0, COMMON_NAME_MAX);
+  switch (action.what) {
+    case "authority": {
+      const { certificate, key } = await issueAuthority(commonName, nowMs);
+      return { type: "Opaque", stringData: { "ca.crt": certificate, "ca.key": key } };
+    }
+    case "leaf": {
+      const issuer = signer(authority);
+      const { certificate, key } = await issueLeaf({ commonName, dnsNames: action.dnsNames }, issuer, nowMs);
+      return {
+        type: "kubernetes.io/tls",
+        stringData: { "tls.crt": certificate, "tls.key": key, "ca.crt": issuer.certificate },
+      };
+    }
+    case "governance": {
+      const { seed, publicKey } = generateSigningKey();
+      return { type: "Opaque", stringData: { seed, publicKey } };
+    }
+    default:
+      return unreachable(action.what);
+  }
+}
+
+function signer(authority: SecretText | undefined): KeyAndCertificate {
+  const certificate = authority?.["ca.crt"];
+  const key = authority?.["ca.key"];
+  assert(certificate !== undefined && key !== undefined, "a leaf is issued under an authority that exists");
+  return { certificate, key };
+}

@@ -1,0 +1,50 @@
+import { LABELS } from "../api/group.ts";
+import { shortHash } from "../desired/hash.ts";
+import { ANNOTATIONS, genesisName } from "../desired/names.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import type { View } from "../rollout/view.ts";
+import type { Action } from "./actions.ts";
+import { wantedMinAvailable } from "./plan.ts";
+
+/** What pods carry that their template does not know. */
+export function marks(snapshot: Snapshot, view: View): readonly Action[] {
+  return [...genesisMarks(snapshot, view), ...voterLabels(snapshot, view)];
+}
+
+/** A changed annotation makes the kubelet refresh a pod's volumes at once instead of within a minute or two. */
+function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
+  const name = genesisName(snapshot.cluster.metadata.name);
+  const file = snapshot.configMaps.find((object) => object.metadata?.name === name)?.data?.["genesis.json"];
+  if (file === undefined) return [];
+  const hash = shortHash(file);
+  return view.nodes.flatMap((node): Action[] => {
+    const marked = node.pod?.metadata?.annotations?.[ANNOTATIONS.genesis] === hash;
+    if (node.pod === undefined || node.stopping || marked || node.status?.state !== "WaitingForGenesis") return [];
+    return [
+      {
+        type: "mark-pod",
+        pod: node.pod.metadata?.name ?? "",
+        uid: node.podUid,
+        annotations: { [ANNOTATIONS.genesis]: hash },
+      },
+    ];
+  });
+}
+
+/** Committed voters are counted by the budget: again after recreation, and only once the budget asks for enough. */
+function voterLabels(snapshot: Snapshot, view: View): readonly Action[] {
+  const budget = snapshot.budgets.find((object) => object.metadata?.name === snapshot.cluster.metadata.name);
+  if (view.voters.length === 0 || budget?.spec?.minAvailable !== wantedMinAvailable(snapshot, view)) return [];
+  return view.nodes.flatMap((node): Action[] =>
+    node.voting && node.pod?.metadata?.labels?.[LABELS.voter] !== "true"
+      ? [
+          {
+            type: "mark-pod",
+            pod: node.pod?.metadata?.name ?? "",
+            uid: node.podUid,
+            labels: { [LABELS.voter]: "true" },
+          },
+        ]
+      : [],
+  );
+}

@@ -1,0 +1,168 @@
+import type { Hex } from "../../node/base/bytes.ts";
+import { budget, minAvailable } from "../desired/budget.ts";
+import { authorityConfig, networkConfig } from "../desired/config.ts";
+import { genesisConfig, genesisFile } from "../desired/genesis.ts";
+import { inputsOf, revisionOf } from "../desired/inputs.ts";
+import { authorityName, genesisName, governanceSecretName, statefulSetName } from "../desired/names.ts";
+import { networkPolicy } from "../desired/network-policy.ts";
+import { revisionObject, type StoredRevision } from "../desired/revision.ts";
+import { authority, governance, operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
+import { serviceAccount } from "../desired/service-account.ts";
+import { clientService, validatorService } from "../desired/services.ts";
+import { statefulSet } from "../desired/stateful-set.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import type { View } from "../rollout/view.ts";
+import type { Action, KubeObject } from "./actions.ts";
+import { fulfils } from "./differ.ts";
+
+type Named = { readonly metadata?: { readonly name?: string | undefined } | undefined };
+const named = <T extends Named>(objects: readonly T[], name: string): T | undefined =>
+  objects.find((object) => object.metadata?.name === name);
+
+/** Text under a key of a Secret, or undefined. */
+export function secretText(snapshot: Snapshot, secret: string, key: string): string | undefined {
+  const data = named(snapshot.secrets, secret)?.data?.[key];
+  return data === undefined ? undefined : Buffer.from(data, "base64").toString("utf8").trim();
+}
+
+/** Why the plan cannot go on by itself. */
+export type Obstacle = { readonly reason: string; readonly message: string };
+
+export type Plan = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
+
+/** What has to be written so that the owned objects are as wanted; `assigned` names the revision of each validator. */
+export function plan(
+  snapshot: Snapshot,
+  view: View,
+  stored: ReadonlyMap<string, StoredRevision>,
+  assigned: (validator: number) => string | undefined,
+): Plan {
+  const keys = issues(snapshot);
+  const genesis = genesisPlan(snapshot, view);
+  const differing = objects(snapshot, view, stored, assigned).filter(({ actual, wanted }) => !fulfils(actual, wanted));
+  return {
+    actions: [
+      ...keys.actions,
+      ...differing.map(({ wanted }): Action => ({ type: "apply", object: wanted })),
+      ...newRevision(snapshot, stored),
+      ...genesis.actions,
+    ],
+    obstacle: keys.obstacle ?? genesis.obstacle,
+  };
+}
+
+/** Keys that do not exist yet. An existing Secret is never touched: that would be a rotation. */
+function issues(snapshot: Snapshot): Plan {
+  const { cluster } = snapshot;
+  const { name } = cluster.metadata;
+  const absent = (action: Action) => action.type === "issue" && named(snapshot.secrets, action.secret) === undefined;
+  const leaves = [
+    operatorLeaf(cluster),
+    ...Array.from({ length: cluster.spec.validators.replicas }, (_, id) => validatorLeaf(cluster, id)),
+  ];
+  const began = named(snapshot.configMaps, genesisName(name)) !== undefined;
+  const root = authority(cluster);
+  // A second CA would cut off every node that trusts the first.
+  const lost = absent(root) && named(snapshot.configMaps, authorityName(name)) !== undefined;
+  const first: readonly Action[] = [root, ...(began ? [] : [governance(cluster)])];
+  return {
+    actions: lost ? [] : [...first, ...leaves].filter(absent),
+    obstacle: lost
+      ? {
+          reason: "AuthorityMissing",
+          message: `Secret ${authorityName(name)} is gone: no certificate can be issued. Restore it from a backup; nodes keep running on theirs`,
+        }
+      : undefined,
+  };
+}
+
+type Pair = { readonly actual: unknown; readonly wanted: KubeObject };
+
+function objects(
+  snapshot: Snapshot,
+  view: View,
+  stored: ReadonlyMap<string, StoredRevision>,
+  assigned: (validator: number) => string | undefined,
+): readonly Pair[] {
+  const { cluster } = snapshot;
+  const { name } = cluster.metadata;
+  const pair = (objects: readonly Named[], wanted: KubeObject): Pair => ({
+    actual: withKind(named(objects, wanted.metadata.name), wanted),
+    wanted,
+  });
+  const ids = view.nodes.map(({ id }) => id);
+  const certificate = secretText(snapshot, authorityName(name), "ca.crt");
+  return [
+    pair(snapshot.serviceAccounts, serviceAccount(cluster)),
+    pair(snapshot.networkPolicies, networkPolicy(cluster, snapshot.hosts)),
+    pair(snapshot.budgets, budget(cluster, wantedMinAvailable(snapshot, view))),
+    pair(snapshot.configMaps, networkConfig(cluster)),
+    ...(certificate === undefined ? [] : [pair(snapshot.configMaps, authorityConfig(cluster, certificate))]),
+    pair(snapshot.services, clientService(cluster)),
+    ...ids.map((id) => pair(snapshot.services, validatorService(cluster, id))),
+    ...ids.flatMap((id) => {
+      const actual = named(snapshot.statefulSets, statefulSetName(name, id));
+      const revision = stored.get(assigned(id) ?? "");
+      if (revision === undefined) return [];
+      const wanted = statefulSet(cluster, id, revision);
+      return [{ actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) }];
+    }),
+  ];
+}
+
+/** Lists of the API carry no kind in their items. */
+const withKind = (actual: Named | undefined, wanted: KubeObject): unknown =>
+  actual === undefined ? undefined : { ...actual, apiVersion: wanted.apiVersion, kind: wanted.kind };
+
+/** A template is written only onto the object that it was decided on. */
+function basedOn(actual: Snapshot["statefulSets"][number] | undefined, wanted: KubeObject): KubeObject {
+  const resourceVersion = actual?.metadata?.resourceVersion;
+  return resourceVersion === undefined ? wanted : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
+}
+
+/** By the committed validators; while nobody can be asked it stays as it is. */
+export function wantedMinAvailable(snapshot: Snapshot, view: View): number {
+  if (view.voters.length > 0) return minAvailable(view.voters);
+  const now = named(snapshot.budgets, snapshot.cluster.metadata.name)?.spec?.minAvailable;
+  return typeof now === "number" ? now : 0;
+}
+
+/** The release of the spec, rendered once and kept before anything runs it. */
+function newRevision(snapshot: Snapshot, stored: ReadonlyMap<string, StoredRevision>): readonly Action[] {
+  const inputs = inputsOf(snapshot.cluster.spec);
+  return stored.has(revisionOf(inputs)) ? [] : [{ type: "create", object: revisionObject(snapshot.cluster, inputs) }];
+}
+
+/** Written once, when every validator has shown a key and the authority's key exists. */
+function genesisPlan(snapshot: Snapshot, view: View): Plan {
+  const { cluster } = snapshot;
+  const { name, namespace } = cluster.metadata;
+  const nothing: Plan = { actions: [], obstacle: undefined };
+  if (named(snapshot.configMaps, genesisName(name)) !== undefined) return nothing;
+  const chain = view.nodes.find((node) => node.status !== undefined && node.status.chainId !== null);
+  if (chain !== undefined || (cluster.status.chainId ?? "") !== "")
+    return {
+      actions: [],
+      obstacle: {
+        reason: "GenesisMissing",
+        message: `The network has begun, but ConfigMap ${genesisName(name)} is gone (or volumes of an earlier cluster ${namespace}/${name} are in use). Restore it, or delete the old volumes and begin anew`,
+      },
+    };
+  const consensusKeys: Hex[] = [];
+  for (const node of view.nodes) {
+    if (node.status?.validator !== node.id || node.status.network !== cluster.spec.network) return nothing;
+    consensusKeys.push(node.status.publicKey);
+  }
+  const key = secretText(snapshot, governanceSecretName(name), "publicKey");
+  if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return nothing;
+  if (new Set(consensusKeys).size !== consensusKeys.length)
+    return {
+      actions: [],
+      obstacle: {
+        reason: "KeysNotDistinct",
+        message: "Two validators show the same key: their volumes are copies of one another. Delete one of the claims",
+      },
+    };
+  const file = genesisFile(cluster, { consensusKeys, authority: key, now: snapshot.now });
+  return { actions: [{ type: "create", object: genesisConfig(cluster, file) }], obstacle: undefined };
+}

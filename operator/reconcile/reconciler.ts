@@ -1,0 +1,53 @@
+import { unreachable } from "../../node/base/assert.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { Worked } from "../runtime/queue.ts";
+import type { Item } from "../runtime/resource.ts";
+import type { Decision } from "./actions.ts";
+import type { Applier } from "./apply.ts";
+import type { OwnWrites } from "./own-writes.ts";
+
+export type ReconcilerOptions = {
+  readonly cluster: (clusterKey: string) => Item | undefined;
+  readonly observe: (clusterKey: string) => Snapshot | undefined;
+  readonly decide: (snapshot: Snapshot) => Decision;
+  readonly apply: Applier;
+  readonly ownWrites: OwnWrites;
+  readonly log: Logger;
+};
+
+/** The watch wakes the cluster when it shows our writes; this is for when it never does. */
+const UNSETTLED_MS = 1_000;
+const CONFLICT_MS = 200;
+const BUDGET_MS = 3_000;
+
+/** One look at one cluster: observe, decide, apply. Waiting is a requeue, not an error. */
+export function createReconciler(options: ReconcilerOptions): (clusterKey: string) => Promise<Worked> {
+  const { cluster, observe, decide, apply, ownWrites, log } = options;
+  return async (clusterKey) => {
+    if (!ownWrites.settled(clusterKey)) return { result: "requeue_after", againAfterMs: UNSETTLED_MS };
+    const item = cluster(clusterKey);
+    const snapshot = observe(clusterKey);
+    if (item === undefined || snapshot === undefined) {
+      ownWrites.forget(clusterKey);
+      return { result: "success" };
+    }
+    const { actions, requeueAfterMs } = decide(snapshot);
+    const outcome = await apply(item, clusterKey, actions);
+    switch (outcome.type) {
+      case "done":
+        return { result: actions.length > 0 ? "requeue_after" : "success", againAfterMs: requeueAfterMs };
+      case "budget":
+        log.info(
+          { cluster: clusterKey, pod: outcome.pod, message: outcome.message },
+          "the budget allows no eviction now",
+        );
+        return { result: "requeue_after", againAfterMs: BUDGET_MS };
+      case "conflict":
+        log.debug({ cluster: clusterKey, message: outcome.message }, "decided on an old view");
+        return { result: "requeue", againAfterMs: CONFLICT_MS };
+      default:
+        return unreachable(outcome);
+    }
+  };
+}

@@ -1,0 +1,95 @@
+import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import { isHealthy, reasonOf } from "../rollout/replace.ts";
+import { podsCommand, type Wait } from "../rollout/situation.ts";
+import { timeText } from "../rollout/time.ts";
+import type { View } from "../rollout/view.ts";
+import { conditions, type Facts, stalledReasons } from "./conditions.ts";
+import type { Obstacle } from "./plan.ts";
+import { validatorStatus } from "./validators.ts";
+
+export type Outcome = {
+  readonly active: RolloutObject | undefined;
+  readonly target: string;
+  readonly current: { readonly revision: string; readonly version: string };
+  readonly slot: Disruption | undefined;
+  readonly wait: Wait | undefined;
+  readonly obstacle: Obstacle | undefined;
+  readonly quarantine: readonly Quarantined[];
+  readonly retryHandled: string;
+};
+
+/** The whole status, of which only what changed is news: times of unchanged statements stay. */
+export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome): ClusterStatus {
+  const { cluster, rollouts } = snapshot;
+  const { name } = cluster.metadata;
+  const { active, target, current } = outcome;
+  const wait = outcome.wait ?? nodesMissing(snapshot, view, current.revision);
+  const phase = phaseOf(snapshot, outcome, wait);
+  const facts: Facts = { snapshot, view, target, current: current.revision, phase, wait, obstacle: outcome.obstacle };
+  const ready = view.nodes.filter((node) => node.podReady).length;
+  const waitingFor = waiting(snapshot, outcome, wait);
+  return {
+    observedGeneration: cluster.metadata.generation,
+    conditions: [...conditions(facts, cluster.status.conditions ?? [])],
+    phase,
+    chainId: view.nodes.find((node) => node.voting)?.status?.chainId ?? cluster.status.chainId ?? "",
+    currentRevision: current.revision,
+    currentVersion: current.version,
+    targetRevision: target,
+    readyValidators: ready,
+    updatedValidators: view.nodes.filter((node) => node.podRevision === target).length,
+    totalValidators: view.nodes.length,
+    ready: `${ready}/${view.nodes.length}`,
+    rollout: active?.metadata.name ?? rollouts.at(-1)?.metadata.name ?? "",
+    lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
+    ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+    validators: view.nodes.map((node) => validatorStatus(name, node)),
+    quarantine: [...outcome.quarantine],
+    retryHandled: outcome.retryHandled,
+  };
+}
+
+/** Without a rollout, a node that is away is what the cluster waits for. */
+function nodesMissing(snapshot: Snapshot, view: View, current: string): Wait | undefined {
+  if (current === "") return undefined;
+  const sick = view.nodes.filter((node) => !isHealthy(node));
+  const [first] = sick;
+  if (first === undefined) return undefined;
+  const { name, namespace } = snapshot.cluster.metadata;
+  return {
+    reason: "NodesNotReady",
+    message: `Node ${sick.map(({ id }) => id).join(", ")} is not ready and caught up${reasonOf(first)}`,
+    who: "Platform",
+    command: podsCommand({ cluster: name, namespace }),
+  };
+}
+
+function waiting(snapshot: Snapshot, { obstacle }: Outcome, wait: Wait | undefined): WaitingFor | undefined {
+  const { metadata, status } = snapshot.cluster;
+  const cause: Wait | undefined =
+    obstacle === undefined
+      ? wait
+      : {
+          ...obstacle,
+          who: "User",
+          command: `kubectl get secrets,configmaps -n ${metadata.namespace} -l hmn.dev/cluster=${metadata.name}`,
+        };
+  if (cause === undefined) return undefined;
+  const before = status.waitingFor;
+  const since = before?.reason === cause.reason ? before.since : timeText(snapshot.now);
+  return { ...cause, message: cause.message.slice(0, 1024), command: cause.command.slice(0, 512), since };
+}
+
+function phaseOf(
+  { cluster }: Snapshot,
+  { active, current, obstacle }: Outcome,
+  wait: Wait | undefined,
+): NonNullable<ClusterStatus["phase"]> {
+  if (stalledReasons.includes(obstacle?.reason ?? wait?.reason ?? "")) return "Stalled";
+  if (cluster.spec.paused && (active !== undefined || wait?.reason === "Paused")) return "Paused";
+  if (active === undefined) return current.revision === "" ? "Pending" : "Running";
+  if (active.status.state === "RollingBack") return "RollingBack";
+  return active.spec.kind === "FirstDeployment" ? "BringingUp" : "RollingOut";
+}

@@ -1,0 +1,237 @@
+import type { V1Node } from "@kubernetes/client-node";
+import { LATENCY_BUCKETS, type NodeStatus } from "../../node/api/contract.ts";
+import { type Millis, millis } from "../../node/base/units.ts";
+import { LABELS } from "../api/group.ts";
+import { ANNOTATIONS } from "../desired/names.ts";
+import type { NodeReading, Sample } from "../observe/snapshot.ts";
+import type { Thing } from "./world.ts";
+
+/** How a release behaves in the model. */
+export type Behaviour = {
+  readonly latencySeconds: number;
+  readonly pullable: boolean;
+  /** The process ends this long after its start, every time. */
+  readonly crashAfterSeconds?: number;
+  /** Share of failed batches, of ten. */
+  readonly failsOfTen?: number;
+};
+
+export type ModelNodes = {
+  tick(now: Millis): void;
+  isReady(pod: Thing): boolean;
+  /** Ids of the nodes that vote. */
+  voting(): readonly number[];
+  hosts(): readonly V1Node[];
+  readings(): ReadonlyMap<number, NodeReading>;
+  samples(): readonly Sample[];
+  crashLogs(): ReadonlyMap<string, string>;
+  /** Hosts that take no new pods. */
+  cordoned: Set<number>;
+  /** Client batches at each node in two seconds. */
+  traffic: { batches: number };
+  height(): number;
+};
+
+type Process = { startedAt: number; restarts: number; downUntil: number; running: boolean };
+type PodStatus = { phase: string; startTime?: string; conditions: object[]; containerStatuses?: object[] };
+
+const READ_EVERY = 2;
+const START_SECONDS = 3;
+const HISTORY_MS = 15 * 60_000;
+
+export function createNodes(options: {
+  readonly behaviour: (version: string) => Behaviour;
+  readonly count: number;
+  readonly network: string;
+  readonly pods: () => readonly Thing[];
+  readonly genesis: () => Thing | undefined;
+}): ModelNodes {
+  const processes = new Map<string, Process>();
+  const readings = new Map<number, NodeReading>();
+  const crashLogs = new Map<string, string>();
+  const cordoned = new Set<number>();
+  const traffic = { batches: 40 };
+  let samples: Sample[] = [];
+  let voting: readonly number[] = [];
+  let height = 0;
+  let seconds = 0;
+  let lastBlockAt = 0;
+
+  const idOf = (pod: Thing) => Number(pod.metadata.labels[LABELS.validator]);
+  const behaviourOf = (pod: Thing) => {
+    const container = (pod["spec"] as { containers: readonly { image: string }[] }).containers[0];
+    return options.behaviour(container?.image.split(":")[1] ?? "");
+  };
+  const statusOf = (pod: Thing) => pod["status"] as PodStatus;
+  const isReady = (pod: Thing) =>
+    statusOf(pod).conditions.some(
+      (condition) =>
+        "type" in condition && condition.type === "Ready" && "status" in condition && condition.status === "True",
+    );
+  const publicKey = (id: number) => String(id).padStart(64, "0");
+
+  /** The genesis reaches a pod that was made after it, or that was marked. */
+  const knowsGenesis = (pod: Thing) => {
+    const genesis = options.genesis();
+    if (genesis === undefined) return false;
+    const made = Date.parse(pod.metadata.creationTimestamp) >= Date.parse(genesis.metadata.creationTimestamp);
+    return made || pod.metadata.annotations[ANNOTATIONS.genesis] !== undefined;
+  };
+
+  const run = (pod: Thing, now: number) => {
+    const behaviour = behaviourOf(pod);
+    const status = statusOf(pod);
+    const age = (now - Date.parse(pod.metadata.creationTimestamp)) / 1000;
+    const spec = pod["spec"] as { nodeName?: string };
+    const since = (text: string) => ({ lastTransitionTime: text });
+    if (spec.nodeName === undefined) {
+      if (age < 1) return;
+      if (cordoned.has(idOf(pod))) {
+        status.conditions = [
+          {
+            type: "PodScheduled",
+            status: "False",
+            reason: "Unschedulable",
+            message: "0/4 nodes are available: 1 node(s) were unschedulable.",
+            ...since(pod.metadata.creationTimestamp),
+          },
+        ];
+        return;
+      }
+      spec.nodeName = `host-${idOf(pod)}`;
+      status.startTime = new Date(now).toISOString();
+    }
+    const process = processes.get(pod.metadata.uid) ?? { startedAt: now, restarts: 0, downUntil: 0, running: false };
+    processes.set(pod.metadata.uid, process);
+    const container = (state: object, ready: boolean, lastState: object = {}) => {
+      status.containerStatuses = [
+        { name: "node", image: "image", ready, restartCount: process.restarts, state, lastState },
+      ];
+      status.conditions = [
+        { type: "PodScheduled", status: "True" },
+        { type: "Ready", status: ready ? "True" : "False", ...since(new Date(now).toISOString()) },
+      ];
+    };
+    if (!behaviour.pullable) {
+      container({ waiting: { reason: "ErrImagePull", message: "not found" } }, false);
+      return;
+    }
+    status.phase = "Running";
+    if (process.downUntil > now) {
+      container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
+      return;
+    }
+    if (!process.running) {
+      process.restarts += process.downUntil > 0 ? 1 : 0;
+      process.running = true;
+      process.startedAt = now;
+    }
+    const uptime = (now - process.startedAt) / 1000;
+    if (behaviour.crashAfterSeconds !== undefined && uptime >= behaviour.crashAfterSeconds) {
+      process.running = false;
+      process.downUntil = now + 1000 * 10 * 2 ** process.restarts;
+      crashLogs.set(pod.metadata.uid, "fatal: told to crash");
+      container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
+      return;
+    }
+    const ready = uptime >= START_SECONDS && knowsGenesis(pod);
+    container({ running: {} }, ready);
+  };
+
+  const read = (pod: Thing, now: Millis) => {
+    const process = processes.get(pod.metadata.uid);
+    if (process === undefined) return;
+    const id = idOf(pod);
+    const revision = pod.metadata.labels[LABELS.revision] ?? "";
+    const answers = process.running && now - process.startedAt >= 1000;
+    const ready = answers && isReady(pod);
+    readings.set(
+      id,
+      answers
+        ? { at: now, podUid: pod.metadata.uid, status: nodeStatus(pod, id, ready) }
+        : { at: now, podUid: pod.metadata.uid, unreachable: "connection refused" },
+    );
+    const behaviour = behaviourOf(pod);
+    const bucket = LATENCY_BUCKETS.findIndex((bound) => bound >= behaviour.latencySeconds);
+    const batches = ready ? traffic.batches : 0;
+    const failed = Math.floor((batches * (behaviour.failsOfTen ?? 0)) / 10);
+    samples.push({
+      validator: id,
+      podUid: pod.metadata.uid,
+      revision,
+      from: millis(now - READ_EVERY * 1000),
+      to: now,
+      available: ready,
+      latencyCounts: Array.from({ length: LATENCY_BUCKETS.length + 1 }, (_, index) => (index === bucket ? batches : 0)),
+      batches: { accepted: batches - failed, refused: 0, failed },
+      transfersApplied: batches,
+      safetyViolations: 0,
+    });
+  };
+
+  const nodeStatus = (pod: Thing, id: number, ready: boolean): NodeStatus => {
+    const begun = knowsGenesis(pod);
+    const image = (pod["spec"] as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
+    const checkpoint = Math.floor(height / 32) * 32;
+    return {
+      version: image.split(":")[1] ?? "",
+      wireVersion: 1,
+      network: options.network,
+      chainId: begun ? "c".repeat(64) : null,
+      validator: id,
+      publicKey: publicKey(id),
+      state: ready ? "Voting" : begun ? "CatchingUp" : "WaitingForGenesis",
+      reason: "",
+      ready,
+      role: "Voter",
+      height: begun ? height : 0,
+      certifiedHeight: begun ? height : 0,
+      resultsHash: "d".repeat(64),
+      checkpoint: { height: checkpoint, stateRoot: "e".repeat(64) },
+      lastBlockAtMs: begun ? lastBlockAt : 0,
+      view: height,
+      epoch: 1,
+      validators: begun
+        ? Array.from({ length: options.count }, (_, voter) => ({ id: voter, weight: 100, publicKey: publicKey(voter) }))
+        : [],
+      connectedPeers: [],
+      finality: null,
+      storage: { writable: true, reason: "", freeBytes: 1e9 },
+      coherence: { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
+      caBundleHash: "f".repeat(64),
+      faults: [],
+    };
+  };
+
+  return {
+    cordoned,
+    traffic,
+    isReady,
+    voting: () => voting,
+    readings: () => readings,
+    samples: () => samples,
+    crashLogs: () => crashLogs,
+    height: () => height,
+    hosts: () =>
+      Array.from({ length: options.count }, (_, id) => ({
+        metadata: { name: `host-${id}`, labels: { "topology.kubernetes.io/zone": `z${id}` } },
+        status: { addresses: [{ type: "InternalIP", address: `10.0.0.${id + 1}` }] },
+      })),
+    tick: (now) => {
+      seconds += 1;
+      const pods = options.pods();
+      for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined) run(pod, now);
+      voting = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).map(idOf);
+      if (3 * voting.length > 2 * options.count) {
+        height += 1;
+        lastBlockAt = now;
+      }
+      for (const pod of pods) {
+        // Readings of different nodes come in different seconds.
+        const due = (seconds + idOf(pod)) % READ_EVERY === 0;
+        if (due && pod.metadata.deletionTimestamp === undefined) read(pod, now);
+      }
+      samples = samples.filter((sample) => sample.to > now - HISTORY_MS);
+    },
+  };
+}

@@ -1,0 +1,317 @@
+import { assert, unreachable } from "../../node/base/assert.ts";
+import { type Millis, millis } from "../../node/base/units.ts";
+import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
+import { LABELS } from "../api/group.ts";
+import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
+import type { NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
+import type { Action, KubeObject } from "./actions.ts";
+import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
+
+/** A modelled API server with the controllers that matter here, in seconds of its own clock: the simulation's world. */
+export type Thing = {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    uid: string;
+    resourceVersion: string;
+    generation: number;
+    labels: Record<string, string>;
+    annotations: Record<string, string>;
+    creationTimestamp: string;
+    deletionTimestamp?: string;
+  };
+  [field: string]: unknown;
+};
+
+export type World = {
+  now(): Millis;
+  snapshot(): Snapshot;
+  /** Carries out actions as apply.ts does: in order, until the first that fails. Returns how many were done. */
+  carryOut(actions: readonly Action[]): number;
+  /** One second passes. */
+  tick(): void;
+  edit(change: (spec: ClusterSpec) => ClusterSpec): void;
+  status(): ClusterStatus;
+  rollouts(): readonly { name: string; spec: RolloutSpec; status: RolloutStatus }[];
+  objects(kind: string): readonly Thing[];
+  find(kind: string, name: string): Thing | undefined;
+  remove(kind: string, name: string): void;
+  nodes: ModelNodes;
+  /** Nodes that were Ready and are down because the operator evicted them. */
+  downByUs: ReadonlySet<number>;
+  events: readonly string[];
+};
+
+const START = Date.parse("2026-01-01T00:00:00Z");
+const STOP_SECONDS = 3;
+const NAME = "payments";
+
+export function createWorld(options: {
+  readonly spec: ClusterSpecInput;
+  readonly behaviour: (version: string) => Behaviour;
+}): World {
+  let now = millis(START);
+  let version = 0;
+  let uid = 0;
+  let spec = clusterSpecSchema.parse(options.spec);
+  let generation = 1;
+  let clusterVersion = "1";
+  let clusterStatus: ClusterStatus = {};
+  const things = new Map<string, Thing>();
+  const downByUs = new Set<number>();
+  const events: string[] = [];
+  const key = (kind: string, name: string) => `${kind}/${name}`;
+  const objects = (kind: string) => [...things.values()].filter((thing) => thing.kind === kind);
+  const find = (kind: string, name: string) => things.get(key(kind, name));
+  const touch = (thing: Thing) => {
+    version += 1;
+    thing.metadata.resourceVersion = String(version);
+  };
+
+  // Most objects never change again: copying them anew for each look would be most of the simulation's time.
+  const copies = new Map<string, { readonly text: string; readonly copy: Thing }>();
+  const copied = (thing: Thing): Thing => {
+    const text = JSON.stringify(thing);
+    const known = copies.get(thing.metadata.uid);
+    if (known?.text === text) return known.copy;
+    const copy = JSON.parse(text) as Thing;
+    copies.set(thing.metadata.uid, { text, copy });
+    return copy;
+  };
+
+  const put = (object: KubeObject): Thing => {
+    uid += 1;
+    const thing: Thing = {
+      ...structuredClone(object),
+      metadata: {
+        ...structuredClone(object.metadata),
+        uid: `uid-${uid}`,
+        resourceVersion: "",
+        generation: 1,
+        labels: { ...object.metadata.labels },
+        annotations: { ...object.metadata.annotations },
+        creationTimestamp: new Date(now).toISOString(),
+      },
+    };
+    touch(thing);
+    things.set(key(object.kind, object.metadata.name), thing);
+    return thing;
+  };
+
+  const apply = (object: KubeObject): boolean => {
+    const thing = find(object.kind, object.metadata.name);
+    if (thing === undefined) {
+      put(object);
+      return true;
+    }
+    const { resourceVersion } = object.metadata;
+    if (resourceVersion !== undefined && resourceVersion !== thing.metadata.resourceVersion) return false;
+    const before = JSON.stringify(thing);
+    const specBefore = JSON.stringify(thing["spec"]);
+    const { metadata: _metadata, ...fields } = structuredClone(object);
+    Object.assign(thing, fields);
+    Object.assign(thing.metadata.labels, object.metadata.labels);
+    if (JSON.stringify(thing["spec"]) !== specBefore) thing.metadata.generation += 1;
+    if (JSON.stringify(thing) !== before) touch(thing);
+    return true;
+  };
+
+  const stop = (pod: Thing) => {
+    pod.metadata.deletionTimestamp = new Date(now + STOP_SECONDS * 1000).toISOString();
+    touch(pod);
+  };
+
+  const evict = (name: string, podUid: string): boolean => {
+    const pod = find("Pod", name);
+    if (pod === undefined || pod.metadata.uid !== podUid || pod.metadata.deletionTimestamp !== undefined) return false;
+    const ready = nodes.isReady(pod);
+    const budget = find("PodDisruptionBudget", NAME)?.["spec"] as { minAvailable: number } | undefined;
+    if (ready && pod.metadata.labels[LABELS.voter] === "true") {
+      const healthy = objects("Pod").filter(
+        (other) =>
+          other.metadata.labels[LABELS.voter] === "true" &&
+          other.metadata.deletionTimestamp === undefined &&
+          nodes.isReady(other),
+      );
+      if (healthy.length - 1 < (budget?.minAvailable ?? 0)) return false;
+    }
+    if (ready) {
+      const id = Number(pod.metadata.labels[LABELS.validator]);
+      const others = nodes.voting().filter((other) => other !== id).length;
+      const votes = nodes.voting().includes(id);
+      assert(!votes || 3 * others > 2 * spec.validators.replicas, "an eviction of ours leaves a quorum");
+      downByUs.add(id);
+    }
+    stop(pod);
+    return true;
+  };
+
+  const done = (action: Action): boolean => {
+    switch (action.type) {
+      case "apply":
+        return apply(action.object);
+      case "create":
+        if (find(action.object.kind, action.object.metadata.name) === undefined) put(action.object);
+        return true;
+      case "status": {
+        if (action.kind === "HmnCluster") {
+          if (action.resourceVersion !== clusterVersion) return false;
+          version += 1;
+          clusterVersion = String(version);
+          clusterStatus = structuredClone(action.status) as ClusterStatus;
+          return true;
+        }
+        const thing = find(action.kind, action.name);
+        if (thing === undefined || thing.metadata.resourceVersion !== action.resourceVersion) return false;
+        const before = thing["status"] as RolloutStatus | undefined;
+        assert(before?.completionTime === undefined, "the record of a finished rollout is not changed");
+        thing["status"] = structuredClone(action.status);
+        touch(thing);
+        return true;
+      }
+      case "evict":
+        return evict(action.pod, action.uid);
+      case "delete-pod": {
+        const pod = find("Pod", action.pod);
+        if (pod === undefined || pod.metadata.uid !== action.uid) return false;
+        assert(!nodes.isReady(pod), "only a pod that is not Ready is deleted");
+        stop(pod);
+        return true;
+      }
+      case "mark-pod": {
+        const pod = find("Pod", action.pod);
+        if (pod === undefined || pod.metadata.uid !== action.uid) return false;
+        Object.assign(pod.metadata.labels, action.labels);
+        Object.assign(pod.metadata.annotations, action.annotations);
+        touch(pod);
+        return true;
+      }
+      case "delete":
+        things.delete(key(action.kind, action.name));
+        return true;
+      case "issue": {
+        if (find("Secret", action.secret) !== undefined) return true;
+        const text = (value: string) => Buffer.from(value).toString("base64");
+        const data =
+          action.what === "governance"
+            ? { seed: text("5".repeat(64)), publicKey: text("a".repeat(64)) }
+            : { "ca.crt": text("certificate"), "tls.crt": text("leaf"), "tls.key": text("key") };
+        assert(action.issuer === undefined || find("Secret", action.issuer) !== undefined, "a leaf has its CA");
+        put({ apiVersion: "v1", kind: "Secret", metadata: { name: action.secret, labels: action.labels }, data });
+        return true;
+      }
+      case "event":
+        events.push(`${action.reason}: ${action.message}`);
+        return true;
+      default:
+        return unreachable(action);
+    }
+  };
+
+  const controllers = () => {
+    for (const set of objects("StatefulSet")) {
+      set["status"] = { observedGeneration: set.metadata.generation };
+      const name = `${set.metadata.name}-0`;
+      const pod = find("Pod", name);
+      if (pod?.metadata.deletionTimestamp !== undefined && Date.parse(pod.metadata.deletionTimestamp) <= now)
+        things.delete(key("Pod", name));
+      if (find("Pod", name) !== undefined) continue;
+      const template = (set["spec"] as { template: { metadata: { labels: Record<string, string> }; spec: object } })
+        .template;
+      put({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, labels: template.metadata.labels },
+        spec: structuredClone(template.spec),
+        status: { phase: "Pending", conditions: [] },
+      });
+    }
+  };
+
+  const nodes = createNodes({
+    behaviour: options.behaviour,
+    count: spec.validators.replicas,
+    network: spec.network,
+    pods: () => objects("Pod"),
+    genesis: () => find("ConfigMap", `${NAME}-genesis`),
+  });
+
+  return {
+    nodes,
+    downByUs,
+    events,
+    now: () => now,
+    objects,
+    find,
+    remove: (kind, name) => {
+      const thing = find(kind, name);
+      if (thing !== undefined && kind === "Pod") stop(thing);
+      else things.delete(key(kind, name));
+    },
+    status: () => clusterStatus,
+    rollouts: () =>
+      objects("HmnRollout").map((thing) => ({
+        name: thing.metadata.name,
+        spec: thing["spec"] as RolloutSpec,
+        status: (thing["status"] ?? {}) as RolloutStatus,
+      })),
+    edit: (change) => {
+      spec = clusterSpecSchema.parse(change(spec));
+      generation += 1;
+      version += 1;
+      clusterVersion = String(version);
+    },
+    tick: () => {
+      now = millis(now + 1000);
+      controllers();
+      nodes.tick(now);
+      for (const id of downByUs) if (nodes.voting().includes(id)) downByUs.delete(id);
+    },
+    carryOut: (actions) => {
+      const failed = actions.findIndex((action) => !done(action));
+      return failed === -1 ? actions.length : failed;
+    },
+    snapshot: () => {
+      const list = <T>(kind: string) => objects(kind).map(copied) as unknown as readonly T[];
+      const metadata = (thing: Thing["metadata"]) => ({ ...thing, namespace: "hmn-test", deleting: false });
+      return {
+        now,
+        cluster: {
+          metadata: metadata({
+            name: NAME,
+            uid: "cluster-uid",
+            resourceVersion: clusterVersion,
+            generation,
+            labels: {},
+            annotations: {},
+            creationTimestamp: new Date(START).toISOString(),
+          }),
+          spec,
+          status: structuredClone(clusterStatus),
+        },
+        rollouts: objects("HmnRollout")
+          .map((thing) => ({
+            metadata: metadata(thing.metadata),
+            spec: thing["spec"] as RolloutSpec,
+            status: structuredClone((thing["status"] ?? {}) as RolloutStatus),
+          }))
+          .toSorted((a, b) => a.spec.number - b.spec.number),
+        statefulSets: list("StatefulSet"),
+        pods: list("Pod"),
+        services: list("Service"),
+        configMaps: list("ConfigMap"),
+        secrets: list("Secret"),
+        budgets: list("PodDisruptionBudget"),
+        networkPolicies: list("NetworkPolicy"),
+        serviceAccounts: list("ServiceAccount"),
+        claims: [],
+        revisions: list("ControllerRevision"),
+        hosts: nodes.hosts(),
+        readings: new Map<number, NodeReading>(nodes.readings()),
+        samples: [...nodes.samples()] as readonly Sample[],
+        crashLogs: new Map(nodes.crashLogs()),
+      };
+    },
+  };
+}

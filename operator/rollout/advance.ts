@@ -1,0 +1,125 @@
+import { unreachable } from "../../node/base/assert.ts";
+import type { RolloutStatus } from "../api/rollout.ts";
+import { startFailure } from "./failure.ts";
+import { deploying, held, holding } from "./first-deployment.ts";
+import { ended, inState, judged, noted } from "./history.ts";
+import { goBack, supersede } from "./incident.ts";
+import { moving, settling } from "./moving.ts";
+import { phaseCounts } from "./phases.ts";
+import { rollingBack } from "./rollback.ts";
+import { record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
+import { pausedByJudge, soaking } from "./soaking.ts";
+import { timeText } from "./time.ts";
+import { nextWindow } from "./watchdog.ts";
+
+/** Moves the active rollout on by one step. */
+export function advance(situation: Situation): Step {
+  const { rollout, spec } = situation;
+  const { status } = rollout;
+  const { state } = status;
+  if (state === undefined) return record(situation, started(situation));
+  if (state === "RollingBack") return spec.paused ? paused(situation) : rollingBack(situation);
+  const { to } = rollout.spec;
+  if (situation.targetRevision !== to.revision) return abandoned(situation, status);
+  const known = situation.quarantine.find(({ revision }) => revision === to.revision);
+  // The verdict was recorded in the cluster's status, and then the operator died.
+  if (known !== undefined && rollout.spec.kind === "Upgrade")
+    return goBack(situation, { cause: "Release", reason: known.reason }, status);
+  if (spec.paused) return pausing(situation, status);
+  if (state === "Paused" && status.pauseReason === "Spec")
+    return record(
+      situation,
+      noted(inState(status, situation.now, "Moving"), situation.now, "Resumed", "spec.paused is false again"),
+    );
+  return watched(situation) ?? byState(situation);
+}
+
+function byState(situation: Situation): Step {
+  const { status, spec } = situation.rollout;
+  const state = status.state ?? "Moving";
+  switch (state) {
+    case "Moving":
+      return spec.kind === "FirstDeployment" ? deploying(situation) : moving(situation);
+    case "Settling":
+      return settling(situation);
+    case "Soaking":
+      return soaking(situation);
+    case "Paused":
+      return status.pauseReason === "FirstDeploymentFailed" ? holding(situation) : pausedByJudge(situation);
+    case "RollingBack":
+      return rollingBack(situation);
+    case "Succeeded":
+    case "RolledBack":
+    case "Superseded":
+    case "Failed":
+      return { slot: situation.slot, acts: [] };
+    default:
+      return unreachable(state);
+  }
+}
+
+function started({ now, rollout, spec }: Situation): RolloutStatus {
+  const { from, to, kind } = rollout.spec;
+  const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
+  const status: RolloutStatus = {
+    ...inState({}, now, "Moving"),
+    phase: 1,
+    startTime: timeText(now),
+    moved: [],
+    consecutiveFailures: 0,
+    rollbackReason: "",
+    rollbackCause: "",
+    windows: [],
+  };
+  const what = kind === "FirstDeployment" ? `first deployment of ${to.version}` : `${from.version} to ${to.version}`;
+  return noted(status, now, "Started", `${what}, ${counts.join(", then ")} of ${spec.validators.replicas} nodes`);
+}
+
+/** The spec wants something else by now. */
+function abandoned(situation: Situation, status: RolloutStatus): Step {
+  const { rollout, now, targetRevision, spec } = situation;
+  if (rollout.spec.kind === "FirstDeployment" || (status.moved ?? []).length === 0)
+    return recordAndFree(ended(status, now, "Superseded", `the spec changed to revision ${targetRevision}`));
+  return spec.paused ? paused(situation) : supersede(situation, status);
+}
+
+function pausing(situation: Situation, status: RolloutStatus): Step {
+  if (status.state === "Paused" && status.pauseReason === "Spec") return paused(situation);
+  const { now } = situation;
+  return record(situation, {
+    ...noted(inState(status, now, "Paused"), now, "Paused", "spec.paused is true"),
+    pauseReason: "Spec",
+  });
+}
+
+const paused = (situation: Situation): Step =>
+  waitFor(situation, {
+    reason: "Paused",
+    message: "spec.paused is true: nothing moves, rollback included. Set it to false to go on",
+    who: "User",
+    command: specCommand(situation),
+  });
+
+/** The watchdog: breaches end the rollout in whatever state it is. Undefined while there is nothing to record. */
+function watched(situation: Situation): Step | undefined {
+  const { rollout, view, spec, slot } = situation;
+  const { status } = rollout;
+  const first = rollout.spec.kind === "FirstDeployment";
+  const moved = status.moved ?? [];
+  for (const node of first ? [] : view.nodes) {
+    const failure = moved.includes(node.id) ? startFailure(situation, node, slot?.validator === node.id) : undefined;
+    if (failure !== undefined) return goBack(situation, failure, status);
+  }
+  // Levels are judged from the first quorum on.
+  if (first && status.state === "Moving") return undefined;
+  const finding = nextWindow(situation);
+  if (finding === undefined) return undefined;
+  const next = judged(status, finding.window);
+  const limit = finding.safety ? 1 : spec.rollout.failureLimit;
+  if ((next.consecutiveFailures ?? 0) < limit) return record(situation, next);
+  const reason = finding.safety
+    ? finding.window.message
+    : `${next.consecutiveFailures} failed windows in a row: ${finding.window.message}`;
+  if (!first) return goBack(situation, { cause: finding.safety ? "Safety" : "Release", reason }, next);
+  return status.state === "Paused" ? record(situation, next) : record(situation, held(situation, next, reason));
+}

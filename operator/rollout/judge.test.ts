@@ -1,0 +1,156 @@
+import { describe, expect, test } from "vitest";
+import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
+import { millis } from "../../node/base/units.ts";
+import type { Sample } from "../observe/snapshot.ts";
+import { type JudgeInput, judge } from "./judge.ts";
+
+const levels = { latencyP95Millis: 50, errorsPpm: 10_000, availabilityPpm: 990_000 };
+const STARTED = 100_000;
+const NOW = 120_000;
+
+type Traits = {
+  readonly latency: number;
+  readonly batches: number;
+  readonly failed: number;
+  readonly down: boolean;
+  readonly safety: number;
+};
+const good: Traits = { latency: 0.004, batches: 30, failed: 0, down: false, safety: 0 };
+
+/** One sample each two seconds of (from, to]. */
+function samples(validator: number, from: number, to: number, traits: Partial<Traits> = {}): readonly Sample[] {
+  const { latency, batches, failed, down, safety } = { ...good, ...traits };
+  const bucket = LATENCY_BUCKETS.findIndex((bound) => bound >= latency);
+  return Array.from({ length: Math.floor((to - from) / 2000) }, (_, index) => ({
+    validator,
+    podUid: `pod-${validator}`,
+    revision: "",
+    from: millis(from + 2000 * index),
+    to: millis(from + 2000 * (index + 1)),
+    available: !down,
+    latencyCounts: Array.from({ length: LATENCY_BUCKETS.length + 1 }, (_, at) =>
+      at === bucket && !down ? batches : 0,
+    ),
+    batches: down ? { accepted: 0, refused: 0, failed: 0 } : { accepted: batches - failed, refused: 0, failed },
+    transfersApplied: 0,
+    safetyViolations: safety,
+  }));
+}
+
+/** Node 0 is new, 1 to 3 are old; before the rollout all of them served. */
+function judged(traits: {
+  fresh?: Partial<Traits>;
+  old?: Partial<Traits>;
+  before?: Partial<Traits>;
+  over?: Partial<JudgeInput>;
+}) {
+  const all = [
+    ...[0, 1, 2, 3].flatMap((id) => samples(id, STARTED - 20_000, STARTED, traits.before)),
+    ...samples(0, STARTED, NOW - 10_000),
+    ...samples(0, NOW - 10_000, NOW, traits.fresh),
+    ...[1, 2, 3].flatMap((id) => samples(id, STARTED, NOW, traits.old)),
+  ];
+  return judge({
+    samples: all.toSorted((a, b) => a.to - b.to),
+    from: millis(NOW - 10_000),
+    to: millis(NOW),
+    startedAt: millis(STARTED),
+    phase: 1,
+    firstDeployment: false,
+    fresh: [{ id: 0, podUid: "pod-0" }],
+    old: [1, 2, 3].map((id) => ({ id, podUid: `pod-${id}` })),
+    levels,
+    minimumSamples: 20,
+    ...traits.over,
+  });
+}
+
+describe("the judge of one window", () => {
+  test("passes what meets the levels", () => {
+    expect(judged({}).window).toMatchObject({ verdict: "Pass", phase: 1 });
+  });
+
+  test("fails a slow release beside fast old nodes, and shows the numbers", () => {
+    const { window } = judged({ fresh: { latency: 3 } });
+    expect(window).toMatchObject({
+      verdict: "Fail",
+      metric: "latencyP95",
+      limit: "50 ms",
+      newValue: "4850 ms",
+      oldValue: "5 ms",
+    });
+  });
+
+  test("fails errors over the level; refusals are not errors", () => {
+    expect(judged({ fresh: { failed: 3 } }).window).toMatchObject({
+      verdict: "Fail",
+      metric: "errors",
+      newValue: "100000 ppm",
+    });
+  });
+
+  test("both bad and good before: the release drags the others", () => {
+    expect(judged({ fresh: { latency: 3 }, old: { latency: 3 } }).window.verdict).toBe("Fail");
+  });
+
+  test("both bad and bad before: not the release", () => {
+    expect(judged({ fresh: { latency: 3 }, old: { latency: 3 }, before: { latency: 3 } }).window.verdict).toBe(
+      "Inconclusive",
+    );
+  });
+
+  test("in the last phase, without old nodes, what was before is the measure", () => {
+    const over = { old: [] };
+    expect(judged({ fresh: { latency: 3 }, over }).window.verdict).toBe("Fail");
+    expect(judged({ fresh: { latency: 3 }, before: { batches: 0 }, over }).window.verdict).toBe("Inconclusive");
+  });
+
+  test("too few batches are no data, and nobody served is said apart", () => {
+    expect(judged({ fresh: { batches: 2 } })).toMatchObject({ nobodyServed: false, window: { verdict: "NoData" } });
+    expect(judged({ fresh: { batches: 0 }, old: { batches: 0 } })).toMatchObject({
+      nobodyServed: true,
+      window: { verdict: "NoData" },
+    });
+  });
+
+  test("a node that never had clients owes no data; one that lost them does", () => {
+    const lost = judged({ fresh: { batches: 0 } });
+    expect(lost.window.verdict).toBe("NoData");
+    const all = [
+      ...samples(0, STARTED - 20_000, NOW, { batches: 0 }),
+      ...[1, 2, 3].flatMap((id) => samples(id, STARTED - 20_000, NOW)),
+    ];
+    expect(judged({ over: { samples: all } }).window.verdict).toBe("Pass");
+  });
+
+  test("a node that stops answering fails availability; one lost reading does not", () => {
+    expect(judged({ fresh: { down: true } }).window).toMatchObject({ verdict: "Fail", metric: "availability" });
+    const once = [
+      ...samples(0, STARTED, NOW - 2000),
+      ...samples(0, NOW - 2000, NOW, { down: true }),
+      ...[1, 2, 3].flatMap((id) => samples(id, STARTED, NOW)),
+    ];
+    expect(judged({ over: { samples: once.toSorted((a, b) => a.to - b.to) } }).window.verdict).toBe("Pass");
+  });
+
+  test("nobody can be read: an error of the observer, not of the release", () => {
+    const all = [0, 1, 2, 3].flatMap((id) => [
+      ...samples(id, STARTED, NOW - 10_000),
+      ...samples(id, NOW - 10_000, NOW, { down: true }),
+    ]);
+    expect(judged({ over: { samples: all.toSorted((a, b) => a.to - b.to) } }).window.verdict).toBe("Error");
+  });
+
+  test("safety is one strike, but old breaches of old nodes are not the release's", () => {
+    expect(judged({ fresh: { safety: 1 } })).toMatchObject({
+      safety: true,
+      window: { verdict: "Fail", metric: "safety" },
+    });
+    expect(judged({ old: { safety: 1 } })).toMatchObject({ safety: true });
+    const all = [
+      ...samples(0, STARTED, NOW),
+      ...[1, 2, 3].flatMap((id) => samples(id, STARTED - 20_000, NOW, { safety: 1 })),
+    ];
+    expect(judged({ over: { samples: all } })).toMatchObject({ safety: false, window: { verdict: "Pass" } });
+  });
+});

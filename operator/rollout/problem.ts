@@ -1,0 +1,108 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import type { NodeStatus } from "../../node/api/contract.ts";
+import { type Millis, seconds } from "../../node/base/units.ts";
+import { timeOf } from "./time.ts";
+
+/** What keeps a node from serving. `release` problems come from the release itself, the others from what is around it. */
+export type Problem = {
+  readonly kind: "ImagePull" | "CrashLoop" | "Unschedulable" | "Volume" | "Container" | "DiskFull" | "Unreachable";
+  readonly message: string;
+  /** It has stood long enough to be acted on. */
+  readonly established: boolean;
+};
+
+/** Three crashes are a crash loop, whatever the kubelet's back-off says. */
+const CRASHES_MAX = 3;
+/** A registry may stumble once; an image that is still missing then is missing. */
+const PULL_PATIENCE = seconds(20);
+/** A host may be free only when the evicted pod's remains are gone. */
+const SCHEDULING_PATIENCE = seconds(60);
+
+const pullReasons = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
+const containerReasons = ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"];
+
+const clip = (text: string, length = 300): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
+
+export function problemOf(
+  pod: V1Pod | undefined,
+  reading: { readonly status: NodeStatus } | { readonly unreachable: string } | undefined,
+  now: Millis,
+): Problem | undefined {
+  if (pod === undefined || pod.metadata?.deletionTimestamp !== undefined) return undefined;
+  return scheduling(pod, now) ?? container(pod, now) ?? node(pod, reading);
+}
+
+function scheduling(pod: V1Pod, now: Millis): Problem | undefined {
+  const condition = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
+  if (condition?.status !== "False") return undefined;
+  const message = clip(condition.message ?? "the scheduler gives no reason");
+  const since = timeOf(condition.lastTransitionTime) ?? now;
+  const established = now - since >= SCHEDULING_PATIENCE;
+  // The scheduler names volumes and claims in its message only; there is no reason of its own for them.
+  return /persistentvolumeclaim|volume/i.test(message)
+    ? {
+        kind: "Volume",
+        message: `its volume holds it up: ${message}. Check the StorageClass and the claim`,
+        established,
+      }
+    : { kind: "Unschedulable", message: `no host takes it: ${message}. Add hosts or free room on them`, established };
+}
+
+/** How often the container of a pod has crashed. */
+export function crashes(pod: V1Pod): number {
+  const container = pod.status?.containerStatuses?.find(({ name }) => name === "node");
+  if (container === undefined) return 0;
+  const downNow = container.state?.waiting?.reason === "CrashLoopBackOff" || container.state?.terminated !== undefined;
+  return container.restartCount + (downNow ? 1 : 0);
+}
+
+function container(pod: V1Pod, now: Millis): Problem | undefined {
+  const status = pod.status?.containerStatuses?.find(({ name }) => name === "node");
+  const waiting = status?.state?.waiting;
+  const reason = waiting?.reason ?? "";
+  const detail = waiting?.message === undefined ? "" : `: ${clip(waiting.message, 200)}`;
+  if (pullReasons.includes(reason)) {
+    const since = timeOf(pod.status?.startTime) ?? now;
+    return {
+      kind: "ImagePull",
+      message: `image ${status?.image ?? ""} cannot be pulled (${reason}${detail}). Check spec.image.reference and the registry`,
+      established: now - since >= PULL_PATIENCE,
+    };
+  }
+  if (containerReasons.includes(reason))
+    return { kind: "Container", message: `its container cannot be made (${reason}${detail})`, established: false };
+  const times = crashes(pod);
+  const ended = status?.state?.terminated ?? status?.lastState?.terminated;
+  if (times > 0 && status?.ready !== true && ended !== undefined)
+    return {
+      kind: "CrashLoop",
+      message: `its process ended ${times === 1 ? "once" : `${times} times`}, last with exit code ${ended.exitCode}${ended.reason === "OOMKilled" ? " (out of memory: raise spec.resources.memory)" : ""}. Read its log: kubectl logs --previous`,
+      established: times >= CRASHES_MAX,
+    };
+  return undefined;
+}
+
+function node(
+  pod: V1Pod,
+  reading: { readonly status: NodeStatus } | { readonly unreachable: string } | undefined,
+): Problem | undefined {
+  if (reading !== undefined && "status" in reading && !reading.status.storage.writable)
+    return {
+      kind: "DiskFull",
+      message: `its volume takes no writes: ${clip(reading.status.storage.reason)}. Free or enlarge the volume`,
+      established: false,
+    };
+  const running = pod.status?.containerStatuses?.some(({ name, ready }) => name === "node" && ready) ?? false;
+  if (running && reading !== undefined && "unreachable" in reading)
+    return {
+      kind: "Unreachable",
+      message: `the operator cannot read it: ${clip(reading.unreachable)}`,
+      established: false,
+    };
+  return undefined;
+}
+
+/** Problems of what is around a release: going back is right, but the release is not to blame. */
+export function isEnvironment(kind: Problem["kind"]): boolean {
+  return kind !== "CrashLoop";
+}

@@ -1,0 +1,55 @@
+import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
+import type { Millis } from "../../node/base/units.ts";
+import { PPM } from "../../node/base/units.ts";
+import type { Sample } from "../observe/snapshot.ts";
+import { quantile, sumOfCounts } from "./histogram.ts";
+
+/** What one node's samples of some time add up to. */
+export type Series = {
+  readonly validator: number;
+  /** 95th percentile of its clients' latency; undefined if it served none. */
+  readonly p95Ms: number | undefined;
+  /** The same per sample, for comparing distributions. */
+  readonly p95sMs: readonly number[];
+  /** Batches answered, refused ones included: the basis of shares and of `minimumSamples`. */
+  readonly batches: number;
+  readonly errorsPpm: number;
+  readonly samples: number;
+  readonly unavailable: number;
+  readonly availabilityPpm: number;
+};
+
+const p95Of = (counts: readonly number[]): number | undefined => {
+  const value = counts.length === 0 ? undefined : quantile(0.95, LATENCY_BUCKETS, counts);
+  return value === undefined ? undefined : value * 1000;
+};
+
+export function seriesOf(validator: number, samples: readonly Sample[]): Series {
+  const batches = samples.reduce((sum, { batches: b }) => sum + b.accepted + b.refused + b.failed, 0);
+  const failed = samples.reduce((sum, sample) => sum + sample.batches.failed, 0);
+  const unavailable = samples.filter((sample) => !sample.available).length;
+  const counts = sumOfCounts(samples.map((sample) => sample.latencyCounts));
+  return {
+    validator,
+    p95Ms: p95Of(counts),
+    p95sMs: samples.map((sample) => p95Of(sample.latencyCounts)).filter((value) => value !== undefined),
+    batches,
+    errorsPpm: batches === 0 ? 0 : Math.floor((failed * PPM) / batches),
+    samples: samples.length,
+    unavailable,
+    availabilityPpm: samples.length === 0 ? PPM : Math.floor(((samples.length - unavailable) * PPM) / samples.length),
+  };
+}
+
+export const within = (samples: readonly Sample[], from: Millis, to: Millis): readonly Sample[] =>
+  samples.filter((sample) => sample.to > from && sample.to <= to);
+
+/**
+ * The samples of one pod from its first answer as ready on. What lies before is its start, which the deadline judges; only
+ * samples after a restart count.
+ */
+export function sinceReady(samples: readonly Sample[], podUid: string): readonly Sample[] {
+  const own = samples.filter((sample) => sample.podUid === podUid);
+  const first = own.findIndex((sample) => sample.available);
+  return first === -1 ? [] : own.slice(first);
+}

@@ -1,0 +1,98 @@
+import { seconds } from "../../node/base/units.ts";
+import type { RolloutStatus } from "../api/rollout.ts";
+import { ended, inState, judged, noted } from "./history.ts";
+import { goBack } from "./incident.ts";
+import { phaseCounts } from "./phases.ts";
+import { record, recordAndFree, rolloutCommand, type Situation, type Step, waitFor } from "./situation.ts";
+import { elapsed, timeOf, timeText } from "./time.ts";
+import { judgeSince } from "./watchdog.ts";
+
+/** Watches a phase until its soak is over and a window passed. */
+export function soaking(situation: Situation): Step {
+  const { now, rollout } = situation;
+  const { status } = rollout;
+  const phase = status.phase ?? 1;
+  const soak = seconds(rollout.spec.phases[phase - 1]?.soakSeconds ?? 0);
+  if (elapsed(now, status.since) < soak) {
+    const until = timeText((((timeOf(status.since) ?? now) as number) + soak) as typeof now);
+    return waitFor(situation, {
+      reason: "Soaking",
+      message: `Phase ${phase} of ${rollout.spec.to.version} is watched under the service levels until ${until}`,
+      who: "Operator",
+      command: rolloutCommand(situation),
+    });
+  }
+  if (soak === 0) return recordAndFree(phaseDone(situation, status, "no soak is asked for"));
+  if ((status.consecutiveFailures ?? 0) > 0)
+    return waitFor(situation, {
+      reason: "LevelBroken",
+      message: `The last window of phase ${phase} failed: one more decides`,
+      who: "Operator",
+      command: rolloutCommand(situation),
+    });
+  const since = timeOf(status.since) ?? now;
+  const ofThisSoak = (status.windows ?? []).filter((window) => (timeOf(window.time) ?? 0) > since);
+  if (ofThisSoak.findLast(({ verdict }) => verdict !== "NoData")?.verdict === "Pass")
+    return recordAndFree(phaseDone(situation, status, "every level was met"));
+  // Single windows may hold too little; the whole soak is the last word.
+  const whole = judgeSince(situation, since);
+  if (whole.window.verdict === "Pass")
+    return recordAndFree(phaseDone(situation, judged(status, whole.window), "every level was met"));
+  if (whole.nobodyServed && whole.window.verdict === "NoData")
+    return recordAndFree(
+      phaseDone(
+        situation,
+        judged(status, whole.window),
+        "nobody was served: availability and safety alone were judged",
+      ),
+    );
+  return record(situation, {
+    ...noted(inState(judged(status, whole.window), now, "Paused"), now, "Paused", whole.window.message),
+    pauseReason: "Judge",
+  });
+}
+
+/** The next phase that adds a node, or the end. */
+function phaseDone(situation: Situation, status: RolloutStatus, how: string): RolloutStatus {
+  const { now, rollout, spec } = situation;
+  const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
+  const done = status.phase ?? 1;
+  let next = noted(status, now, "PhasePassed", `phase ${done}: ${how}`);
+  for (let phase = done + 1; phase <= counts.length; phase += 1) {
+    if ((counts[phase - 1] ?? 0) > (counts[phase - 2] ?? 0))
+      return noted(
+        { ...inState(next, now, "Moving"), phase },
+        now,
+        "PhaseStarted",
+        `phase ${phase}: up to ${counts[phase - 1]} nodes`,
+      );
+    next = noted(next, now, "PhaseSkipped", `phase ${phase} adds no node`);
+  }
+  return ended(next, now, "Succeeded", `all ${spec.validators.replicas} nodes run ${rollout.spec.to.version}`);
+}
+
+/** No verdict at the end of a soak: a later window may still give one, the deadline ends the wait. */
+export function pausedByJudge(situation: Situation): Step {
+  const { now, rollout, spec } = situation;
+  const { status } = rollout;
+  const last = status.windows?.at(-1);
+  const fresh = last !== undefined && (timeOf(last.time) ?? 0) > (timeOf(status.since) ?? now);
+  if (fresh && last.verdict === "Pass")
+    return recordAndFree(phaseDone(situation, status, "a later window met every level"));
+  if (elapsed(now, status.since) > seconds(spec.rollout.progressDeadlineSeconds))
+    return goBack(
+      situation,
+      // Nothing speaks against the release, and nothing for it: not a case for quarantine.
+      {
+        cause: "Environment",
+        reason: `no verdict within ${spec.rollout.progressDeadlineSeconds} s: ${last?.message ?? "no window"}`,
+      },
+      status,
+    );
+  return waitFor(situation, {
+    reason: "NoVerdict",
+    message: `Phase ${status.phase ?? 1} has no verdict: ${last?.message ?? "no window"}. Send clients' traffic to the nodes, or mend what disturbs all of them`,
+    who: "User",
+    command: rolloutCommand(situation),
+  });
+}

@@ -1,0 +1,62 @@
+import { millis, seconds } from "../../node/base/units.ts";
+import { type Finding, type JudgedNode, judge } from "./judge.ts";
+import type { Situation } from "./situation.ts";
+import { elapsed, timeOf } from "./time.ts";
+import type { NodeView } from "./view.ts";
+
+const asJudged = (node: NodeView): JudgedNode => ({ id: node.id, podUid: node.podUid });
+
+/** Nodes on the new release that answer for it: moved, and not in flight any more. */
+function freshNodes({ view, rollout, slot }: Situation): readonly NodeView[] {
+  const inFlight = rollout.status.state === "Moving" ? slot?.validator : undefined;
+  const moved = rollout.status.moved ?? [];
+  return view.nodes.filter(
+    (node) =>
+      moved.includes(node.id) &&
+      node.id !== inFlight &&
+      node.podRevision === rollout.spec.to.revision &&
+      !node.stopping,
+  );
+}
+
+function oldNodes({ view, rollout, slot }: Situation): readonly NodeView[] {
+  const moved = rollout.status.moved ?? [];
+  return view.nodes.filter(
+    (node) => !moved.includes(node.id) && node.id !== slot?.validator && node.pod !== undefined && !node.stopping,
+  );
+}
+
+/** Judges the time from `from` until now. */
+export function judgeSince(situation: Situation, from: number): Finding {
+  const { rollout, spec, now } = situation;
+  return judge({
+    samples: situation.samples,
+    from: millis(from),
+    to: now,
+    startedAt: timeOf(rollout.status.startTime) ?? now,
+    phase: rollout.status.phase ?? 1,
+    firstDeployment: rollout.spec.kind === "FirstDeployment",
+    fresh: freshNodes(situation).map(asJudged),
+    old: oldNodes(situation).map(asJudged),
+    levels: spec.serviceLevels,
+    minimumSamples: spec.rollout.minimumSamples,
+  });
+}
+
+/**
+ * The next judged window, when it is due. It waits up to twice its length for the first sample of a new node, so that
+ * readings that come a little late make no empty window.
+ */
+export function nextWindow(situation: Situation): Finding | undefined {
+  const { now, rollout, spec } = situation;
+  const interval = seconds(spec.rollout.intervalSeconds);
+  const last = timeOf(rollout.status.windows?.at(-1)?.time);
+  const waited = last === undefined ? elapsed(now, rollout.status.since) : now - last;
+  const fresh = freshNodes(situation);
+  if (fresh.length === 0 || waited < interval) return undefined;
+  const from = now - Math.min(waited, 2 * interval);
+  const uids = new Set(fresh.map((node) => node.podUid));
+  const heard = situation.samples.some((sample) => sample.to > from && sample.to <= now && uids.has(sample.podUid));
+  if (!heard && waited < 2 * interval) return undefined;
+  return judgeSince(situation, from);
+}

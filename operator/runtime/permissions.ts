@@ -1,0 +1,40 @@
+/** One RBAC rule. */
+export type Rule = {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+};
+
+const watched = ["get", "list", "watch"] as const;
+/** Server-side apply is a PATCH, and also needs `create` where the object is new. */
+const applied = [...watched, "create", "patch"] as const;
+
+/**
+ * Exactly what the code asks of the API server; the chart's roles are generated from it.
+ * `cluster`: wherever HmnClusters may live. Secrets are read and watched as a whole kind, since RBAC knows no label
+ * selectors; watching only some namespaces (`--namespaces`) narrows it to Roles there.
+ * `ownNamespace`: the Lease.
+ */
+export const permissions: { readonly cluster: readonly Rule[]; readonly ownNamespace: readonly Rule[] } = {
+  cluster: [
+    { apiGroups: ["hmn.dev"], resources: ["hmnclusters"], verbs: watched },
+    { apiGroups: ["hmn.dev"], resources: ["hmnrollouts"], verbs: [...applied, "delete"] },
+    { apiGroups: ["hmn.dev"], resources: ["hmnclusters/status", "hmnrollouts/status"], verbs: ["update"] },
+    // Owner references with blockOwnerDeletion need it where OwnerReferencesPermissionEnforcement is on.
+    { apiGroups: ["hmn.dev"], resources: ["hmnclusters/finalizers"], verbs: ["update"] },
+    {
+      apiGroups: [""],
+      resources: ["services", "configmaps", "secrets", "serviceaccounts"],
+      verbs: [...applied, "delete"],
+    },
+    { apiGroups: [""], resources: ["pods"], verbs: [...watched, "patch", "delete"] },
+    { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
+    { apiGroups: [""], resources: ["persistentvolumeclaims", "nodes"], verbs: watched },
+    { apiGroups: ["apps"], resources: ["statefulsets", "controllerrevisions"], verbs: [...applied, "delete"] },
+    { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: [...applied, "delete"] },
+    { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: [...applied, "delete"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] },
+  ],
+  ownNamespace: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] }],
+};

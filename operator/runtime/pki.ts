@@ -1,0 +1,109 @@
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from "node:crypto";
+import { assert } from "../../node/base/assert.ts";
+import { toHex } from "../../node/base/bytes.ts";
+import { provideReflect } from "./reflect.ts";
+
+/** PEM texts. */
+export type KeyAndCertificate = { readonly certificate: string; readonly key: string };
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const DAY_MS = 86_400_000;
+const AUTHORITY_DAYS = 3_650;
+const LEAF_DAYS = 365;
+/** Clocks of hosts differ; a certificate is valid a little before it was made. */
+const BACKDATE_MS = 5 * 60_000;
+
+/** Loaded when first needed: a standby issues nothing. */
+async function loadX509() {
+  provideReflect();
+  const x509 = await import("@peculiar/x509");
+  return x509;
+}
+
+const validity = (nowMs: number, days: number) => ({
+  notBefore: new Date(nowMs - BACKDATE_MS),
+  notAfter: new Date(nowMs + days * DAY_MS),
+});
+
+/** Positive, 120 bits of chance (RFC 5280 4.1.2.2 allows 20 bytes). */
+const serialNumber = (): string => `01${toHex(randomBytes(15))}`;
+
+const generate = () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const { PemConverter } = await loadX509();
+  return `${PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
+}
+
+/** A new certificate authority that signs itself; it may sign leaves only. */
+export async function issueAuthority(commonName: string, nowMs: number): Promise<KeyAndCertificate> {
+  const x509 = await loadX509();
+  const keys = await generate();
+  const { KeyUsageFlags } = x509;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    // As JSON, so that nothing in the name is read as syntax.
+    name: [{ CN: [commonName] }],
+    ...validity(nowMs, AUTHORITY_DAYS),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: `${certificate.toString("pem")}\n`, key: await keyPem(keys.privateKey) };
+}
+
+/** A certificate for both ends of a connection, under an authority. Who it speaks for stands in `dnsNames` alone. */
+export async function issueLeaf(
+  request: { readonly commonName: string; readonly dnsNames: readonly string[] },
+  authority: KeyAndCertificate,
+  nowMs: number,
+): Promise<KeyAndCertificate> {
+  assert(request.dnsNames.length > 0, "a leaf certificate has a DNS name");
+  const x509 = await loadX509();
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const signingKey = await webcrypto.subtle.importKey(
+    "pkcs8",
+    x509.PemConverter.decodeFirst(authority.key),
+    algorithm,
+    false,
+    ["sign"],
+  );
+  const keys = await generate();
+  const { KeyUsageFlags, ExtendedKeyUsage } = x509;
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: [{ CN: [request.commonName] }],
+    issuer: issuer.subjectName,
+    ...validity(nowMs, LEAF_DAYS),
+    signingAlgorithm: algorithm,
+    publicKey: keys.publicKey,
+    signingKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new x509.SubjectAlternativeNameExtension(request.dnsNames.map((value) => ({ type: "dns", value }))),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: `${certificate.toString("pem")}\n`, key: await keyPem(keys.privateKey) };
+}
+
+/** RFC 8410: the fixed head of an Ed25519 private key in PKCS #8, before its 32-byte seed. */
+const ED25519_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** A new Ed25519 key as hexadecimal seed and public key. */
+export function generateSigningKey(): { readonly seed: string; readonly publicKey: string } {
+  const seed = randomBytes(32);
+  const key = createPublicKey(
+    createPrivateKey({ key: Buffer.concat([ED25519_HEAD, seed]), format: "der", type: "pkcs8" }),
+  );
+  const { x } = key.export({ format: "jwk" });
+  assert(x !== undefined, "an Ed25519 key has a public part");
+  return { seed: toHex(seed), publicKey: toHex(Buffer.from(x, "base64url")) };
+}
