@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Chart, Testing } from "cdk8s";
 import { describe, expect, it } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { clusterSpecSchema } from "../operator/api/cluster.ts";
 import { exampleFiles } from "./demo.ts";
 import { HmnCluster } from "./hmn-cluster.ts";
@@ -22,6 +22,13 @@ describe("the examples", () => {
     const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string; spec: unknown });
     expect(objects.map(({ kind }) => kind)).toEqual(["Namespace", "HmnCluster"]);
     expect(clusterSpecSchema.safeParse(objects[1]?.spec).error).toBeUndefined();
+  });
+
+  it("are what the README explains field by field", async () => {
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const shown = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+    const [, cluster] = parseAllDocuments(exampleFiles().get("docs/examples/four-validators.yaml") ?? "");
+    expect(parse(shown)).toEqual(cluster?.toJS());
   });
 
   it("know the published key", () => {

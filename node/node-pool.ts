@@ -62,6 +62,18 @@ export function takeFromPool(
   return taken;
 }
 
-/** Batches of this node's own clients, for a peer that may have missed them. */
-export const batchesOf = (pool: Pool, origin: number): readonly Uint8Array[] =>
-  [...pool.entries.values()].filter((entry) => entry.origin === origin).map(({ batch }) => batch);
+/** What a new connection is given at once; more would crowd out its votes. */
+const GREETING_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The oldest batches of this node's own clients, for a peer that may have missed them. */
+export function batchesOf(pool: Pool, origin: number): readonly Uint8Array[] {
+  const own: Uint8Array[] = [];
+  let bytes = 0;
+  for (const entry of pool.entries.values()) {
+    if (entry.origin !== origin) continue;
+    bytes += entry.batch.length;
+    if (bytes > GREETING_BYTES_MAX) break;
+    own.push(entry.batch);
+  }
+  return own;
+}

@@ -7,7 +7,7 @@ import { committeeOf } from "./codec/certificate.ts";
 import { sign, verify } from "./codec/signature.ts";
 import { encodeJournal } from "./consensus/journal.ts";
 import { restore } from "./consensus/restore.ts";
-import type { SafetyRules } from "./consensus/rules.ts";
+import type { Internals } from "./consensus/rules.ts";
 import { type ConsensusConfig, createState, type Tip, tipOf } from "./consensus/state.ts";
 import { createPool } from "./node-pool.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
@@ -23,7 +23,7 @@ export function recover(
   config: NodeConfig,
   recovered: Recovered,
   context: StepContext,
-  rules: SafetyRules,
+  { rules, compactEveryBlocks }: Internals,
 ): { node: Node; effects: NodeEffect[] } {
   const created = createChain(config.genesis);
   if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
@@ -37,6 +37,7 @@ export function recover(
     committee: committeeOf(validatorsOf(chain), rules.quorum),
     timing: config.timing,
     rules,
+    compactEveryBlocks,
     crypto: { sign: (message) => sign(message, config.keyPair.secretKey), verify },
   };
   const genesisTip: Tip = {

@@ -1,9 +1,10 @@
 import { unreachable } from "./base/assert.ts";
 import { admitBatch, type Chain, heightOf } from "./chain/chain.ts";
 import { encodePeerMessage } from "./codec/peer-message.ts";
+import { commit } from "./consensus/finality.ts";
 import { compactIfDue } from "./consensus/machine.ts";
 import { wakeAtMs as consensusWakeAtMs } from "./consensus/pace.ts";
-import { SOUND_RULES } from "./consensus/rules.ts";
+import { PRODUCTION } from "./consensus/rules.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
 import { addToPool } from "./node-pool.ts";
 import { recover } from "./node-recover.ts";
@@ -19,17 +20,20 @@ export { type NodeView, viewOf } from "./node-view.ts";
 export const chainOf = (node: Node): Chain => node.chain;
 
 /**
- * The node as its log leaves it. Throws only for a bug, a refused genesis or a corrupt log. `rules` is for the simulator's
- * canaries: production leaves it out.
+ * The node as its log leaves it. Throws only for a bug, a refused genesis or a corrupt log. `internals` is
+ * for the simulator: production leaves it out.
  */
 export function createNode(
   config: NodeConfig,
   recovered: Recovered,
   context: StepContext,
-  rules = SOUND_RULES,
+  internals = PRODUCTION,
 ): { node: Node; effects: readonly NodeEffect[] } {
-  const { node, effects } = recover(config, recovered, context, rules);
-  drain(node, turnOf(node, context), context, effects);
+  const { node, effects } = recover(config, recovered, context, internals);
+  const turn = turnOf(node, context);
+  // A crash may have taken the last blocks of a branch whose finality and bodies the log still has.
+  commit(node.consensus, turn);
+  drain(node, turn, context, effects);
   setTimers(node, effects);
   return { node, effects };
 }
@@ -80,7 +84,10 @@ function takeBatch(
 ): ClientAnswer | undefined {
   if (node.stopping) return { type: "refused", reason: "stopping", retryable: true };
   const admitted = admitBatch(node.chain, batch, context.nowMs);
-  if (!admitted.ok) return { type: "refused", reason: admitted.reason, retryable: false };
+  if (!admitted.ok) {
+    // Streams end when their batches expire; every other refusal is about the batch itself.
+    return { type: "refused", reason: admitted.reason, retryable: admitted.reason === "too_many_streams" };
+  }
   const { id, executed } = admitted.value;
   if (executed !== undefined) return { type: "committed", ...executed };
   const fits = node.waitingCount < WAITING_MAX && addToPool(node.pool, { id, batch, origin: node.config.self });

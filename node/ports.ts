@@ -40,6 +40,7 @@ export type ClientAnswer =
   | { readonly type: "refused"; readonly reason: string; readonly retryable: boolean };
 
 export type NodeEvent =
+  /** `hash` is the results hash after the block. */
   | { readonly type: "block-executed"; readonly height: number; readonly applied: number; readonly hash: string }
   | { readonly type: "view-entered"; readonly view: number }
   | { readonly type: "frame-dropped"; readonly peer: number; readonly reason: string }

@@ -16,13 +16,17 @@ type Copy = { podUid: string; text: string };
 /** What was read already, so that each look fetches only what is new. The history dies with its pod; the copy does not. */
 const copies = new WeakMap<View, Copy>();
 
-/** The clients' one pod. */
-export async function loadPodOf(view: View): Promise<Pod> {
+export async function loadPods(view: View): Promise<Pod[]> {
   const selector = encodeURIComponent("app.kubernetes.io/name=hmn-load");
   const pods = parsePods(await view.reader.read(`/api/v1/namespaces/${view.namespace}/pods?labelSelector=${selector}`));
-  const [pod, ...others] = pods.filter((one) => !one.deleting);
+  return pods.filter((one) => !one.deleting);
+}
+
+/** The clients' one pod. */
+export async function loadPodOf(view: View): Promise<Pod> {
+  const [pod, ...others] = await loadPods(view);
   if (pod === undefined) throw new Error(`no pod of the clients in ${view.namespace}`);
-  if (others.length > 0) throw new Error(`${pods.length} pods of the clients in ${view.namespace}, one is expected`);
+  if (others.length > 0) throw new Error(`more than one pod of the clients in ${view.namespace}`);
   return pod;
 }
 

@@ -1,6 +1,6 @@
 import { parseHistory } from "../check/history.ts";
 import { EXAMPLES, readExample, toYaml } from "./examples.ts";
-import { forgetHistory, loadPodOf, readHistory } from "./history.ts";
+import { forgetHistory, loadPodOf, loadPods, readHistory } from "./history.ts";
 import { kubectl } from "./kubectl.ts";
 import type { Progress } from "./progress.ts";
 import type { View } from "./view.ts";
@@ -28,7 +28,8 @@ export async function startLoad(view: View, progress: Progress, { args = {} }: L
   await waitFor(
     "the clients' pod to run",
     async () => {
-      const pod = await loadPodOf(view);
+      const [pod] = await loadPods(view);
+      if (pod === undefined) return instead("not made yet");
       return pod.ready ? found(pod) : instead(`${pod.phase} ${pod.waiting}`);
     },
     { progress, timeoutMs: TIMEOUT_MS },

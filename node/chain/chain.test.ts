@@ -251,6 +251,15 @@ test("the state root sees what the results do not: an amount, a timer, a time", 
   expect(new Set([plain, ...others]).size).toBe(others.length + 1);
 });
 
+test("the results hash takes in the state root at a checkpoint", () => {
+  const [one, two] = [testChain(), testChain()];
+  for (let height = 1; height <= CHECKPOINT_BLOCKS; height++) {
+    // The same results at other times: only the state can tell.
+    const same = blockOf(one, height).resultsHash === blockOf(two, 2 * height).resultsHash;
+    expect(same).toBe(height < CHECKPOINT_BLOCKS);
+  }
+});
+
 test("heads are kept for the last heights, with the hash that the next block names", () => {
   const chain = testChain();
   expect(headOf(chain, 0)?.hash).toBeUndefined();

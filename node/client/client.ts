@@ -48,6 +48,8 @@ export type NewAccount = Omit<AccountRecord, "ownerKey"> & { readonly owner: Key
 
 export type Client = {
   readonly network: Network;
+  /** Indices of the targets that are connected now. */
+  connected(): readonly number[];
   /** First of so many consecutive ids that carry the present time. */
   newIds(count: number): bigint;
   transfer(transfers: readonly Transfer[], options?: SendOptions): Promise<SendResult>;
@@ -95,6 +97,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   const { chainId } = network;
   return {
     network,
+    connected: () => connections.flatMap(({ problem }, target) => (problem() === undefined ? [target] : [])),
     newIds: (count) => newIds({ nowMs: Date.now(), count }),
     transfer: (transfers, how = {}) => send("transfers", encodeTransfers(transfers), how),
     createAccounts: (accounts, how = {}) => {
@@ -198,7 +201,7 @@ const failuresOf = (outcome: BatchOutcome) =>
 /** Says what is wrong with each node, so that a person sees at once which certificate or address it is. */
 const whyNoRoom = (connections: readonly Connection[]): string =>
   `no node takes requests: ${connections
-    .map(({ target, problem }) => `${target.servername} at ${target.host}:${target.port}: ${problem() || "busy"}`)
+    .map(({ target, problem }) => `${target.servername} at ${target.host}:${target.port}: ${problem() ?? "busy"}`)
     .join("; ")}`;
 
 function firstWithRoom(connections: readonly Connection[], from: number): number | undefined {

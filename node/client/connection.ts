@@ -40,8 +40,8 @@ export type ConnectionOptions = {
 export type Connection = {
   readonly target: Target;
   hasRoom(): boolean;
-  /** Why it is not up; empty while it is. */
-  problem(): string;
+  /** Why it is not up, or undefined while it is. */
+  problem(): string | undefined;
   /** Sends a batch; the caller has asked `hasRoom`. */
   ask(batch: Uint8Array, timeoutMs: number): Promise<Attempt>;
   close(): void;
@@ -140,7 +140,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   return {
     target: options.target,
     hasRoom: () => up && waiting.size < CLIENT_IN_FLIGHT_MAX && waitingBytes < IN_FLIGHT_BYTES_MAX,
-    problem: () => (up ? "" : problem),
+    problem: () => (up ? undefined : problem),
     ask,
     close: () => {
       closed = true;

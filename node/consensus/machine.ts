@@ -10,8 +10,6 @@ import { type ConsensusState, decidedView, viewOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { cast } from "./votes.ts";
 
-/** Finalized blocks between two compactions of the journal. */
-export const COMPACT_EVERY_BLOCKS = 256;
 /** More rounds than views and votes that one step can bring. */
 const ROUNDS_MAX = 10_000;
 
@@ -86,8 +84,8 @@ function giveUp(state: ConsensusState, turn: Turn): boolean {
  * is covered by final blocks, and those must be durable before.
  */
 export function compactIfDue(state: ConsensusState, turn: Turn): void {
-  const { self } = state.config;
-  if (self === undefined || !state.voting || state.blocksSinceCompaction < COMPACT_EVERY_BLOCKS) return;
+  const { self, compactEveryBlocks } = state.config;
+  if (self === undefined || !state.voting || state.blocksSinceCompaction < compactEveryBlocks) return;
   state.blocksSinceCompaction = 0;
   turn.out.push({ type: "replace-journal", records: compactJournal(state, self) });
 }

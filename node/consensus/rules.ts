@@ -27,3 +27,12 @@ export const SOUND_RULES: SafetyRules = {
   mayFinalize: (own) => own.nullify === undefined && own.finalize === undefined,
   mayFollow: ({ notarized, viewsNotNullified }) => notarized && viewsNotNullified === 0,
 };
+
+/** What production never changes: a simulator breaks a rule, or compacts more often so that a short run sees it. */
+export type Internals = {
+  readonly rules: SafetyRules;
+  /** Final blocks between two compactions of the vote journal. */
+  readonly compactEveryBlocks: number;
+};
+
+export const PRODUCTION: Internals = { rules: SOUND_RULES, compactEveryBlocks: 256 };

@@ -28,6 +28,7 @@ export type ConsensusConfig = {
   readonly committee: Committee;
   readonly timing: Timing;
   readonly rules: SafetyRules;
+  readonly compactEveryBlocks: number;
   readonly crypto: { readonly sign: (message: Uint8Array) => Uint8Array; readonly verify: Verify };
 };
 

@@ -209,3 +209,13 @@ test("a timer of a chain that was taken back does not end the transfer that came
   execute(ledger, [], { atMs: 9_000 });
   expect(sums(ledger, aliceIn(1)).dp).toBe(0n);
 });
+
+test("a post that was taken back leaves no trace", () => {
+  const ledger = testLedger();
+  execute(ledger, [payment(1, { flags: pending, timeout: 1 })]);
+  const post = payment(2, { flags: linked | postPending, pendingId: idAt(0, 1), amount: all });
+  execute(ledger, [post, payment(3, { amount: FUNDS * 2n })]);
+  expect(sums(ledger, aliceIn(1))).toEqual({ dp: 10n, d: 0n, cp: 0n, c: FUNDS });
+  const late = payment(4, { flags: postPending, pendingId: idAt(0, 1), amount: all });
+  expect(execute(ledger, [late], { atMs: 1_000 })).toEqual(["pending_transfer_expired"]);
+});

@@ -1,4 +1,4 @@
-/** Every kind of fault that a run is there to survive. A run in which one never happened proves nothing about it. */
+/** Every kind of fault, and of rare event, that a run is there to survive. A run in which one never happened proves nothing about it. */
 export const FAULTS = [
   "frame lost",
   "frame doubled",
@@ -9,6 +9,7 @@ export const FAULTS = [
   "write lost",
   "restart",
   "stop",
+  "journal compacted",
   "journal lost",
   "clock jump",
   "view nullified",

@@ -71,7 +71,7 @@ export function start(host: Host, world: World): void {
     },
     { ...found, votes },
     { nowMs: wallMs(host.clock, world.nowMs()) },
-    world.rules,
+    { rules: world.rules, compactEveryBlocks: scenario.compactEveryBlocks },
   );
   host.node = node;
   const chain = chainOf(node);
@@ -130,6 +130,7 @@ function carryOut(host: Host, world: World, effects: readonly NodeEffect[]): voi
   sync(host.disk);
   for (const effect of writes) {
     if (effect.type === "persist") world.onDurable(host, effect.stream, effect.record);
+    else world.faults["journal compacted"] += 1;
   }
   if (world.brokenShell !== "sends-before-sync") speak();
 }

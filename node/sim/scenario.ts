@@ -24,6 +24,7 @@ export type Scenario = {
   readonly duplicateIn: number;
   readonly crashInSteps: number;
   readonly timing: Timing;
+  readonly compactEveryBlocks: number;
   readonly genesis: GenesisFile;
   readonly keys: readonly KeyPair[];
   readonly clientKeys: readonly KeyPair[];
@@ -50,6 +51,7 @@ export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Sc
     duplicateIn: random.pick([50, 15]),
     crashInSteps: random.pick([1_000, 200, 60]),
     timing: { ...DEFAULT_TIMING, maxBatchesPerBlock: random.pick([2, 1024]) },
+    compactEveryBlocks: random.pick([3, 10, 256]),
     keys,
     clientKeys,
     genesis: {

@@ -1,4 +1,4 @@
-import "./test-reflect.ts";
+import "reflect-metadata";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {

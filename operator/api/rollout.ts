@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { phaseSchema } from "./cluster.ts";
 import { conditionSchema } from "./conditions.ts";
 import { atomicList, cel, listMap, timeField } from "./fields.ts";
+import { phaseSchema } from "./rollout-policy.ts";
 
 export const releaseSchema = z.object({
   revision: z.string().max(64).describe("Hash of the inputs of the release; empty for none."),

@@ -63,5 +63,5 @@ test("a revision is made of what reaches the pod: not of order, not of policy", 
 
 test("differences are told without values of variables", () => {
   const next = inputsOf({ ...spec, version: "1.1.0", environment: [{ name: "A", value: "secret" }] });
-  expect(describeDifference(inputs, next)).toBe("version 1.0.0 -> 1.1.0, environment B removed, environment A changed");
+  expect(describeDifference(inputs, next)).toBe("version 1.0.0 -> 1.1.0, environment A changed, environment B removed");
 });

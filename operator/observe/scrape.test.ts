@@ -83,8 +83,8 @@ describe("difference", () => {
   });
 
   test.each([
-    ["another pod", mark(3_000, metricsText({ uptime: 12 }), "v")],
-    ["a shorter uptime", mark(3_000, metricsText({ uptime: 1 }))],
+    ["another pod", mark(3_000, metricsText({ uptime: 12, accepted: 2 }), "v")],
+    ["a shorter uptime", mark(3_000, metricsText({ uptime: 1, accepted: 2 }))],
     ["a counter that fell", mark(3_000, metricsText({ uptime: 12, accepted: 1 }))],
   ])("gives none over a restart: %s", (_, after) => {
     const before = mark(1_000, metricsText({ uptime: 10, accepted: 2 }));

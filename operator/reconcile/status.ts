@@ -24,7 +24,9 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
   const { cluster, rollouts } = snapshot;
   const { name } = cluster.metadata;
   const { active, target, current } = outcome;
-  const wait = outcome.wait ?? nodesMissing(snapshot, view, current.revision);
+  // A step that only records says nothing about waiting: what was waited for stands until the next one.
+  const wait =
+    outcome.wait ?? (active === undefined ? nodesMissing(snapshot, view, current.revision) : cluster.status.waitingFor);
   const phase = phaseOf(snapshot, outcome, wait);
   const facts: Facts = { snapshot, view, target, current: current.revision, phase, wait, obstacle: outcome.obstacle };
   const ready = view.nodes.filter((node) => node.podReady).length;

@@ -27,6 +27,8 @@ export type ModelNodes = {
   crashLogs(): ReadonlyMap<string, string>;
   /** Hosts that take no new pods. */
   cordoned: Set<number>;
+  /** Nodes whose process hangs: neither ready nor readable. */
+  stalled: Set<number>;
   /** Client batches at each node in two seconds. */
   traffic: { batches: number };
   height(): number;
@@ -50,6 +52,7 @@ export function createNodes(options: {
   const readings = new Map<number, NodeReading>();
   const crashLogs = new Map<string, string>();
   const cordoned = new Set<number>();
+  const stalled = new Set<number>();
   const traffic = { batches: 40 };
   let samples: Sample[] = [];
   let voting: readonly number[] = [];
@@ -59,10 +62,10 @@ export function createNodes(options: {
 
   const idOf = (pod: Thing) => Number(pod.metadata.labels[LABELS.validator]);
   const behaviourOf = (pod: Thing) => {
-    const container = (pod["spec"] as { containers: readonly { image: string }[] }).containers[0];
+    const container = (pod.spec as { containers: readonly { image: string }[] }).containers[0];
     return options.behaviour(container?.image.split(":")[1] ?? "");
   };
-  const statusOf = (pod: Thing) => pod["status"] as PodStatus;
+  const statusOf = (pod: Thing) => pod.status as PodStatus;
   const isReady = (pod: Thing) =>
     statusOf(pod).conditions.some(
       (condition) =>
@@ -82,7 +85,7 @@ export function createNodes(options: {
     const behaviour = behaviourOf(pod);
     const status = statusOf(pod);
     const age = (now - Date.parse(pod.metadata.creationTimestamp)) / 1000;
-    const spec = pod["spec"] as { nodeName?: string };
+    const spec = pod.spec as { nodeName?: string };
     const since = (text: string) => ({ lastTransitionTime: text });
     if (spec.nodeName === undefined) {
       if (age < 1) return;
@@ -134,7 +137,7 @@ export function createNodes(options: {
       container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
       return;
     }
-    const ready = uptime >= START_SECONDS && knowsGenesis(pod);
+    const ready = uptime >= START_SECONDS && knowsGenesis(pod) && !stalled.has(idOf(pod));
     container({ running: {} }, ready);
   };
 
@@ -143,7 +146,7 @@ export function createNodes(options: {
     if (process === undefined) return;
     const id = idOf(pod);
     const revision = pod.metadata.labels[LABELS.revision] ?? "";
-    const answers = process.running && now - process.startedAt >= 1000;
+    const answers = process.running && now - process.startedAt >= 1000 && !stalled.has(id);
     const ready = answers && isReady(pod);
     readings.set(
       id,
@@ -171,7 +174,7 @@ export function createNodes(options: {
 
   const nodeStatus = (pod: Thing, id: number, ready: boolean): NodeStatus => {
     const begun = knowsGenesis(pod);
-    const image = (pod["spec"] as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
+    const image = (pod.spec as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
     const checkpoint = Math.floor(height / 32) * 32;
     return {
       version: image.split(":")[1] ?? "",
@@ -205,6 +208,7 @@ export function createNodes(options: {
 
   return {
     cordoned,
+    stalled,
     traffic,
     isReady,
     voting: () => voting,

@@ -50,6 +50,8 @@ const NAME = "payments";
 export function createWorld(options: {
   readonly spec: ClusterSpecInput;
   readonly behaviour: (version: string) => Behaviour;
+  /** False: the budget refuses nothing, so that the operator's own gate is all there is. */
+  readonly budget?: boolean;
 }): World {
   let now = millis(START);
   let version = 0;
@@ -108,11 +110,11 @@ export function createWorld(options: {
     const { resourceVersion } = object.metadata;
     if (resourceVersion !== undefined && resourceVersion !== thing.metadata.resourceVersion) return false;
     const before = JSON.stringify(thing);
-    const specBefore = JSON.stringify(thing["spec"]);
+    const specBefore = JSON.stringify(thing.spec);
     const { metadata: _metadata, ...fields } = structuredClone(object);
     Object.assign(thing, fields);
     Object.assign(thing.metadata.labels, object.metadata.labels);
-    if (JSON.stringify(thing["spec"]) !== specBefore) thing.metadata.generation += 1;
+    if (JSON.stringify(thing.spec) !== specBefore) thing.metadata.generation += 1;
     if (JSON.stringify(thing) !== before) touch(thing);
     return true;
   };
@@ -126,8 +128,8 @@ export function createWorld(options: {
     const pod = find("Pod", name);
     if (pod === undefined || pod.metadata.uid !== podUid || pod.metadata.deletionTimestamp !== undefined) return false;
     const ready = nodes.isReady(pod);
-    const budget = find("PodDisruptionBudget", NAME)?.["spec"] as { minAvailable: number } | undefined;
-    if (ready && pod.metadata.labels[LABELS.voter] === "true") {
+    const budget = find("PodDisruptionBudget", NAME)?.spec as { minAvailable: number } | undefined;
+    if (options.budget !== false && ready && pod.metadata.labels[LABELS.voter] === "true") {
       const healthy = objects("Pod").filter(
         (other) =>
           other.metadata.labels[LABELS.voter] === "true" &&
@@ -164,9 +166,9 @@ export function createWorld(options: {
         }
         const thing = find(action.kind, action.name);
         if (thing === undefined || thing.metadata.resourceVersion !== action.resourceVersion) return false;
-        const before = thing["status"] as RolloutStatus | undefined;
+        const before = thing.status as RolloutStatus | undefined;
         assert(before?.completionTime === undefined, "the record of a finished rollout is not changed");
-        thing["status"] = structuredClone(action.status);
+        thing.status = structuredClone(action.status);
         touch(thing);
         return true;
       }
@@ -211,13 +213,13 @@ export function createWorld(options: {
 
   const controllers = () => {
     for (const set of objects("StatefulSet")) {
-      set["status"] = { observedGeneration: set.metadata.generation };
+      set.status = { observedGeneration: set.metadata.generation };
       const name = `${set.metadata.name}-0`;
       const pod = find("Pod", name);
       if (pod?.metadata.deletionTimestamp !== undefined && Date.parse(pod.metadata.deletionTimestamp) <= now)
         things.delete(key("Pod", name));
       if (find("Pod", name) !== undefined) continue;
-      const template = (set["spec"] as { template: { metadata: { labels: Record<string, string> }; spec: object } })
+      const template = (set.spec as { template: { metadata: { labels: Record<string, string> }; spec: object } })
         .template;
       put({
         apiVersion: "v1",
@@ -253,8 +255,8 @@ export function createWorld(options: {
     rollouts: () =>
       objects("HmnRollout").map((thing) => ({
         name: thing.metadata.name,
-        spec: thing["spec"] as RolloutSpec,
-        status: (thing["status"] ?? {}) as RolloutStatus,
+        spec: thing.spec as RolloutSpec,
+        status: (thing.status ?? {}) as RolloutStatus,
       })),
     edit: (change) => {
       spec = clusterSpecSchema.parse(change(spec));
@@ -293,8 +295,8 @@ export function createWorld(options: {
         rollouts: objects("HmnRollout")
           .map((thing) => ({
             metadata: metadata(thing.metadata),
-            spec: thing["spec"] as RolloutSpec,
-            status: structuredClone((thing["status"] ?? {}) as RolloutStatus),
+            spec: thing.spec as RolloutSpec,
+            status: structuredClone((thing.status ?? {}) as RolloutStatus),
           }))
           .toSorted((a, b) => a.spec.number - b.spec.number),
         statefulSets: list("StatefulSet"),

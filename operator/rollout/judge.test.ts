@@ -85,7 +85,7 @@ describe("the judge of one window", () => {
     expect(judged({ fresh: { failed: 3 } }).window).toMatchObject({
       verdict: "Fail",
       metric: "errors",
-      newValue: "100000 ppm",
+      newValue: "10 %",
     });
   });
 

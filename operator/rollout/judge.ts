@@ -1,4 +1,4 @@
-import { type Millis, millis, seconds } from "../../node/base/units.ts";
+import { type Millis, millis, PPM, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { JudgedWindow, Verdict } from "../api/rollout.ts";
 import type { Sample } from "../observe/snapshot.ts";
@@ -163,9 +163,9 @@ function errorsMetric(
       before: groupStanding(before.filter(enough).map(value), (middle) => middle > limit),
       difference: "Unknown",
     },
-    newValue: text(Math.max(...fresh.filter(enough).map(value)), "ppm"),
-    oldValue: text(median(old.filter(enough).map(value)), "ppm"),
-    limit: `${limit} ppm`,
+    newValue: share(Math.max(...fresh.filter(enough).map(value))),
+    oldValue: share(median(old.filter(enough).map(value))),
+    limit: share(limit),
   };
 }
 
@@ -186,9 +186,9 @@ function availabilityMetric(input: JudgeInput, fresh: readonly Series[], old: re
       before: "Good",
       difference: "Unknown",
     },
-    newValue: text(Math.min(...fresh.filter(enough).map((series) => series.availabilityPpm)), "ppm"),
-    oldValue: text(median(old.filter(enough).map((series) => series.availabilityPpm)), "ppm"),
-    limit: `${limit} ppm`,
+    newValue: share(Math.min(...fresh.filter(enough).map((series) => series.availabilityPpm))),
+    oldValue: share(median(old.filter(enough).map((series) => series.availabilityPpm))),
+    limit: share(limit),
   };
 }
 
@@ -254,6 +254,9 @@ function safetyBreach(input: JudgeInput): Metric | undefined {
     limit: "none",
   };
 }
+
+const share = (ppm: number | undefined): string =>
+  ppm === undefined || !Number.isFinite(ppm) ? "" : `${(100 * ppm) / PPM} %`;
 
 const text = (value: number | undefined, unit: string): string =>
   value === undefined || !Number.isFinite(value) ? "" : `${Math.round(value)} ${unit}`;

@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from "node:crypto";
 import { assert } from "../../node/base/assert.ts";
 import { toHex } from "../../node/base/bytes.ts";
-import { provideReflect } from "./reflect.ts";
 
 /** PEM texts. */
 export type KeyAndCertificate = { readonly certificate: string; readonly key: string };
@@ -13,11 +12,10 @@ const LEAF_DAYS = 365;
 /** Clocks of hosts differ; a certificate is valid a little before it was made. */
 const BACKDATE_MS = 5 * 60_000;
 
-/** Loaded when first needed: a standby issues nothing. */
+/** Loaded when first needed, since a standby issues nothing, and after the polyfill that the library asks for. */
 async function loadX509() {
-  provideReflect();
-  const x509 = await import("@peculiar/x509");
-  return x509;
+  await import("reflect-metadata");
+  return import("@peculiar/x509");
 }
 
 const validity = (nowMs: number, days: number) => ({

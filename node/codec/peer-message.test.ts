@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nanos } from "../base/units.ts";
+import { sealBlock } from "./block.ts";
+import type { Certificate } from "./certificate.ts";
+import { encodePeerMessage, type PeerMessage, parsePeerMessage } from "./peer-message.ts";
+
+const hash = (digit: string): string => digit.repeat(64);
+const signature = new Uint8Array(64).fill(9);
+const block = sealBlock({
+  epoch: 1,
+  view: 7,
+  height: 5,
+  parent: hash("a"),
+  proposer: 3,
+  time: nanos(1_760_000_000_000_000_001n),
+  executed: { height: 4, resultsHash: hash("b") },
+  batches: [new Uint8Array([1, 2, 3]), new Uint8Array(0)],
+});
+const certificate: Certificate = {
+  ballot: { kind: "finalize", epoch: 1, view: 7, block: block.hash, height: 5 },
+  signatures: [
+    { signer: 0, signature },
+    { signer: 2, signature },
+  ],
+};
+const nullification: Certificate = { ballot: { kind: "nullify", epoch: 1, view: 6 }, signatures: [] };
+const notarize = {
+  kind: "notarize",
+  epoch: 1,
+  view: 7,
+  block: block.hash,
+  height: 5,
+  executed: block.executed,
+} as const;
+
+const MESSAGES: readonly PeerMessage[] = [
+  { type: "proposal", block, signature, justification: [certificate, nullification] },
+  { type: "vote", vote: { ballot: notarize, signer: 1, signature } },
+  { type: "vote", vote: { ballot: { kind: "nullify", epoch: 2, view: 1 }, signer: 1, signature } },
+  { type: "certificate", certificate },
+  { type: "batch", batch: new Uint8Array([5]) },
+  { type: "block-request", block: block.hash },
+  { type: "block", block },
+  { type: "certificates-request", from: 3, to: 2 ** 40 },
+  { type: "range-request", from: 12 },
+  { type: "range", from: 12, records: [new Uint8Array([1]), new Uint8Array(300)] },
+  { type: "stopping" },
+];
+
+describe("peer messages", () => {
+  it.each(MESSAGES)("come back as they were sent: $type", (message) => {
+    expect(parsePeerMessage(encodePeerMessage(message))).toEqual({ ok: true, value: message });
+  });
+
+  it.each(MESSAGES)("are refused when cut or longer: $type", (message) => {
+    const frame = encodePeerMessage(message);
+    for (let length = 0; length < frame.length; length++) {
+      expect(parsePeerMessage(frame.subarray(0, length)).ok).toBe(false);
+    }
+    expect(parsePeerMessage(new Uint8Array([...frame, 0])).ok).toBe(false);
+  });
+
+  it("never throw on outside bytes, and mean one thing per encoding", () => {
+    const turned = fc.tuple(fc.constantFrom(...MESSAGES), fc.nat(), fc.integer({ min: 1, max: 255 }));
+    fc.assert(
+      fc.property(turned, ([message, position, change]) => {
+        const frame = encodePeerMessage(message).slice();
+        const at = position % frame.length;
+        frame[at] = (frame[at] ?? 0) ^ change;
+        const parsed = parsePeerMessage(frame);
+        if (parsed.ok) expect(encodePeerMessage(parsed.value)).toEqual(frame);
+      }),
+    );
+  });
+
+  it("refuse a block whose batches are not its header's", () => {
+    const other = sealBlock({ ...block, batches: [new Uint8Array([1, 2, 4]), new Uint8Array(0)] });
+    const frame = encodePeerMessage({ type: "block", block }).slice();
+    expect(other.hash).not.toBe(block.hash);
+    frame[frame.length - 5] = 4;
+    expect(parsePeerMessage(frame)).toMatchObject({ ok: false, detail: "batches are not the header's" });
+  });
+});

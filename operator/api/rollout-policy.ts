@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { atomicList, cel } from "./fields.ts";
+
+export const phaseSchema = z.object({
+  percent: z
+    .int()
+    .min(1)
+    .max(100)
+    .describe("Share of the nodes that run the new release at the end of this phase; rounded up to whole nodes."),
+  soakSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(60)
+    .describe("How long the phase is watched under the service levels after its last node has settled."),
+});
+
+export const serviceLevelsSchema = z.object({
+  latencyP95Millis: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe("A node's 95th percentile of client latency over this is a breach."),
+  errorsPpm: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(10_000)
+    .describe(
+      "Share of client batches that fail (refusals by limit or bad input are not failures), in millionths; over this is a breach.",
+    ),
+  availabilityPpm: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(990_000)
+    .describe(
+      "Share of the operator's readings of a node that it answers as ready, in millionths; under this is a breach.",
+    ),
+});
+
+export const rolloutPolicySchema = z
+  .object({
+    phases: z
+      .array(phaseSchema)
+      .min(1)
+      .max(10)
+      .default([
+        { percent: 20, soakSeconds: 60 },
+        { percent: 80, soakSeconds: 60 },
+        { percent: 100, soakSeconds: 60 },
+      ])
+      .describe("Phases of the first deployment and of every upgrade.")
+      .meta({
+        ...atomicList,
+        ...cel(
+          {
+            rule: "self[size(self) - 1].percent == 100",
+            message: "the last phase must have percent: 100, or some nodes would never be upgraded",
+          },
+          {
+            rule: "size(self) < 2 || self.all(i, phase, i == 0 || phase.percent > self[i - 1].percent)",
+            message: "percent must grow from phase to phase",
+          },
+        ),
+      }),
+    settleSeconds: z
+      .int()
+      .min(0)
+      .max(3_600)
+      .default(10)
+      .describe("Time after each moved node before the next one moves."),
+    progressDeadlineSeconds: z
+      .int()
+      .min(10)
+      .max(86_400)
+      .default(600)
+      .describe("A moved node that is not ready after this long is a failure; does not count while soaking or paused."),
+    intervalSeconds: z.int().min(1).max(300).default(5).describe("Length of one judged window."),
+    failureLimit: z.int().min(1).max(10).default(2).describe("So many failed windows in a row roll back."),
+    minimumSamples: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(20)
+      .describe("A window with fewer client batches at a node gives no verdict on its latency and errors."),
+  })
+  .prefault({})
+  .meta(
+    cel({
+      rule: "self.phases.all(phase, phase.soakSeconds == 0 || phase.soakSeconds >= self.intervalSeconds)",
+      message: "soakSeconds must be 0 or at least intervalSeconds: a shorter soak would end without one judged window",
+    }),
+  );
