@@ -54,7 +54,7 @@ async function main(args: readonly string[]): Promise<number> {
     const reached = new Set(runs.map((run) => run.name));
     for (const { name } of wanted)
       if (!reached.has(name)) runs.push({ name, result: "failed", milliseconds: 0, why: "not reached" });
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(error);
   } finally {
     progress.close();
   }

@@ -22,7 +22,10 @@ export type LogStream = "votes" | "blocks";
 
 export type NodeEffect =
   | { readonly type: "persist"; readonly stream: LogStream; readonly record: Uint8Array }
-  /** Replaces the whole vote journal by these records, atomically: what was needed only by views long past goes. Ordered like `persist`. */
+  /**
+   * Replaces the whole vote journal by these records, atomically: what was needed only by views long past goes. Ordered
+   * like `persist`; where several steps share one sync, blocks become durable before a replacement, which rests on them.
+   */
   | { readonly type: "replace-votes"; readonly records: readonly Uint8Array[] }
   | { readonly type: "send"; readonly peer: number; readonly frame: Uint8Array }
   | { readonly type: "broadcast"; readonly frame: Uint8Array }

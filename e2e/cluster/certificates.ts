@@ -1,5 +1,4 @@
 import { webcrypto } from "node:crypto";
-import { provideReflect } from "../../operator/runtime/reflect.ts";
 
 /** A certificate and its key, in PEM. */
 export type Issued = { readonly certificate: string; readonly key: string };
@@ -16,7 +15,7 @@ const LIFE_MS = 30 * 24 * 3_600_000;
 
 export async function makeAuthority(): Promise<Authority> {
   // Loaded when needed, behind what it wants to find: most that is done with clusters issues nothing.
-  provideReflect();
+  await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
   const keys = await makeKeys();
   const notBefore = new Date(Date.now() - 60_000);

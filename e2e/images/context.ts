@@ -30,8 +30,7 @@ export async function makeContexts(kinds: readonly Kind[], into: string): Promis
     const faults = kinds.includes("node") ? makeFaults(compiled, into) : undefined;
     return { ...contexts, ...(faults === undefined ? {} : { faults }) };
   } finally {
-    for (const left of [compiled, ...[...kinds, "faults"].map(draftPath)])
-      rmSync(left, { recursive: true, force: true });
+    rmSync(compiled, { recursive: true, force: true });
   }
 }
 

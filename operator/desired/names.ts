@@ -3,7 +3,6 @@ export const INCARNATION = 0;
 
 export const statefulSetName = (cluster: string, validator: number): string => `${cluster}-${validator}-${INCARNATION}`;
 export const podName = (cluster: string, validator: number): string => `${statefulSetName(cluster, validator)}-0`;
-export const claimName = (cluster: string, validator: number): string => `data-${podName(cluster, validator)}`;
 /** Headless Service of one validator. */
 export const serviceName = (cluster: string, validator: number): string => `${cluster}-${validator}`;
 export const serviceHost = (cluster: string, namespace: string, validator: number): string =>

@@ -21,10 +21,6 @@ export function advance(situation: Situation): Step {
   if (state === "RollingBack") return spec.paused ? paused(situation) : rollingBack(situation);
   const { to } = rollout.spec;
   if (situation.targetRevision !== to.revision) return abandoned(situation, status);
-  const known = situation.quarantine.find(({ revision }) => revision === to.revision);
-  // The verdict was recorded in the cluster's status, and then the operator died.
-  if (known !== undefined && rollout.spec.kind === "Upgrade")
-    return goBack(situation, { cause: "Release", reason: known.reason }, status);
   if (spec.paused) return pausing(situation, status);
   if (state === "Paused" && status.pauseReason === "Spec")
     return record(

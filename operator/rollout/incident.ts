@@ -7,8 +7,8 @@ import { timeText } from "./time.ts";
 const LOGS_MAX = 4096;
 
 /**
- * The verdict: records that the rollout goes back and why, with what will be gone once its pods are (logs). The inputs are
- * quarantined in the same breath, unless the fault lies outside of the release.
+ * The verdict: records that the rollout goes back and why, with what will be gone once its pods are (logs). Going back
+ * begins with the quarantine of the inputs, unless the fault lies outside of the release.
  */
 export function goBack(situation: Situation, failure: Omit<Failure, "validator">, status: RolloutStatus): Step {
   const { now, rollout } = situation;
@@ -37,8 +37,7 @@ export function goBack(situation: Situation, failure: Omit<Failure, "validator">
     rollbackCause: failure.cause,
     incident,
   };
-  const step = record(situation, next);
-  return failure.cause === "Environment" ? step : { ...step, quarantine: quarantineOf(situation, reason) };
+  return record(situation, next);
 }
 
 /** Nodes on the abandoned release go back before those of the next one move: at most two revisions at once. */

@@ -13,6 +13,7 @@ export function rollingBack(situation: Situation): Step {
   const { rollout, view, slot, quarantine } = situation;
   const { from, to } = rollout.spec;
   const { rollbackCause } = rollout.status;
+  // Recorded before anything else, so that no crash can end in a rollout of the same inputs.
   const guilty = rollbackCause === "Release" || rollbackCause === "Safety";
   if (guilty && !quarantine.some(({ revision }) => revision === to.revision))
     return { slot, acts: [], quarantine: quarantineOf(situation, rollout.status.rollbackReason ?? "") };
