@@ -12,7 +12,7 @@ import { installPackages } from "./packages.ts";
 import { ensureRelays, stopRelays } from "./relays.ts";
 import { nodeRootFs } from "./rootfs.ts";
 import { isEngineUp, sealedEngine, startEngine, stopEngine } from "./sealed.ts";
-import { rememberCluster } from "./state.ts";
+import { rememberCluster, rememberProvider } from "./state.ts";
 
 /** The API server's port inside the sealed network, where nobody else uses ports. */
 const INNER_PORT = 6443;
@@ -21,6 +21,7 @@ const INNER_PORT = 6443;
 export async function readyEngine(progress: Progress): Promise<Engine> {
   const release = await takeLock(progress);
   try {
+    rememberProvider("kind-built");
     await installPackages(progress);
     await startEngine(progress);
     return sealedEngine(await importBaseImage(sealedEngine(), progress));
@@ -44,12 +45,13 @@ export async function startBuilt(workers: number, progress: Progress): Promise<C
   const cluster = kindCluster(setup, "kind-built");
   await pointHere(kubeconfig, progress);
   if (!(await isUp(setup, workers))) {
+    rememberCluster({ provider: "kind-built" });
     await createCluster(setup, progress);
     dropOldPreloads(kit);
     await pointHere(kubeconfig, progress);
-    rememberCluster({ provider: "kind-built", madeFrom });
   }
   await waitUntilReady(cluster, workers, progress);
+  rememberCluster({ provider: "kind-built", madeFrom });
   return cluster;
 }
 

@@ -7,7 +7,7 @@ import { openExisting } from "./existing.ts";
 import { startKind, stopKind } from "./kind.ts";
 import { takeLock } from "./lock.ts";
 import type { Output, RunOptions } from "./run.ts";
-import { forgetCluster, recallCluster, rememberCluster } from "./state.ts";
+import { forgetCluster, recallCluster, rememberProvider } from "./state.ts";
 
 export type Provider = "existing" | "kind" | "kind-built" | "api";
 
@@ -48,11 +48,11 @@ export async function up({ progress, workers = WORKERS }: UpOptions): Promise<Cl
       case "existing":
         return await openExisting(choice.context);
       case "kind": {
-        rememberCluster({ provider: "kind" });
+        rememberProvider("kind");
         return await startKind(choice.engine, workers, progress);
       }
       case "kind-built": {
-        rememberCluster({ provider: "kind-built" });
+        rememberProvider("kind-built");
         return await startBuilt(workers, progress);
       }
       default:

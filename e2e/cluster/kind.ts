@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { sleep } from "../kit/duration.ts";
 import type { Progress } from "../kit/progress.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
 import { buildBinaries } from "./binaries.ts";
@@ -13,6 +14,7 @@ import { recallCluster, rememberCluster } from "./state.ts";
 
 export const CLUSTER_NAME = "hmn";
 const READY_MS = 180_000;
+const ANSWER_MS = 20_000;
 
 /** kind's configuration; JSON is YAML. Workers are labelled as one zone each. */
 export type KindConfig = {
@@ -136,7 +138,10 @@ export async function isUp(setup: KindSetup, workers: number): Promise<boolean> 
   const containers = await nodeContainers(setup.engine);
   if (containers.length !== workers + 1 || !containers.every((container) => container.running)) return false;
   const parts = kubectlParts(setup.kubectlPath, setup.kubeconfig);
-  return (await parts.kubectl(["get", "--raw", "/readyz"], { timeoutMs: 15_000 })).code === 0;
+  // Its machines run: an API server that is silent for a moment (a relay or the engine was just started) is waited for.
+  for (const end = Date.now() + ANSWER_MS; Date.now() < end; await sleep(500))
+    if ((await parts.kubectl(["get", "--raw", "/readyz"], { timeoutMs: ANSWER_MS })).code === 0) return true;
+  return false;
 }
 
 /** Waits until every node is Ready and the cluster's own services are available. */
@@ -186,10 +191,11 @@ export async function startKind(engine: Engine, workers: number, progress: Progr
   };
   const cluster = kindCluster(setup, "kind");
   if (!(await isUp(setup, workers))) {
+    rememberCluster({ provider: "kind" });
     await createCluster(setup, progress);
-    rememberCluster({ provider: "kind", madeFrom: config });
   }
   await waitUntilReady(cluster, workers, progress);
+  rememberCluster({ provider: "kind", madeFrom: config });
   return cluster;
 }
 

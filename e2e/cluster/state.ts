@@ -20,11 +20,14 @@ export function recallCluster(): Remembered | undefined {
   }
 }
 
-/** Adds to what is known; another provider's knowledge is replaced. */
+/** Replaces what was known: before a cluster is made (so that a half-made one is never taken for complete), and after. */
 export function rememberCluster(known: Remembered): void {
-  const before = recallCluster();
-  const kept = before?.provider === known.provider ? before : {};
-  writeFileSync(path(), `${JSON.stringify({ ...kept, ...known })}\n`);
+  writeFileSync(path(), `${JSON.stringify(known)}\n`);
+}
+
+/** From here on `down` has something of this provider to remove. */
+export function rememberProvider(provider: Remembered["provider"]): void {
+  if (recallCluster()?.provider !== provider) rememberCluster({ provider });
 }
 
 export function forgetCluster(): void {

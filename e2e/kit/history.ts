@@ -6,11 +6,12 @@ import type { View } from "./view.ts";
 export const HISTORY = "/history/load.jsonl";
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** Reads the bytes after an offset; the image holds no other program that could. */
+/** Reads the bytes after an offset, none while there is no file; the image holds no other program that could. */
 const READ =
-  'const f=require("node:fs"),d=f.openSync(process.argv[1],"r"),b=Buffer.alloc(Number(process.argv[3]));' +
-  "process.stdout.write(b.subarray(0,f.readSync(d,b,0,b.length,Number(process.argv[2]))))";
+  'const f=require("node:fs"),[,p,o,n]=process.argv;if(!f.existsSync(p))process.exit(0);' +
+  'const b=Buffer.alloc(Number(n));process.stdout.write(b.subarray(0,f.readSync(f.openSync(p,"r"),b,0,b.length,Number(o))))';
 
+/** `text` is ASCII, so that its length is an offset in the file. */
 type Copy = { podUid: string; text: string };
 
 /** What was read already, so that each look fetches only what is new. The history dies with its pod; the copy does not. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { buildBinaries, isBuilt } from "../cluster/binaries.ts";
 import { binary } from "../cluster/cache.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { runEngine } from "../cluster/engine.ts";
@@ -19,7 +19,7 @@ export async function installOperator(cluster: Cluster, progress: Progress): Pro
   await kubectl(cluster, ["wait", "--for=condition=Established", "--timeout=60s", "-f", `${ROOT}crds`]);
 
   progress.detail("operator");
-  const manifests = await renderChart();
+  const manifests = await renderChart(progress);
   await kubectl(cluster, ["create", "namespace", OPERATOR_NAMESPACE]).catch((error: Error) => {
     if (!error.message.includes("AlreadyExists")) throw error;
   });
@@ -65,13 +65,8 @@ export async function untilOperatorReady(cluster: Cluster, progress: Progress): 
   );
 }
 
-async function renderChart(): Promise<string> {
-  const helm = existsSync(binary("helm")) ? binary("helm") : "helm";
-  if (helm === "helm" && !(await onPath("helm")))
-    throw new Error(
-      "helm is missing: install Helm 3 or newer, or Go so that it can be built here, then run this again",
-    );
-  return must(helm, [
+async function renderChart(progress: Progress): Promise<string> {
+  return must(await helm(progress), [
     "template",
     "hmn-operator",
     `${ROOT}charts/hmn-operator`,
@@ -80,4 +75,15 @@ async function renderChart(): Promise<string> {
     "--set",
     `image.tag=${OPERATOR_VERSION}`,
   ]);
+}
+
+/** Helm from the PATH or, with Go, built here. */
+async function helm(progress: Progress): Promise<string> {
+  if (!isBuilt("helm") && (await onPath("helm"))) return "helm";
+  if (!isBuilt("helm") && !(await onPath("go")))
+    throw new Error(
+      "helm is missing: install Helm 3 or newer, or Go so that it can be built here, then run this again",
+    );
+  await buildBinaries(["helm"], progress);
+  return binary("helm");
 }

@@ -49,7 +49,8 @@ export function openProgress(sink: ProgressSink = standardSink()): Progress {
     say: (text) => {
       stop();
       current = undefined;
-      for (const line of text.trimEnd().split("\n")) sink.write(`${clear()}${prefix(phase)}${line}`.trimEnd().concat("\n"));
+      for (const line of text.trimEnd().split("\n"))
+        sink.write(`${clear()}${prefix(phase)}${line}`.trimEnd().concat("\n"));
     },
     detail: (text) => {
       if (current?.phase === phase && current.text === text) return;

@@ -36,7 +36,7 @@ export async function waitFor<T>(what: string, look: () => Promise<Look<T>>, opt
     const waited = Date.now() - started;
     if (waited >= options.timeoutMs)
       throw new TimedOut(`waited ${formatDuration(waited)} for ${what}; last seen: ${last}`);
-    options.progress.detail(`${what}: ${last}`);
+    options.progress.detail(`${what}: ${last.split("\n")[0]}`);
     await sleep(options.everyMs ?? 500);
   }
 }
