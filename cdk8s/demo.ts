@@ -44,7 +44,7 @@ export function exampleFiles(): ReadonlyMap<string, string> {
         ],
       },
       storage: { size: "256Mi", retention: "Delete" },
-      resources: { cpu: "200m", memory: "256Mi" },
+      resources: { cpu: "1", memory: "256Mi" },
       serviceLevels: { latencyP95Millis: 1500 },
       rollout: {
         phases: [

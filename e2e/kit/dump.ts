@@ -39,7 +39,9 @@ export async function dump(
   progress.detail("asking the API server");
   const answer = await cluster.kubectl(["get", "--raw", "/readyz", "--request-timeout=10s"], { timeoutMs: 20_000 });
   if (answer.code !== 0)
-    return progress.say(`nothing can be collected, the API server does not answer: ${answer.stderr.trim().slice(-200)}`);
+    return progress.say(
+      `nothing can be collected, the API server does not answer: ${answer.stderr.trim().slice(-200)}`,
+    );
   await mkdir(folder, { recursive: true });
   for (const { file, args } of sections(namespace)) {
     progress.detail(`collecting ${file}`);

@@ -1,5 +1,5 @@
 import { parseHistory } from "../check/history.ts";
-import { EXAMPLES, readExample, toYaml } from "./examples.ts";
+import { EXAMPLES, readExample, toYaml, withArguments } from "./examples.ts";
 import { forgetHistory, loadPodOf, loadPods, readHistory } from "./history.ts";
 import { kubectl } from "./kubectl.ts";
 import type { Progress } from "./progress.ts";
@@ -20,10 +20,8 @@ export async function startLoad(view: View, progress: Progress, { args = {} }: L
   const there = await view.reader.read(`/apis/apps/v1/namespaces/${view.namespace}/deployments/${view.name}-load`);
   if (there === undefined) {
     forgetHistory(view);
-    let yaml = toYaml(await readExample(EXAMPLES.load, view.namespace));
-    for (const [flag, value] of Object.entries(args))
-      yaml = yaml.replace(new RegExp(`${flag}=\\S+`), `${flag}=${value}`);
-    await kubectl(view.cluster, ["apply", "-f", "-"], { input: yaml });
+    const yaml = toYaml(await readExample(EXAMPLES.load, view.namespace));
+    await kubectl(view.cluster, ["apply", "-f", "-"], { input: withArguments(yaml, args) });
   }
   await waitFor(
     "the clients' pod to run",

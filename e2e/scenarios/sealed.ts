@@ -35,7 +35,11 @@ export const sealed: Scenario = {
       for (const address of outside) {
         progress.detail(`${host} to ${address}`);
         const { stderr } = await exec(host, ["timeout", "8", "bash", "-c", `</dev/tcp/${address}/${PORT}`]);
-        claim(stderr.includes("Network is unreachable"), `${host} has no way to ${address}`, stderr.trim() || "no error");
+        claim(
+          stderr.includes("Network is unreachable"),
+          `${host} has no way to ${address}`,
+          stderr.trim() || "no error",
+        );
       }
     }
 

@@ -56,6 +56,9 @@ export async function connectByKubeconfig(file?: string): Promise<Connection> {
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new Error(`the kubeconfig ${file ?? ""} has no current context: kubectl config use-context`);
+  // Without any kubeconfig the library answers with a plain-text server on this machine.
+  if (!cluster.server.startsWith("https:"))
+    throw new Error(`no API server over HTTPS (found ${cluster.server}): give --kubeconfig, or set KUBECONFIG`);
   // The library's agents open a connection for each request; ours keep theirs, until the credentials change.
   let known = "";
   let ours: Agent | undefined;
