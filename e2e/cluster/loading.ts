@@ -65,6 +65,8 @@ async function importOn(engine: Engine, worker: string, archive: string, wanted:
     "--snapshotter=overlayfs",
     "-",
   ];
+  // An import whose run was interrupted waits for its input for ever, and every later one waits for its locks.
+  await tryEngine(engine, ["exec", worker, "pkill", "-x", "ctr"]);
   await runEngine(engine, args, { input: { file: archive } });
   // A reference that moved to another image leaves its old line behind otherwise.
   const names = wanted.map((line) => line.slice(line.indexOf(" ") + 1));

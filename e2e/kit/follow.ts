@@ -26,19 +26,31 @@ export type Follow = {
   readonly timeoutMs?: number;
 };
 
+/** How much of each rollout's timeline was shown already: a rollout is often followed in several steps. */
+const toldTimelines = new WeakMap<View, Map<string, number>>();
+
+function toldOf(view: View): Map<string, number> {
+  const told = toldTimelines.get(view) ?? new Map<string, number>();
+  toldTimelines.set(view, told);
+  return told;
+}
+
+export const forgetTimelines = (view: View): void => void toldTimelines.delete(view);
+
 export const ROLLOUT_TIMEOUT_MS = 15 * 60_000;
 
 /** Shows a rollout as it goes, from its own timeline and the pods, until it is where it should be. */
 export function followRollout(view: View, { number, until, what, progress, timeoutMs }: Follow): Promise<HmnRollout> {
-  let told = 0;
+  const key = `${view.name}-${number}`;
   const look = async (): Promise<Look<HmnRollout>> => {
     const rollout = (await view.rollouts()).find((one) => one.spec.number === number);
     if (rollout === undefined)
       return instead(`HmnRollout ${view.name}-${number} is not there yet; ${describeCluster(await view.hmn())}`);
     const timeline = rollout.status.timeline ?? [];
-    for (const entry of timeline.slice(told))
+    const told = toldOf(view);
+    for (const entry of timeline.slice(told.get(key) ?? 0))
       progress.say(`${rollout.metadata.name}  ${entry.event}: ${entry.message}`);
-    told = Math.max(told, timeline.length);
+    told.set(key, timeline.length);
     const { state, phase } = rollout.status;
     if (until(rollout)) return found(rollout);
     if (state !== undefined && ended.includes(state))

@@ -8,6 +8,7 @@ import type { Pod } from "../kit/objects.ts";
 import type { View } from "../kit/view.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
 import { watchDisruptions } from "../kit/watcher.ts";
+import { QUICK_ROLLOUT } from "./phases.ts";
 import type { Scenario } from "./scenario.ts";
 import { VALIDATORS } from "./stage.ts";
 import { claimBooks, claimOneAtATime, claimRunning, inputsOf, otherThan } from "./steady.ts";
@@ -70,6 +71,7 @@ export const drainedHost: Scenario = {
     await claimRunning(view, release, progress);
     await claimOneAtATime(watcher);
     await claimBooks(view, release, progress);
+    await patchSpec(view, { rollout: { phases: QUICK_ROLLOUT.phases } }, progress);
   },
 };
 

@@ -5,7 +5,7 @@ import { loadPod } from "../kit/load.ts";
 import { type Scenario, Skipped } from "./scenario.ts";
 
 /** An address that documentation may use and nobody has (RFC 5737): an open network would carry the packet away in silence. */
-const NOBODY = "192.0.2.1";
+const NOBODY = "203.0.113.1";
 const PORT = 443;
 
 /** Prints `open`, the error's code, or `timeout`. */

@@ -1,7 +1,7 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import { isReady, untilCluster } from "../kit/cluster-state.ts";
 import { EXAMPLES, type Manifest, readExample, toYaml } from "../kit/examples.ts";
-import { followRollout, inState } from "../kit/follow.ts";
+import { followRollout, forgetTimelines, inState } from "../kit/follow.ts";
 import { kubectl } from "../kit/kubectl.ts";
 import { startLoad, untilAcknowledged } from "../kit/load.ts";
 import { removeNamespace } from "../kit/namespace.ts";
@@ -33,15 +33,20 @@ export type StagePlan = {
   readonly spec: Readonly<Record<string, unknown>>;
   /** Objects that have to exist before, e.g. volumes. */
   readonly prepare?: (progress: Progress) => Promise<void>;
+  /** Removes what `prepare` made. */
+  readonly tidy?: () => Promise<void>;
 };
 
 export function stageOf({ cluster, reader, plan }: { cluster: Cluster; reader: ApiReader; plan: StagePlan }): Stage {
   const view = viewOf({ cluster, reader, namespace: plan.namespace, name: CLUSTER });
-  const remove = (progress: Progress): Promise<void> =>
-    removeNamespace(cluster, { reader, namespace: plan.namespace, progress });
+  const remove = async (progress: Progress): Promise<void> => {
+    await removeNamespace(cluster, { reader, namespace: plan.namespace, progress });
+    await plan.tidy?.();
+  };
 
   const begin = async (progress: Progress): Promise<View> => {
     await remove(progress);
+    forgetTimelines(view);
     await plan.prepare?.(progress);
     const manifests = await readExample(EXAMPLES.cluster, plan.namespace);
     await kubectl(cluster, ["apply", "-f", "-"], { input: toYaml(manifests.map((one) => withSpec(one, plan.spec))) });

@@ -1,9 +1,16 @@
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Progress } from "../kit/progress.ts";
 import type { ApiReader } from "../kit/proxy.ts";
 import { QUICK_ROLLOUT } from "./phases.ts";
 import type { StageName } from "./scenario.ts";
-import { prepareSmallVolumes, SMALL_CLASS } from "./small-volumes.ts";
+import { prepareSmallVolumes, removeSmallVolumes, SMALL_CLASS } from "./small-volumes.ts";
 import { type Stage, stageOf } from "./stage.ts";
+
+/** Between what a crowded machine of two cores makes of a good release, and the three seconds of the slow one. */
+const SERVICE_LEVELS = { latencyP95Millis: 2500 };
+
+/** Less than the example's whole core, so that a demo that was left running fits beside it on hosts of two cores. */
+const RESOURCES = { cpu: "600m", memory: "256Mi" };
 
 /** The HmnClusters of the scenarios. `trouble` stands on volumes that can be filled, where there is a way onto the hosts. */
 export function openStages(cluster: Cluster, reader: ApiReader): Record<StageName, Stage> {
@@ -14,7 +21,12 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
       reader,
       plan: {
         namespace: "hmn-e2e-releases",
-        spec: { rollout: QUICK_ROLLOUT, storage: { size: "256Mi", retention: "Retain" } },
+        spec: {
+          resources: RESOURCES,
+          serviceLevels: SERVICE_LEVELS,
+          rollout: QUICK_ROLLOUT,
+          storage: { size: "256Mi", retention: "Retain" },
+        },
       },
     }),
     trouble: stageOf({
@@ -23,6 +35,8 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
       plan: {
         namespace: "hmn-e2e-trouble",
         spec: {
+          resources: RESOURCES,
+          serviceLevels: SERVICE_LEVELS,
           rollout: { ...QUICK_ROLLOUT, phases: [{ percent: 100, soakSeconds: 4 }] },
           storage: {
             size: "256Mi",
@@ -30,7 +44,12 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
             ...(exec === undefined ? {} : { className: SMALL_CLASS }),
           },
         },
-        ...(exec === undefined ? {} : { prepare: (progress) => prepareSmallVolumes(cluster, exec, progress) }),
+        ...(exec === undefined
+          ? {}
+          : {
+              prepare: (progress: Progress) => prepareSmallVolumes(cluster, exec, progress),
+              tidy: () => removeSmallVolumes(cluster, exec),
+            }),
       },
     }),
   };

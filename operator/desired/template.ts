@@ -70,7 +70,9 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
             { name: "consensus", containerPort: PORTS.consensus },
           ],
           resources: { requests: resources, limits: resources },
-          startupProbe: { ...probe("/livez"), periodSeconds: 1, failureThreshold: 120 },
+          // A node executes its whole log before it answers; killed in the middle it would begin anew for ever. Whether it takes
+          // too long is for the rollout's deadline to say.
+          startupProbe: { ...probe("/livez"), periodSeconds: 1, failureThreshold: 3600 },
           livenessProbe: { ...probe("/livez"), periodSeconds: 10, failureThreshold: 6 },
           readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 3 },
           lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },

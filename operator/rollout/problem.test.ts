@@ -45,6 +45,13 @@ test.each([
   ["no host at first", pod({}, [unscheduled("0/4 nodes are available")]), 10, "Unschedulable", false],
   ["no host for long", pod({}, [unscheduled("0/4 nodes are available")]), 60, "Unschedulable", true],
   ["a volume", pod({}, [unscheduled("pod has unbound immediate PersistentVolumeClaims")]), 60, "Volume", true],
+  [
+    "a cordoned host, the only one with its volume",
+    pod({}, [unscheduled("1 node(s) were unschedulable, 3 node(s) had volume node affinity conflict")]),
+    60,
+    "Unschedulable",
+    true,
+  ],
 ] as const)("%s", (_, subject, seconds, kind, established) => {
   expect(problemOf(subject, undefined, after(seconds))).toMatchObject({ kind, established });
 });

@@ -38,8 +38,9 @@ function scheduling(pod: V1Pod, now: Millis): Problem | undefined {
   const message = clip(condition.message ?? "the scheduler gives no reason");
   const since = timeOf(condition.lastTransitionTime) ?? now;
   const established = now - since >= SCHEDULING_PATIENCE;
-  // The scheduler names volumes and claims in its message only; there is no reason of its own for them.
-  return /persistentvolumeclaim|volume/i.test(message)
+  // The scheduler names volumes and claims in its message only; there is no reason of its own for them. That other hosts
+  // don't hold the volume ("volume node affinity conflict") is so for every local volume, and not what holds the pod up.
+  return /unbound|persistentvolumeclaim "|available persistent volumes/i.test(message)
     ? {
         kind: "Volume",
         message: `its volume holds it up: ${message}. Check the StorageClass and the claim`,
