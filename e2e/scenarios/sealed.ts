@@ -31,17 +31,19 @@ export const sealed: Scenario = {
     const view = await stage.ensure(progress);
     const outside = [NOBODY, ...ownAddresses()];
 
-    for (const host of await cluster.workers()) {
-      for (const address of outside) {
-        progress.detail(`${host} to ${address}`);
+    const hosts = await cluster.workers();
+    progress.detail(`from ${hosts.length} hosts to ${outside.join(", ")}`);
+    const tries = hosts.flatMap((host) => outside.map((address) => ({ host, address })));
+    await Promise.all(
+      tries.map(async ({ host, address }) => {
         const { stderr } = await exec(host, ["timeout", "8", "bash", "-c", `</dev/tcp/${address}/${PORT}`]);
         claim(
           stderr.includes("Network is unreachable"),
           `${host} has no way to ${address}`,
           stderr.trim() || "no error",
         );
-      }
-    }
+      }),
+    );
 
     const validator = (await view.pods()).at(0)?.name ?? "";
     const client = await loadPod(view);
