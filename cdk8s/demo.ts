@@ -45,7 +45,7 @@ export function exampleFiles(): ReadonlyMap<string, string> {
       },
       storage: { size: "256Mi", retention: "Delete" },
       resources: { cpu: "1", memory: "256Mi" },
-      serviceLevels: { latencyP95Millis: 1500 },
+      serviceLevels: { latencyP95Millis: 2500 },
       rollout: {
         phases: [
           { percent: 20, soakSeconds: 12 },

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { startApi } from "./cluster/api.ts";
 import { type Cluster, up } from "./cluster/cluster.ts";
 import { takeLock } from "./cluster/lock.ts";
+import { endOnSignals } from "./kit/children.ts";
 import { dump } from "./kit/dump.ts";
 import { formatDuration } from "./kit/duration.ts";
 import { ROOT } from "./kit/examples.ts";
@@ -106,6 +107,7 @@ async function withCluster(wanted: readonly OnCluster[], progress: Progress, run
   }
 }
 
+endOnSignals();
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

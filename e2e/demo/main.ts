@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { down } from "../cluster/cluster.ts";
 import { takeLock } from "../cluster/lock.ts";
+import { endOnSignals } from "../kit/children.ts";
 import { dump } from "../kit/dump.ts";
 import { ROOT } from "../kit/examples.ts";
 import { openProgress, type Progress } from "../kit/progress.ts";
@@ -77,6 +78,7 @@ async function inCluster(steps: Steps, progress: Progress): Promise<number> {
   }
 }
 
+endOnSignals();
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

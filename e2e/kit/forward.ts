@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Cluster } from "../cluster/cluster.ts";
+import { tie } from "./children.ts";
 
 /** A port of a pod, reachable on this machine's loopback until it is closed. */
 export type Forward = { readonly port: number; close(): void };
@@ -15,6 +16,7 @@ export function forwardPort(
     ["--namespace", namespace, "port-forward", "--address", "127.0.0.1", `pod/${pod}`, `:${port}`],
     { env: { ...process.env, KUBECONFIG: cluster.kubeconfig }, stdio: ["ignore", "pipe", "pipe"] },
   );
+  tie(child);
   return new Promise((resolve, reject) => {
     let said = "";
     const fail = (why: string): void => {

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cluster } from "../cluster/cluster.ts";
+import { tie } from "./children.ts";
 
 /** An answer of the API server that is not what was asked for. */
 export class ApiError extends Error {
@@ -32,6 +33,8 @@ const READ_TIMEOUT_MS = 15_000;
 export async function openApiReader(cluster: Cluster): Promise<ApiReader> {
   const folder = mkdtempSync(join(tmpdir(), "hmn-api-"));
   const socketPath = join(folder, "socket");
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clean);
   let child: ChildProcess | undefined;
   let starting: Promise<void> | undefined;
 
@@ -42,6 +45,7 @@ export async function openApiReader(cluster: Cluster): Promise<ApiReader> {
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;
+    tie(started);
     return new Promise((resolve, reject) => {
       let said = "";
       started.stdout.on("data", (chunk) => {
@@ -104,7 +108,8 @@ export async function openApiReader(cluster: Cluster): Promise<ApiReader> {
     readText: get,
     close: () => {
       child?.kill();
-      rmSync(folder, { recursive: true, force: true });
+      process.off("exit", clean);
+      clean();
     },
   };
 }
