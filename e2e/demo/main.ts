@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { down } from "../cluster/cluster.ts";
+import { down, up } from "../cluster/cluster.ts";
 import { takeLock } from "../cluster/lock.ts";
 import { endOnSignals } from "../kit/children.ts";
-import { dump } from "../kit/dump.ts";
+import { dump, OPERATOR_NAMESPACE } from "../kit/dump.ts";
 import { ROOT } from "../kit/examples.ts";
+import { removeNamespace } from "../kit/namespace.ts";
 import { openProgress, type Progress } from "../kit/progress.ts";
 import { openApiReader } from "../kit/proxy.ts";
 import { openSteps, type Steps } from "../kit/steps.ts";
@@ -12,7 +13,7 @@ import { DEMO } from "./settings.ts";
 import { bringUpCluster, tellStory } from "./story.ts";
 
 const HELP = `npm run demo              one YAML to a rollback, on a real Kubernetes cluster
-npm run demo -- --down    removes the cluster again`;
+npm run demo -- --down    removes the cluster again; with HMN_CONTEXT, only the demo's namespace`;
 
 async function main(args: readonly string[]): Promise<number> {
   const progress = openProgress();
@@ -27,13 +28,27 @@ async function main(args: readonly string[]): Promise<number> {
   }
   try {
     if (args.includes("--down")) {
-      await down(progress.phase("cluster"));
+      await (process.env.HMN_CONTEXT ? leaveExisting(progress.phase("cluster")) : down(progress.phase("cluster")));
       return 0;
     }
     return await demo(progress);
   } finally {
     progress.close();
   }
+}
+
+/** On somebody else's cluster only the demo's own namespace goes; others may use the operator by now. */
+async function leaveExisting(progress: Progress): Promise<void> {
+  const cluster = await up({ progress });
+  const reader = await openApiReader(cluster);
+  try {
+    await removeNamespace(cluster, { reader, namespace: DEMO.namespace, progress });
+  } finally {
+    reader.close();
+  }
+  progress.say(
+    `${DEMO.namespace} is gone from ${cluster.name}; the operator stays in ${OPERATOR_NAMESPACE}, its kinds too`,
+  );
 }
 
 async function demo(progress: Progress): Promise<number> {
