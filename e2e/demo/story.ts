@@ -13,6 +13,7 @@ import { removeNamespace } from "../kit/namespace.ts";
 import type { HmnRollout } from "../kit/objects.ts";
 import { isTrue } from "../kit/objects.ts";
 import { installOperator, untilOperatorReady } from "../kit/operator.ts";
+import type { Progress } from "../kit/progress.ts";
 import type { ApiReader } from "../kit/proxy.ts";
 import { BAD, DEMO_IMAGES, GOOD } from "../kit/releases.ts";
 import type { Steps } from "../kit/steps.ts";
@@ -83,9 +84,7 @@ export async function tellStory(steps: Steps, cluster: Cluster, reader: ApiReade
   }
 }
 
-type Progressing = Parameters<Parameters<Steps["run"]>[2]>[0];
-
-async function upgrade(view: View, progress: Progressing): Promise<HmnRollout> {
+async function upgrade(view: View, progress: Progress): Promise<HmnRollout> {
   const number = await requestRelease(view, GOOD, progress);
   const rollout = await followRollout(view, {
     number,
@@ -97,7 +96,7 @@ async function upgrade(view: View, progress: Progressing): Promise<HmnRollout> {
   return rollout;
 }
 
-async function breach(view: View, progress: Progressing): Promise<HmnRollout> {
+async function breach(view: View, progress: Progress): Promise<HmnRollout> {
   const number = await requestRelease(view, BAD, progress);
   const rollout = await followRollout(view, {
     number,

@@ -4,6 +4,7 @@ import { accountFlags, type SignedAccountRecord, verifyAccountRecord } from "../
 import { U128_MAX } from "../codec/transfer.ts";
 import { type Account, creditFault, debitFault, has, openAccount } from "./account.ts";
 import type { RecordResult, ResultCode } from "./codes.ts";
+import { commonDifference } from "./exists.ts";
 import { record } from "./journal.ts";
 import { addAccount, book, type Ledger, type Moment } from "./ledger.ts";
 import { ACCOUNT_FEE, SYSTEM_IDS_END, systemAccountId, TOKENS, tokenLedgers } from "./tokens.ts";
@@ -80,10 +81,5 @@ function formFault(account: SignedAccountRecord): ResultCode | undefined {
 function differsFrom(known: Account, sent: SignedAccountRecord): ResultCode | undefined {
   if (known.flags !== (sent.flags & ~accountFlags.linked)) return "exists_with_different_flags";
   if (known.owner !== sent.ownerKey) return "exists_with_different_owner";
-  if (known.userData128 !== sent.userData128) return "exists_with_different_user_data_128";
-  if (known.userData64 !== sent.userData64) return "exists_with_different_user_data_64";
-  if (known.userData32 !== sent.userData32) return "exists_with_different_user_data_32";
-  if (known.ledger !== sent.ledger) return "exists_with_different_ledger";
-  if (known.code !== sent.code) return "exists_with_different_code";
-  return undefined;
+  return commonDifference(known, sent);
 }
