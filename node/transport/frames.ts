@@ -4,7 +4,11 @@ import { accept, type Result, refuse } from "../base/result.ts";
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 const LENGTH_BYTES = 4;
 
-export type FrameReader = { push(chunk: Uint8Array): Result<readonly Uint8Array[], "frame-too-long"> };
+export type FrameReader = {
+  push(chunk: Uint8Array): Result<readonly Uint8Array[], "frame-too-long">;
+  /** Whether a frame has begun and not ended. */
+  unfinished(): boolean;
+};
 
 /** Cuts a byte stream into frames. Chunks of an unfinished frame are kept apart and copied once, when it is whole. */
 export function frameReader(maxBytes: number = FRAME_BYTES_MAX): FrameReader {
@@ -34,6 +38,7 @@ export function frameReader(maxBytes: number = FRAME_BYTES_MAX): FrameReader {
       }
       return accept(frames);
     },
+    unfinished: () => waiting > 0,
   };
 }
 
