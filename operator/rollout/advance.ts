@@ -1,5 +1,6 @@
 import { unreachable } from "../../node/base/assert.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
+import { answered, atGate, pausedByApproval } from "./approvals.ts";
 import { startFailure } from "./failure.ts";
 import { deploying, held, holding } from "./first-deployment.ts";
 import { ended, inState, judged, noted } from "./history.ts";
@@ -27,7 +28,7 @@ export function advance(situation: Situation): Step {
       situation,
       noted(inState(status, situation.now, "Moving"), situation.now, "Resumed", "spec.paused is false again"),
     );
-  return watched(situation) ?? byState(situation);
+  return watched(situation) ?? answered(situation) ?? byState(situation);
 }
 
 function byState(situation: Situation): Step {
@@ -40,8 +41,10 @@ function byState(situation: Situation): Step {
       return settling(situation);
     case "Soaking":
       return soaking(situation);
+    case "AtGate":
+      return atGate(situation);
     case "Paused":
-      return status.pauseReason === "FirstDeploymentFailed" ? holding(situation) : pausedByJudge(situation);
+      return pausedFor(situation);
     case "RollingBack":
       return rollingBack(situation);
     case "Succeeded":
@@ -51,6 +54,22 @@ function byState(situation: Situation): Step {
       return { slot: situation.slot, acts: [] };
     default:
       return unreachable(state);
+  }
+}
+
+function pausedFor(situation: Situation): Step {
+  const reason = situation.rollout.status.pauseReason ?? "";
+  switch (reason) {
+    case "FirstDeploymentFailed":
+      return holding(situation);
+    case "Approval":
+      return pausedByApproval(situation);
+    case "Judge":
+    case "Spec":
+    case "":
+      return pausedByJudge(situation);
+    default:
+      return unreachable(reason);
   }
 }
 

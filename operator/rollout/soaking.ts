@@ -52,13 +52,21 @@ export function soaking(situation: Situation): Step {
   });
 }
 
-/** The next phase that adds a node, or the end. */
+/** The gate of the phase where it has one, else the next phase or the end. */
 function phaseDone(situation: Situation, status: RolloutStatus, how: string): RolloutStatus {
+  const { now, rollout } = situation;
+  const done = status.phase ?? 1;
+  const passed = noted(status, now, "PhasePassed", `phase ${done}: ${how}`);
+  if (rollout.spec.phases[done - 1]?.gate !== true) return nextPhase(situation, passed);
+  return noted(inState(passed, now, "AtGate"), now, "AtGate", `phase ${done}: the next one waits for an HmnApproval`);
+}
+
+/** The next phase that adds a node, or the end. */
+export function nextPhase(situation: Situation, status: RolloutStatus): RolloutStatus {
   const { now, rollout, spec } = situation;
   const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
-  const done = status.phase ?? 1;
-  let next = noted(status, now, "PhasePassed", `phase ${done}: ${how}`);
-  for (let phase = done + 1; phase <= counts.length; phase += 1) {
+  let next = status;
+  for (let phase = (status.phase ?? 1) + 1; phase <= counts.length; phase += 1) {
     if ((counts[phase - 1] ?? 0) > (counts[phase - 2] ?? 0))
       return noted(
         { ...inState(next, now, "Moving"), phase },
