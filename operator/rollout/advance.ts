@@ -11,7 +11,7 @@ import { rollingBack } from "./rollback.ts";
 import { record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
 import { pausedByJudge, soaking } from "./soaking.ts";
 import { timeText } from "./time.ts";
-import { nextWindow } from "./watchdog.ts";
+import { failedSince, judgeSince, nextWindow } from "./watchdog.ts";
 
 /** Moves the active rollout on by one step. */
 export function advance(situation: Situation): Step {
@@ -132,6 +132,11 @@ function watched(situation: Situation): Step | undefined {
   const next = judged(status, finding.window);
   const limit = finding.safety ? 1 : spec.rollout.failureLimit;
   if ((next.consecutiveFailures ?? 0) < limit) return record(situation, next);
+  if (!finding.safety && limit > 1) {
+    // Each window alone holds little: the failed ones together have the last word.
+    const together = judgeSince(situation, failedSince(next, finding.from)).window;
+    if (together.verdict !== "Fail") return record(situation, judged(status, together));
+  }
   const reason = finding.safety
     ? finding.window.message
     : `${next.consecutiveFailures} failed windows in a row: ${finding.window.message}`;

@@ -32,10 +32,16 @@ export function soaking(situation: Situation): Step {
     });
   const since = timeOf(status.since) ?? now;
   const ofThisSoak = (status.windows ?? []).filter((window) => (timeOf(window.time) ?? 0) > since);
-  if (ofThisSoak.findLast(({ verdict }) => verdict !== "NoData")?.verdict === "Pass")
-    return recordAndFree(phaseDone(situation, status, "every level was met"));
   // Single windows may hold too little; the whole soak is the last word.
   const whole = judgeSince(situation, since);
+  if (whole.window.verdict === "Fail" && rollout.spec.kind === "Upgrade")
+    return goBack(
+      situation,
+      { cause: "Release", reason: `over the whole soak of phase ${phase}: ${whole.window.message}` },
+      judged(status, whole.window),
+    );
+  if (ofThisSoak.findLast(({ verdict }) => verdict !== "NoData")?.verdict === "Pass")
+    return recordAndFree(phaseDone(situation, status, "every level was met"));
   if (whole.window.verdict === "Pass")
     return recordAndFree(phaseDone(situation, judged(status, whole.window), "every level was met"));
   if (whole.nobodyServed && whole.window.verdict === "NoData")
