@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { addFaults, FAULTS, noFaults } from "./faults.ts";
+import { modelCommand } from "./model/command.ts";
 import { runSeed } from "./run.ts";
 
 const USAGE = `npm run sim -- [--seeds N] [--seed S] [--nodes N] [--storm SECONDS]
