@@ -10,7 +10,7 @@ import {
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
 import type { Credentials } from "../transport/credentials.ts";
-import { frameReader, lengthPrefix } from "../transport/frames.ts";
+import { frameReader, writeFrame } from "../transport/frames.ts";
 import { WIRE_VERSION } from "./contract.ts";
 import type { BatchResult, Metrics } from "./metrics.ts";
 import type { Listen } from "./tls-server.ts";
@@ -67,10 +67,7 @@ export async function startClientServer(options: ClientServerOptions): Promise<C
   const write = (connection: Connection, payload: Uint8Array): void => {
     const { socket } = connection;
     if (socket.destroyed) return;
-    socket.cork();
-    socket.write(lengthPrefix(payload.length));
-    socket.write(payload);
-    socket.uncork();
+    writeFrame(socket, payload);
     if (socket.writableLength > QUEUE_BYTES_MAX) {
       log.warn({}, "client cut off: it reads too slowly");
       socket.destroy();
