@@ -153,7 +153,8 @@ function sender({
     used.next += 1n;
     const place = { stream: used.stream, sequence: used.next, expiryMs: Date.now() + BATCH_LIFETIME_MS };
     const batch = encodeBatch({ type, payload, chainId: network.chainId, keyPair, ...place });
-    return { type, payload, keyPair, batch };
+    // The payload as part of the batch, so that what waits to be sent is kept once.
+    return { type, payload: batch.subarray(batch.length - payload.length), keyPair, batch };
   };
 
   const send = async (signed: Signed, how: Omit<SendOptions, "keyPair">): Promise<SendResult> => {

@@ -16,7 +16,8 @@ import {
 export type ReadyBatch = {
   readonly number: number;
   readonly firstId: bigint;
-  readonly payments: readonly Payment[];
+  /** Worked out anew at each call: thousands of batches may be ready. */
+  payments(): readonly Payment[];
   readonly signed: SignedTransfers;
   readonly signedAtMs: number;
 };
@@ -58,10 +59,9 @@ export function readyBatches({
     const owner = signerOf(number, plan);
     const keyPair = keys.get(owner) ?? ownerKey(seed, owner);
     keys.set(owner, keyPair);
-    const payments = plannedPayments(plan, number);
     const firstId = client.newIds(plan.batch);
-    const signed = client.signTransfers(encodePayments(payments, { firstId, base }), keyPair);
-    return { number, firstId, payments, signed, signedAtMs: Date.now() };
+    const signed = client.signTransfers(encodePayments(plannedPayments(plan, number), { firstId, base }), keyPair);
+    return { number, firstId, payments: () => plannedPayments(plan, number), signed, signedAtMs: Date.now() };
   };
   return {
     take: () => {

@@ -136,7 +136,8 @@ async function sendAll({
       report,
       base,
       targets: options.targets.length,
-      batch: ready.take(),
+      ready: ready.take(),
+      batch: plan.batch,
       due,
     });
     running.add(sent);
@@ -153,7 +154,8 @@ async function sendReady({
   report,
   base,
   targets,
-  batch: { number, firstId, payments, signed },
+  ready: { number, firstId, payments, signed },
+  batch,
   due,
 }: {
   client: Client;
@@ -162,7 +164,9 @@ async function sendReady({
   base: string;
   /** How many there are. */
   targets: number;
-  batch: ReadyBatch;
+  ready: ReadyBatch;
+  /** Transfers in it. */
+  batch: number;
   due: number;
 }): Promise<void> {
   const process = history?.invoke({
@@ -170,7 +174,7 @@ async function sendReady({
     value: {
       firstId: firstId.toString(),
       base,
-      moves: payments.map(({ payer, payee, amount }) => [payer, payee, amount] as const),
+      moves: payments().map(({ payer, payee, amount }) => [payer, payee, amount] as const),
     },
   });
   report.sent();
@@ -181,6 +185,6 @@ async function sendReady({
   else {
     const { target, failures } = result;
     const latencyMs = performance.now() - due;
-    report.acknowledged({ target, latencyMs, transfers: payments.length, refusedTransfers: failures.length });
+    report.acknowledged({ target, latencyMs, transfers: batch, refusedTransfers: failures.length });
   }
 }
