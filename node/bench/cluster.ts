@@ -86,6 +86,10 @@ export async function untilAll(
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (const node of nodes) {
+    let over = false;
+    void node.ended().then(() => {
+      over = true;
+    });
     for (let last = "no answer"; ; await delay(50)) {
       try {
         const status = await node.status();
@@ -94,6 +98,7 @@ export async function untilAll(
       } catch (cause) {
         last = cause instanceof Error ? cause.message : String(cause);
       }
+      if (over) throw new Error(`validator ${node.id} ended: ${node.log().slice(-500)}`);
       if (Date.now() > deadline) throw new Error(`validator ${node.id} after ${timeoutMs} ms: ${last}`);
     }
   }

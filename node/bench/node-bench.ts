@@ -46,7 +46,7 @@ export async function benchNode(options: BenchOptions, print: (line: string) => 
     for (const baseline of [postgres, redis]) await baselineRound(bench, baseline);
   }
   if (options.million && wants(bench, "memory")) await millionRound(bench);
-  if (options.profile && wants(bench, "cpu")) await profileRound(bench);
+  if (options.profileRow !== undefined && wants(bench, "cpu")) await profileRound(bench, options.profileRow);
   note(bench, `load average after: ${loadAverage().toFixed(2)}, the bench's own load included`);
   return bench;
 }
@@ -74,11 +74,11 @@ function addLimits({ samples, print }: Bench, costs: Costs): void {
 
 /** Starts four validators and the load generator, and ends them whatever happens. */
 async function withCluster(
-  { main, print }: Bench,
+  { main, print, options }: Bench,
   nodeOptions: readonly string[],
   work: (cluster: BenchCluster, generator: Generator) => Promise<void>,
 ): Promise<void> {
-  const cluster = await startCluster(main, nodeOptions);
+  const cluster = await startCluster(main, [...options.nodeOptions, ...nodeOptions]);
   const generator = startGenerator();
   try {
     await work(cluster, generator);
@@ -233,14 +233,14 @@ async function millionRound(bench: Bench): Promise<void> {
   });
 }
 
-/** Where the CPU time of a transfer goes: the main row once more, under the profiler, whose own cost is in it. */
-async function profileRound(bench: Bench): Promise<void> {
+/** Where the CPU time of a transfer goes: a row once more, under the profiler, whose own cost is in it. */
+async function profileRound(bench: Bench, name: string): Promise<void> {
   bench.print("CPU by stage");
   await withCluster(bench, stagesUnder.nodeOptions, async (cluster, generator) => {
     await setUp(cluster, generator, bench.options.accounts);
     const row = present(
-      ROWS.find(({ name }) => name === MAIN_ROW),
-      "the main row is there",
+      ROWS.find((one) => one.name === name),
+      "the row is there",
     );
     let measured: Measured | undefined;
     const stages = await stagesUnder.load(cluster, async () => {

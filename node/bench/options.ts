@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { accept, type Result, refuse } from "../base/result.ts";
+import { MAIN_ROW, ROWS } from "./rows.ts";
 
 export type BenchOptions = {
   /** Whole rounds; each measures every row once. */
@@ -11,8 +12,10 @@ export type BenchOptions = {
   readonly only: readonly string[];
   /** With a million accounts, too. */
   readonly million: boolean;
-  /** A last round under the profiler, for CPU by stage. */
-  readonly profile: boolean;
+  /** The row of a last round under the profiler, for CPU by stage; undefined: no such round. */
+  readonly profileRow: string | undefined;
+  /** Flags of Node.js for each validator. */
+  readonly nodeOptions: readonly string[];
   readonly jsonFile: string | undefined;
   readonly writeDocs: boolean;
 };
@@ -24,7 +27,8 @@ export const BENCH_USAGE = `npm run bench -- node [flags]
   --accounts N    (100000)
   --quick         2 rounds of 2 s with 10000 accounts, without the million
   --only TEXT     only rows whose name contains it; several separated by commas
-  --no-profile    without the extra round that tells CPU by stage
+  --profile ROW   the row of an extra round that tells CPU by stage, "none" without it (${MAIN_ROW})
+  --node-options FLAGS  of Node.js for each validator, as in NODE_OPTIONS
   --json FILE     writes [{name, value, unit, better, min, max, runs, target}]
   --write-docs    puts the results into docs/benchmarks.md
 `;
@@ -42,13 +46,22 @@ export function parseBench(args: readonly string[]): Result<BenchOptions, "usage
     accounts?: string;
     only?: string;
     json?: string;
+    "node-options"?: string;
     quick?: boolean;
-    "no-profile"?: boolean;
+    profile?: string;
     "write-docs"?: boolean;
   };
   try {
-    const texts = { runs: text, seconds: text, accounts: text, only: text, json: text };
-    const flags = { quick: flag, "no-profile": flag, "write-docs": flag };
+    const texts = {
+      runs: text,
+      seconds: text,
+      accounts: text,
+      only: text,
+      json: text,
+      profile: text,
+      "node-options": text,
+    };
+    const flags = { quick: flag, "write-docs": flag };
     values = parseArgs({ args: [...args], options: { ...texts, ...flags } }).values;
   } catch (cause) {
     return refuse("usage", cause instanceof Error ? cause.message : String(cause));
@@ -60,11 +73,15 @@ export function parseBench(args: readonly string[]): Result<BenchOptions, "usage
   if (seconds === undefined) return refuse("usage", "--seconds: 1 to 600");
   const accounts = whole(values.accounts ?? preset.accounts, 640, 1_000_000);
   if (accounts === undefined) return refuse("usage", "--accounts: 640 to 1000000");
+  const profileRow = values.profile ?? MAIN_ROW;
+  if (profileRow !== "none" && !ROWS.some(({ name }) => name === profileRow))
+    return refuse("usage", `--profile: none or one of ${ROWS.map(({ name }) => name).join(", ")}`);
   return accept({
     ...{ runs, accounts, measureMs: seconds * 1_000 },
     only: values.only?.split(",") ?? [],
     million: !values.quick,
-    profile: !values["no-profile"],
+    profileRow: profileRow === "none" ? undefined : profileRow,
+    nodeOptions: values["node-options"]?.split(" ") ?? [],
     jsonFile: values.json,
     writeDocs: values["write-docs"] ?? false,
   });

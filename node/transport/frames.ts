@@ -50,11 +50,8 @@ const unfilled = (length: number): Uint8Array =>
   length === 0 ? new Uint8Array(0) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 
 /** The length that goes in front of a frame of so many bytes. */
-export function lengthPrefix(length: number): Uint8Array {
-  const prefix = new Uint8Array(LENGTH_BYTES);
-  new DataView(prefix.buffer).setUint32(0, length, true);
-  return prefix;
-}
+export const lengthPrefix = (length: number): Uint8Array =>
+  Uint8Array.of(length, length >>> 8, length >>> 16, length >>> 24);
 
 /**
  * Writes one frame, made of these parts, which must not change before they are written. All frames of one turn of the
