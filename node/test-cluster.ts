@@ -175,19 +175,27 @@ function testNode({
   };
 }
 
+/** Where the system takes ports of outgoing connections from begins above these: nobody is given one of them meanwhile. */
+const PORTS = { from: 10_000, to: 30_000 } as const;
+
 /** Ports that were free a moment ago: `network.json` names them before anybody listens. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, HOST);
-    await once(server, "listening");
-    const address = server.address();
-    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
   }
-  for (const server of servers) {
-    server.close();
-    await once(server, "close");
-  }
-  return ports;
+  return [...ports];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, HOST);
+  const free = await Promise.race([
+    once(server, "listening").then(() => true),
+    once(server, "error").then(() => false),
+  ]).catch(() => false);
+  if (!free) return false;
+  server.close();
+  await once(server, "close");
+  return true;
 }

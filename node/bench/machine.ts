@@ -14,7 +14,7 @@ export function cpuOf(pid: number): CpuUs {
   return { user: Number(fields[11]) * TICK_US, system: Number(fields[12]) * TICK_US };
 }
 
-/** CPU time by the name of the thread. */
+/** CPU time in microseconds of the threads that live, by their names. */
 export function threadCpuOf(pid: number): ReadonlyMap<string, number> {
   const byName = new Map<string, number>();
   for (const thread of readdirSync(`/proc/${pid}/task`)) {

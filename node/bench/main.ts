@@ -8,6 +8,10 @@ import { markdownTable, textTable, writeMarked } from "./report.ts";
 const DOCUMENT = join(import.meta.dirname, "..", "..", "docs", "benchmarks.md");
 
 async function main([what, ...args]: readonly string[]): Promise<number> {
+  if (what === "node" && args.includes("--help")) {
+    process.stdout.write(BENCH_USAGE);
+    return 0;
+  }
   const parsed = parseBench(args);
   if (what !== "node" || !parsed.ok) {
     const reason =

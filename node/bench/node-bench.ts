@@ -9,9 +9,10 @@ import type { Measured } from "./generator-api.ts";
 import { type Generator, startGenerator } from "./generator-process.ts";
 import { memoryPerMillion, stagesUnder } from "./inside.ts";
 import { type Costs, limitOf, measureCosts } from "./limit.ts";
-import { loadAverage, residentMb } from "./machine.ts";
+import { loadAverage, residentMb, threadCpuOf } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
 import { postgres } from "./postgres.ts";
+import { joinStages, type Stages } from "./profile.ts";
 import { redis } from "./redis.ts";
 import { median, type Samples, samples } from "./results.ts";
 import { BASELINE_BATCHES, BASELINE_RATE, FIGURES, MAIN_ROW, ROWS, type Row } from "./rows.ts";
@@ -21,6 +22,8 @@ const OWNERS = 64;
 const MILLION = 1_000_000;
 /** An idle network has come to rest after so long. */
 const SETTLE_MS = 3_000;
+/** Of the costliest files, after the profiled round. */
+const FILES_TOLD = 25;
 /** Pulses go on before and after the death of a validator. */
 const PULSE = { beforeMs: 500, afterMs: 4_000 } as const;
 
@@ -243,16 +246,22 @@ async function profileRound(bench: Bench, name: string): Promise<void> {
       "the row is there",
     );
     let measured: Measured | undefined;
-    const stages = await stagesUnder.load(cluster, async () => {
+    const before = joinStages(cluster.pids().map(threadCpuOf));
+    const { rooms, files } = await stagesUnder.load(cluster, async () => {
       measured = await measure(bench, cluster, generator, row);
     });
+    const after = joinStages(cluster.pids().map(threadCpuOf));
+    const threads = new Map([...after].map(([thread, us]) => [thread, us - (before.get(thread) ?? 0)] as const));
     const { transfers, cpu } = present(measured, "the load ran");
     const spentUs = sum(cpu.map(({ user, system }) => user + system)) / Math.max(1, transfers);
-    const sampledUs = sum([...stages.rooms.values()]);
-    for (const [stage, us] of stages.rooms) {
-      bench.samples.add(`node/cpu by stage/${stage}`, FIGURES.cost, (us / sampledUs) * spentUs);
-    }
-    for (const [file, us] of [...stages.files].slice(0, 25))
-      bench.print(`  ${((us / sampledUs) * spentUs).toFixed(2)} µs ${file}`);
+    // The profile and the threads' times cover the warm-up, too: what counts of them is each one's share.
+    const perTransfer = (parts: Stages): [string, number][] => {
+      const all = sum([...parts.values()]);
+      return [...parts].map(([part, us]) => [part, (us / all) * spentUs]);
+    };
+    for (const [stage, us] of perTransfer(rooms)) bench.samples.add(`node/cpu by stage/${stage}`, FIGURES.cost, us);
+    for (const [thread, us] of perTransfer(threads))
+      bench.samples.add(`node/cpu by thread/${thread}`, FIGURES.cost, us);
+    for (const [file, us] of perTransfer(files).slice(0, FILES_TOLD)) bench.print(`  ${us.toFixed(2)} µs ${file}`);
   });
 }

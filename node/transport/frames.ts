@@ -20,25 +20,31 @@ export function frameReader(maxBytes: number = FRAME_BYTES_MAX): FrameReader {
   let frameBytes = 0;
   return {
     push: (chunk) => {
+      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
       const frames: Uint8Array[] = [];
-      for (let at = 0; at < chunk.length; ) {
+      for (let at = 0; at < bytes.length; ) {
         if (frame === undefined) {
           // Byte by byte: four at most, and a view of them costs more.
-          while (prefixBytes < LENGTH_BYTES && at < chunk.length) prefix[prefixBytes++] = chunk[at++] ?? 0;
+          while (prefixBytes < LENGTH_BYTES && at < bytes.length) prefix[prefixBytes++] = bytes[at++] ?? 0;
           if (prefixBytes < LENGTH_BYTES) break;
+          prefixBytes = 0;
           const length = prefixView.getUint32(0, true);
           if (length > maxBytes) return refuse("frame-too-long", `${length} bytes, at most ${maxBytes} are taken`);
+          if (length <= bytes.length - at) {
+            frames.push(bytes.slice(at, at + length));
+            at += length;
+            continue;
+          }
           frame = unfilled(length);
           frameBytes = 0;
         }
-        const take = Math.min(frame.length - frameBytes, chunk.length - at);
-        if (take > 0) frame.set(chunk.subarray(at, at + take), frameBytes);
-        frameBytes += take;
-        at += take;
+        const part = bytes.subarray(at, at + frame.length - frameBytes);
+        frame.set(part, frameBytes);
+        frameBytes += part.length;
+        at += part.length;
         if (frameBytes < frame.length) break;
         frames.push(frame);
         frame = undefined;
-        prefixBytes = 0;
       }
       return accept(frames);
     },
@@ -46,8 +52,7 @@ export function frameReader(maxBytes: number = FRAME_BYTES_MAX): FrameReader {
 }
 
 /** Bytes of its own, not of Node's pool, and not cleared: every one of them is written before anybody reads it. */
-const unfilled = (length: number): Uint8Array =>
-  length === 0 ? new Uint8Array(0) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+const unfilled = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 
 /** The length that goes in front of a frame of so many bytes. */
 export const lengthPrefix = (length: number): Uint8Array =>
