@@ -23,7 +23,7 @@ export type TestNode = {
     readonly consensus: number;
   };
   start(environment?: Readonly<Record<string, string>>): void;
-  /** Of the process that was started last. */
+  /** Of the process that was started last, while it runs. */
   pid(): number | undefined;
   /** Waits for its end; answers with the exit code, or the signal that ended it. */
   ended(): Promise<Ending>;
@@ -145,7 +145,7 @@ function testNode({
     ports,
     ...folders,
     ended,
-    pid: () => child?.pid,
+    pid: () => (child?.exitCode === null && child.signalCode === null ? child.pid : undefined),
     start: (environment = {}) => {
       const log = openSync(logPath, "a");
       const all = {

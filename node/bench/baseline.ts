@@ -8,7 +8,7 @@ export type Baseline = {
 export type BaselineServer = {
   readonly version: string;
   /** Committed transfers a second. */
-  commitFor(batch: number, timing: Timing): Promise<number>;
+  perSecond(batch: number, timing: Timing): Promise<number>;
   /** Throws if its books do not balance. */
   check(): Promise<void>;
   stop(): Promise<void>;

@@ -55,6 +55,7 @@ export async function checkReplay(cluster: BenchCluster, node: TestNode): Promis
     cluster.test.nodes.find(({ id }) => id !== node.id),
     "there are other validators",
   );
+  await untilAll([other], (status) => status.height >= height);
   const before = await headOf(other, height);
   await node.end("SIGTERM");
   const startedMs = Date.now();

@@ -8,6 +8,7 @@ import { present } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
 import { keyPairFromSeed } from "../codec/signature.ts";
 import { type TestCluster, type TestNode, testCluster } from "../test-cluster.ts";
+import { atExit } from "./at-exit.ts";
 
 export const VALIDATORS = 4;
 /** Of the treasury, which pays for accounts and fills them. */
@@ -46,16 +47,21 @@ export function compileNode(): string {
 export async function startCluster(main: string, nodeOptions: readonly string[]): Promise<BenchCluster> {
   const folder = mkdtempSync(join(tmpdir(), "hmn-bench-"));
   const test = await testCluster(folder, VALIDATORS, { main });
-  const start = (node: TestNode): void =>
-    node.start({ NODE_OPTIONS: nodeOptions.join(" "), HMN_LOG_LEVEL: "info", NODE_ENV: "production" });
+  const start = (node: TestNode): void => node.start({ NODE_OPTIONS: nodeOptions.join(" "), NODE_ENV: "production" });
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const early = atExit(() => {
+    for (const pid of test.nodes.map((node) => node.pid())) if (pid !== undefined) process.kill(pid, "SIGKILL");
+    remove();
+  });
   const cluster: BenchCluster = {
     test,
     start,
-    pids: () => test.nodes.map((node) => present(node.pid(), "the node was started")),
+    pids: () => test.nodes.map((node) => present(node.pid(), "the node runs")),
     ready: () => untilAll(test.nodes, ({ state, ready }) => state === "Voting" && ready),
     close: async () => {
       await test.close();
-      rmSync(folder, { recursive: true, force: true });
+      early.forget();
+      remove();
     },
   };
   try {
@@ -86,10 +92,6 @@ export async function untilAll(
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (const node of nodes) {
-    let over = false;
-    void node.ended().then(() => {
-      over = true;
-    });
     for (let last = "no answer"; ; await delay(50)) {
       try {
         const status = await node.status();
@@ -98,7 +100,7 @@ export async function untilAll(
       } catch (cause) {
         last = cause instanceof Error ? cause.message : String(cause);
       }
-      if (over) throw new Error(`validator ${node.id} ended: ${node.log().slice(-500)}`);
+      if (node.pid() === undefined) throw new Error(`validator ${node.id} ended: ${node.log().slice(-500)}`);
       if (Date.now() > deadline) throw new Error(`validator ${node.id} after ${timeoutMs} ms: ${last}`);
     }
   }

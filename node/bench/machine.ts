@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 
 /** CPU time of a process since its start, in microseconds. */
@@ -43,3 +43,9 @@ export function describeMachine(): string {
 
 /** Runnable processes on average over the last minute: more than the bench's own shows load from elsewhere. */
 export const loadAverage = (): number => loadavg()[0] ?? 0;
+
+/** Magic numbers of tmpfs and ramfs (statfs(2)). */
+const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, 0x858458f6];
+
+/** Whether a folder's files never reach a disk. */
+export const isInMemory = (folder: string): boolean => MEMORY_FILE_SYSTEMS.includes(statfsSync(folder).type);

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { exitOnSignals } from "./at-exit.ts";
 import { describeMachine } from "./machine.ts";
 import { benchNode } from "./node-bench.ts";
 import { BENCH_USAGE, parseBench } from "./options.ts";
@@ -37,4 +38,5 @@ async function main([what, ...args]: readonly string[]): Promise<number> {
   return 0;
 }
 
+exitOnSignals();
 process.exitCode = await main(process.argv.slice(2));

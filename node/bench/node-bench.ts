@@ -9,7 +9,7 @@ import type { Measured } from "./generator-api.ts";
 import { type Generator, startGenerator } from "./generator-process.ts";
 import { memoryPerMillion, stagesUnder } from "./inside.ts";
 import { type Costs, limitOf, measureCosts } from "./limit.ts";
-import { loadAverage, residentMb, threadCpuOf } from "./machine.ts";
+import { isInMemory, loadAverage, residentMb, threadCpuOf } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
 import { postgres } from "./postgres.ts";
 import { joinStages, type Stages } from "./profile.ts";
@@ -40,6 +40,7 @@ type Bench = {
 /** Measures everything, round by round, so that what changes on this machine meanwhile meets every row alike. */
 export async function benchNode(options: BenchOptions, print: (line: string) => void): Promise<Session> {
   const bench: Bench = { options, main: compileNode(), samples: samples(), notes: [], print };
+  if (isInMemory(tmpdir())) note(bench, `${tmpdir()} is in memory: a sync costs nothing there, set TMPDIR to a disk`);
   note(bench, `load average before: ${loadAverage().toFixed(2)}`);
   for (let round = 1; round <= options.runs; round++) {
     print(`round ${round} of ${options.runs}, load average ${loadAverage().toFixed(2)}`);
@@ -201,7 +202,7 @@ async function baselineRound(bench: Bench, baseline: Baseline): Promise<void> {
   try {
     note(bench, `${baseline.name}: version ${server.version}`);
     for (const batch of batches) {
-      const perSecond = await server.commitFor(batch, { warmMs: Math.ceil(measureMs / 3), measureMs });
+      const perSecond = await server.perSecond(batch, { warmMs: Math.ceil(measureMs / 3), measureMs });
       bench.samples.add(`${baseline.name}/${batch}/rate`, BASELINE_RATE, perSecond);
       bench.print(`  ${baseline.name}/${batch}: ${Math.round(perSecond)}/s`);
     }

@@ -14,7 +14,7 @@ const USER = "bench";
 
 /** Durable at commit, and with memory and log room enough that no checkpoint falls into a run. */
 const SETTINGS = {
-  listen_addresses: "''",
+  listen_addresses: "",
   fsync: "on",
   synchronous_commit: "on",
   full_page_writes: "on",
@@ -55,12 +55,10 @@ export const postgres: Baseline = {
     if ("missing" in found) return found;
     const home = makeHome("postgres");
     const data = join(home.folder, "data");
-    const sockets = join(home.folder, "socket");
     runIn(home, join(folder, "initdb"), ["-D", data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--no-locale"]);
-    runIn(home, "/bin/mkdir", [sockets]);
-    const settings = Object.entries({ ...SETTINGS, unix_socket_directories: `'${sockets}'` });
-    const args = ["-D", data, ...settings.flatMap(([name, value]) => ["-c", `${name}=${value.replaceAll("'", "")}`])];
-    const path = join(sockets, ".s.PGSQL.5432");
+    const settings = Object.entries({ ...SETTINGS, unix_socket_directories: home.folder });
+    const args = ["-D", data, ...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+    const path = join(home.folder, ".s.PGSQL.5432");
     const isUp = async (): Promise<boolean> => {
       if (!existsSync(path)) return false;
       return connectPostgres(path, USER).then(
@@ -107,7 +105,7 @@ function running(
   let number = 0;
   return {
     version,
-    commitFor: (batch, timing) =>
+    perSecond: (batch, timing) =>
       commitFor(timing, batch, connections.length, {
         make: () => {
           number += 1;

@@ -4,6 +4,7 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { atExit } from "./at-exit.ts";
 
 /** Finds or installs a program of Debian's; a text says why there is none. */
 export function findProgram(
@@ -60,7 +61,15 @@ export function makeHome(name: string): Home {
   const user = ordinaryUser();
   const folder = mkdtempSync(join(tmpdir(), `hmn-bench-${name}-`));
   chownSync(folder, user.uid, user.gid);
-  return { folder, user, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  const early = atExit(removeFolder);
+  return {
+    ...{ folder, user },
+    remove: () => {
+      early.forget();
+      removeFolder();
+    },
+  };
 }
 
 /** Runs a program to its end. */
@@ -77,6 +86,10 @@ export async function startServer(
   isUp: () => Promise<boolean>,
 ): Promise<ChildProcess> {
   const child = spawn(program, args, { ...home.user, cwd: home.folder, env: {}, stdio: ["ignore", "ignore", "pipe"] });
+  // Before its folder goes, which was registered earlier.
+  const early = (): boolean => child.kill("SIGKILL");
+  process.prependOnceListener("exit", early);
+  child.once("exit", () => process.removeListener("exit", early));
   let told = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     told = (told + chunk.toString()).slice(-2_000);

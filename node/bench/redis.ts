@@ -82,7 +82,7 @@ async function running(
   let number = 0;
   return {
     version,
-    commitFor: (batch, timing) =>
+    perSecond: (batch, timing) =>
       commitFor(timing, batch, connections.length, {
         make: () => {
           number += 1;

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { assert, present } from "../base/assert.ts";
+import type { SendResult } from "./client.ts";
 
 /** What a client asks, complete in itself: account `i` has the id `base` + i, transfer `i` the id `firstId` + i. Numbers of 128 bits are decimal strings. */
 export type Operation =
@@ -39,6 +40,20 @@ export type Outcome =
   | { readonly type: "fail"; readonly value: { readonly reason: string } }
   /** Unknown whether executed, now or ever: its process asks nothing more. */
   | { readonly type: "info"; readonly value: { readonly reason: string } };
+
+/** What a result tells the one who asked. */
+export const outcomeOf = (result: SendResult): Outcome => {
+  switch (result.type) {
+    case "committed": {
+      const failures = result.failures.map(({ index, code }) => [index, code] as const);
+      return { type: "ok", value: { height: result.height, target: result.target, failures } };
+    }
+    case "refused":
+      return { type: "fail", value: { reason: result.reason } };
+    case "unknown":
+      return { type: "info", value: { reason: result.reason } };
+  }
+};
 
 export type History = {
   /** Before it is sent; answers with the process, by which `complete` refers to it. */

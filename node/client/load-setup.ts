@@ -2,7 +2,7 @@ import { accountFlags } from "../codec/account.ts";
 import { newTransfer } from "../codec/transfer.ts";
 import { TOKENS } from "../ledger/tokens.ts";
 import type { Client, SendResult } from "./client.ts";
-import type { History, Operation, Outcome } from "./load-history.ts";
+import { type History, type Operation, outcomeOf } from "./load-history.ts";
 import { accountBase, ownerKey, signerOf } from "./load-plan.ts";
 
 /** Records in one batch while accounts are opened and funded. */
@@ -99,16 +99,3 @@ async function record(
   const { base } = operation.value;
   throw new Error(`cannot ${operation.f} account ${failure.index} of those from ${base}: ${failure.code}`);
 }
-
-export const outcomeOf = (result: SendResult): Outcome => {
-  switch (result.type) {
-    case "committed": {
-      const failures = result.failures.map(({ index, code }) => [index, code] as const);
-      return { type: "ok", value: { height: result.height, target: result.target, failures } };
-    }
-    case "refused":
-      return { type: "fail", value: { reason: result.reason } };
-    case "unknown":
-      return { type: "info", value: { reason: result.reason } };
-  }
-};

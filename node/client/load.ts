@@ -3,12 +3,12 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { keyPairFromSeed } from "../codec/signature.ts";
 import { type Client, openClient } from "./client.ts";
-import { type History, openHistory } from "./load-history.ts";
+import { type History, openHistory, outcomeOf } from "./load-history.ts";
 import { LOAD_USAGE, type LoadOptions, parseLoadArguments } from "./load-options.ts";
 import { accountBase, fundingOf } from "./load-plan.ts";
 import { type ReadyBatch, readyBatches } from "./load-ready.ts";
 import { type LoadReport, loadReport } from "./load-report.ts";
-import { outcomeOf, setUp } from "./load-setup.ts";
+import { setUp } from "./load-setup.ts";
 
 const PROGRESS_MS = 2_000;
 const DRAIN_MS = 20_000;
