@@ -10,8 +10,8 @@ import {
   parseClientFrame,
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
-import type { Credentials } from "../transport/credentials.ts";
-import { type FrameReader, frameReader, lengthPrefix } from "../transport/frames.ts";
+import { type Credentials, SERVER_TLS } from "../transport/credentials.ts";
+import { type FrameReader, frameReader, writeFrame } from "../transport/frames.ts";
 import { type GateLimits, guard, onHandshakeFailure } from "../transport/gate.ts";
 import { type Asker, type Intake, newAsker } from "./intake.ts";
 import type { Metrics } from "./metrics.ts";
@@ -77,10 +77,7 @@ export async function startClientServer(options: ClientServerOptions): Promise<C
   const write = (connection: Connection, payload: Uint8Array): void => {
     const { socket } = connection;
     if (socket.destroyed) return;
-    socket.cork();
-    socket.write(lengthPrefix(payload.length));
-    socket.write(payload);
-    socket.uncork();
+    writeFrame(socket, payload);
     if (socket.writableLength > QUEUE_BYTES_MAX) cutOff(connection, "slow");
   };
   const reply = (connection: Connection, requestId: bigint, answer: ClientAnswer): void =>
@@ -147,10 +144,10 @@ export async function startClientServer(options: ClientServerOptions): Promise<C
 
   const server = createServer({
     ...credentials.material(),
-    minVersion: "TLSv1.3",
+    ...SERVER_TLS,
     handshakeTimeout: timing.handshakeMs,
   });
-  credentials.onChange((material) => server.setSecureContext({ ...material, minVersion: "TLSv1.3" }));
+  credentials.onChange((material) => server.setSecureContext({ ...material, ...SERVER_TLS }));
   const gate = guard(server, options.connections ?? CONNECTIONS, (limit) =>
     metrics.connectionRefused("clients", `limit_${limit}`),
   );

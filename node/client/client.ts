@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { concatBytes, type Hex, toHex } from "../base/bytes.ts";
 import { type AccountRecord, signAccountRecord } from "../codec/account.ts";
+import type { BatchType } from "../codec/batch.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import { encodeTransfers, type Transfer } from "../codec/transfer.ts";
 import { type Network, openConnection, type Target } from "./connection.ts";
@@ -8,7 +9,7 @@ import { newIds } from "./ids.ts";
 import { createPool } from "./pool.ts";
 import type { Weights } from "./quorum.ts";
 import type { SendResult } from "./send-result.ts";
-import { createSender, type SendOptions } from "./sender.ts";
+import { createSender, type SendOptions, type Signed } from "./sender.ts";
 import { waitingRoom } from "./waiting-room.ts";
 
 export type { SendResult } from "./send-result.ts";
@@ -32,6 +33,9 @@ export type ClientOptions = {
   readonly weights?: (signal: AbortSignal) => Promise<Weights>;
 };
 
+/** Transfers that are signed and wait to be sent, once and within a minute. */
+export type SignedTransfers = Signed<"transfers">;
+
 export type NewAccount = Omit<AccountRecord, "ownerKey"> & { readonly owner: KeyPair };
 
 /** The client protocol alone; `open` of index.ts is what users import. */
@@ -42,6 +46,9 @@ export type Client = {
   /** First of so many consecutive ids that carry the present time. */
   newIds(count: number): bigint;
   transfer(transfers: readonly Transfer[], options?: SendOptions): Promise<SendResult>;
+  /** Signs whole encoded transfers ahead of sending them. */
+  signTransfers(records: Uint8Array, keyPair?: KeyPair): SignedTransfers;
+  sendSigned(signed: SignedTransfers, options?: Omit<SendOptions, "keyPair">): Promise<SendResult>;
   createAccounts(accounts: readonly NewAccount[], options?: SendOptions): Promise<SendResult>;
   close(): void;
 };
@@ -79,22 +86,26 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   while (network === undefined && !ended.signal.aborted) await room.wait(ended.signal);
   if (network === undefined) throw new Error(`aborted before a node answered; ${pool.problems()}`);
   const { chainId } = network;
-  const send = createSender({
+  const { sign, send } = createSender({
     ...{ pool, room, chainId, ended: ended.signal, keyPair: options.keyPair },
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     confirmTimeoutMs: options.confirmTimeoutMs ?? CONFIRM_TIMEOUT_MS,
     weights: options.weights ?? (() => Promise.reject(new Error("the validators' weights are not known"))),
   });
+  const signAndSend = (type: BatchType, payload: Uint8Array, how: SendOptions): Promise<SendResult> =>
+    send(sign(type, payload, how.keyPair), how);
   return {
     network,
     connected: pool.connected,
     newIds: (count) => newIds({ nowMs: Date.now(), count }),
-    transfer: (transfers, how = {}) => send("transfers", encodeTransfers(transfers), how),
+    transfer: (transfers, how = {}) => signAndSend("transfers", encodeTransfers(transfers), how),
+    signTransfers: (records, keyPair) => sign("transfers", records, keyPair),
+    sendSigned: (signed, how = {}) => send(signed, how),
     createAccounts: (accounts, how = {}) => {
       const records = accounts.map(({ owner, ...fields }) =>
         signAccountRecord({ record: { ...fields, ownerKey: toHex(owner.publicKey) }, chainId, owner }),
       );
-      return send("accounts", concatBytes(...records), how);
+      return signAndSend("accounts", concatBytes(...records), how);
     },
     close: () => {
       options.signal?.removeEventListener("abort", end);

@@ -6,11 +6,11 @@ import {
   CLIENT_IN_FLIGHT_MAX,
   CLIENT_VERSION,
   type ClientFrame,
-  encodeClientFrame,
+  encodeRequestHead,
   parseClientFrame,
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
-import { frameReader, lengthPrefix } from "../transport/frames.ts";
+import { frameReader, writeFrame } from "../transport/frames.ts";
 
 export type Target = {
   readonly host: string;
@@ -139,9 +139,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       signal.addEventListener("abort", abort, { once: true });
       waiting.set(requestId, { end });
       waitingBytes += batch.length;
-      const payload = encodeClientFrame({ type: "request", requestId, batch });
-      socket?.write(lengthPrefix(payload.length));
-      socket?.write(payload);
+      if (socket !== undefined) writeFrame(socket, encodeRequestHead(requestId), batch);
     });
 
   dial();

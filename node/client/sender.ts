@@ -29,7 +29,19 @@ export type SenderParts = {
   readonly ended: AbortSignal;
 };
 
-export type Sender = (type: BatchType, payload: Uint8Array, how: SendOptions) => Promise<SendResult>;
+/** A batch, and what it takes to sign it anew. */
+export type Signed<T extends BatchType = BatchType> = {
+  readonly type: T;
+  readonly payload: Uint8Array;
+  readonly keyPair: KeyPair;
+  readonly batch: Uint8Array;
+};
+
+export type Sender = {
+  /** With the next sequence of the key's stream; without a key, with the client's own. */
+  sign<T extends BatchType>(type: T, payload: Uint8Array, keyPair?: KeyPair): Signed<T>;
+  send(signed: Signed, how: Omit<SendOptions, "keyPair">): Promise<SendResult>;
+};
 
 /** A batch that is not executed by then is signed anew, with the same ids. */
 const BATCH_LIFETIME_MS = 120_000;
@@ -42,24 +54,21 @@ const SIGN_ANEW: readonly string[] = ["expired", "sequence_too_old", "sequence_t
 /** The one way out: sends the same bytes to one node after another until there is an answer. */
 export function createSender(parts: SenderParts): Sender {
   const streams = new Map<string, { readonly stream: bigint; next: bigint }>();
-  const sign = (type: BatchType, payload: Uint8Array, keyPair: KeyPair): Uint8Array => {
+  const sign: Sender["sign"] = (type, payload, keyPair = parts.keyPair) => {
     const key = toHex(keyPair.publicKey);
     const used = streams.get(key) ?? { stream: newStream(), next: 0n };
     streams.set(key, used);
     used.next += 1n;
     const place = { stream: used.stream, sequence: used.next, expiryMs: Date.now() + BATCH_LIFETIME_MS };
-    return encodeBatch({ type, payload, chainId: parts.chainId, keyPair, ...place });
+    const batch = encodeBatch({ type, payload, chainId: parts.chainId, keyPair, ...place });
+    // The payload as part of the batch, so that what waits to be sent is kept once.
+    return { type, payload: batch.subarray(batch.length - payload.length), keyPair, batch };
   };
-
-  return async (type, payload, how) => {
+  const send: Sender["send"] = async (signed, how) => {
     const { ended, requestTimeoutMs } = parts;
     const signal = how.signal === undefined ? ended : AbortSignal.any([ended, how.signal]);
-    const keyPair = how.keyPair ?? parts.keyPair;
-    const first = await firstAnswer(parts, {
-      sign: () => sign(type, payload, keyPair),
-      target: how.target ?? 0,
-      signal,
-    });
+    const again = (): Uint8Array => sign(signed.type, signed.payload, signed.keyPair).batch;
+    const first = await firstAnswer(parts, { batch: signed.batch, again, target: how.target ?? 0, signal });
     if ("type" in first) return first;
     if (how.confirm !== "quorum") return resultOf(first.answer, first.target);
     try {
@@ -70,21 +79,29 @@ export function createSender(parts: SenderParts): Sender {
       return { type: "unknown", reason: cause instanceof Error ? cause.message : String(cause) };
     }
   };
+  return { sign, send };
 }
 
 /** The first last word of any node, or what is known when there comes none. */
 async function firstAnswer(
   { pool, room, requestTimeoutMs }: SenderParts,
-  { sign, target, signal }: { readonly sign: () => Uint8Array; readonly target: number; readonly signal: AbortSignal },
+  how: {
+    readonly batch: Uint8Array;
+    /** The same records, signed anew. */
+    readonly again: () => Uint8Array;
+    readonly target: number;
+    readonly signal: AbortSignal;
+  },
 ): Promise<FirstAnswer | SendResult> {
   const idsEnd = Date.now() + IDS_LIFETIME_MS;
-  let batch = sign();
+  const { signal } = how;
+  let { batch } = how;
   /** Whether an attempt may still be executed without our knowing. */
   let open = false;
   let reason = "aborted";
   let backoffMs: number = BACKOFF_MS.first;
   const giveUp = (): SendResult => (open ? { type: "unknown", reason } : { type: "refused", reason });
-  for (let turn = target; !signal.aborted; ) {
+  for (let turn = how.target; !signal.aborted; ) {
     if (Date.now() > idsEnd) return giveUp();
     const next = pool.withRoom(turn);
     if (next === undefined) {
@@ -104,7 +121,7 @@ async function firstAnswer(
     if (refusal === undefined) return { batch, answer, target: next.target };
     reason = refusal;
     if (SIGN_ANEW.includes(refusal)) {
-      batch = sign();
+      batch = how.again();
     } else if (answer.type === "committed" || !answer.retryable) {
       return open ? giveUp() : { batch, answer, target: next.target };
     }

@@ -1,4 +1,5 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
+import { SERVER_TLS } from "./credentials.ts";
 import { type GateLimits, guard, onHandshakeFailure } from "./gate.ts";
 import { validatorOf } from "./identity.ts";
 import { openLink } from "./link.ts";
@@ -17,10 +18,10 @@ export function acceptPeers(context: LinkContext): Server {
     ...credentials.material(),
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: "TLSv1.3",
+    ...SERVER_TLS,
     handshakeTimeout: handshakeMs,
   });
-  credentials.onChange((material) => server.setSecureContext({ ...material, minVersion: "TLSv1.3" }));
+  credentials.onChange((material) => server.setSecureContext({ ...material, ...SERVER_TLS }));
   const gate = guard(server, context.unproved ?? UNPROVED, (limit) =>
     refusals.note({ reason: "limit", detail: `too many connections without a hello: ${limit}` }),
   );
