@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { toHex } from "./base/bytes.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
-import { DEFAULT_TIMING } from "./node.ts";
+import { DEFAULT_LANE_PACE, DEFAULT_TIMING } from "./node.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import { type Disk, realDisk } from "./storage/disk.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
@@ -37,6 +37,7 @@ function start(disk: Disk): { storage: Storage; frames: Uint8Array[]; readOnly: 
     config: {
       self: 0,
       keyPair: key.value,
+      lanes: DEFAULT_LANE_PACE,
       timing: { ...DEFAULT_TIMING, idleBlockMs: 20, viewTimeoutMs: 20, maxTimeoutMs: 100 },
       genesis: {
         network: "payments",

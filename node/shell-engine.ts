@@ -1,9 +1,18 @@
 import type { Logger } from "pino";
 import { assert, unreachable } from "./base/assert.ts";
 import { type Chain, lastBlockTimeOf } from "./chain/chain.ts";
-import { chainOf, createNode, type Node, type NodeConfig, type NodeView, step, viewOf } from "./node.ts";
-import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput } from "./ports.ts";
-import type { PersistEffect, Storage } from "./storage/storage.ts";
+import {
+  certifiedHeightOf,
+  chainOf,
+  createNode,
+  type Node,
+  type NodeConfig,
+  type NodeView,
+  step,
+  viewOf,
+} from "./node.ts";
+import type { BlockStore, ClientAnswer, NodeEffect, NodeEvent, NodeInput, PersistEffect } from "./ports.ts";
+import type { Storage } from "./storage/storage.ts";
 
 export type EngineOptions = {
   readonly config: Omit<NodeConfig, "blocks">;
@@ -45,8 +54,9 @@ export function startEngine(options: EngineOptions): Engine {
   let newestCertificate = { height: 0, seenAtMs: 0 };
   let view: NodeView | undefined;
 
+  const written = overlayOf(storage);
   const build = (): { node: Node; effects: readonly NodeEffect[] } => {
-    const config = { ...options.config, blocks: { readBlock: storage.readBlock } };
+    const config = { ...options.config, blocks: written.store };
     return createNode(config, storage.recovered(), { nowMs: Date.now() });
   };
   const built = build();
@@ -64,25 +74,39 @@ export function startEngine(options: EngineOptions): Engine {
     if (closed) return;
     // All that came since the last turn shares one sync. Sockets are read between turns only, so this is bounded by what one
     // round of reading takes from each of them.
-    const effects = queue.splice(0).flatMap((input) => step(node, input, { nowMs: Date.now() }));
+    const effects: NodeEffect[] = [];
+    for (const input of queue.splice(0)) {
+      const more = step(node, input, { nowMs: Date.now() });
+      written.add(more);
+      for (const effect of more) effects.push(effect);
+    }
     carryOut(effects);
   };
   const carryOut = (effects: readonly NodeEffect[]): void => {
     const persists = effects.filter((effect): effect is PersistEffect => isPersist(effect));
     const committed = storage.commit(persists);
+    written.clear();
     if (!committed.ok) {
       goReadOnly(committed.detail ?? committed.reason);
       return;
     }
     for (const effect of effects) perform(effect);
-    view = viewOf(node);
-    if (view.certifiedHeight <= newestCertificate.height) return;
-    newestCertificate = { height: view.certifiedHeight, seenAtMs: Date.now() };
+    view = undefined;
+    const certified = certifiedHeightOf(node);
+    if (certified <= newestCertificate.height) return;
+    newestCertificate = { height: certified, seenAtMs: Date.now() };
   };
   const perform = (effect: NodeEffect): void => {
     switch (effect.type) {
       case "persist":
       case "replace-votes":
+        return;
+      case "executed":
+        // Queries are answered from memory until there is a history on disk.
+        return;
+      case "snapshot":
+      case "release":
+        // Asked for only where the node is given a way to make snapshots.
         return;
       case "send":
         options.send(effect.peer, effect.frame);
@@ -129,7 +153,7 @@ export function startEngine(options: EngineOptions): Engine {
     queue.length = 0;
     clearTimers();
     node = build().node;
-    view = viewOf(node);
+    view = undefined;
     options.onReadOnly(readOnly);
     probe = setTimeout(tryDisk, PROBE_MS);
   };
@@ -166,6 +190,35 @@ export function startEngine(options: EngineOptions): Engine {
       closed = true;
       clearTimeout(probe);
       clearTimers();
+    },
+  };
+}
+
+/** The log as the node reads it back within one turn: with what earlier steps wrote and no sync has made durable yet. */
+function overlayOf(storage: Storage): {
+  readonly store: BlockStore;
+  add(effects: readonly NodeEffect[]): void;
+  clear(): void;
+} {
+  const blocks = new Map<number, Uint8Array>();
+  const cars = new Map<string, Uint8Array>();
+  return {
+    store: {
+      readBlock: (height) => blocks.get(height) ?? storage.readBlock(height),
+      readCar: (digest) => cars.get(digest) ?? storage.readCar(digest),
+      oldestHeight: storage.oldestHeight,
+    },
+    add: (effects) => {
+      for (const effect of effects) {
+        if (effect.type !== "persist" || effect.stream !== "log") continue;
+        const { entry } = effect;
+        if (entry.kind === "block") blocks.set(entry.height, entry.bytes);
+        else cars.set(entry.digest, entry.bytes);
+      }
+    },
+    clear: () => {
+      blocks.clear();
+      cars.clear();
     },
   };
 }

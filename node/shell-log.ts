@@ -16,6 +16,9 @@ export function eventLog(log: Logger): (event: NodeEvent) => void {
       case "block-executed":
         log.debug({ height: event.height, applied: event.applied, hash: event.hash }, "block executed");
         return;
+      case "epoch-began":
+        log.info({ epoch: event.epoch, member: event.member }, "epoch began");
+        return;
       case "view-entered":
         log.debug({ view: event.view }, "view entered");
         return;

@@ -10,6 +10,7 @@ import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
+import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis, readNetwork } from "./shell-genesis.ts";
@@ -139,7 +140,13 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
   let clients: ClientServer | undefined;
   const logEvent = eventLog(log);
   const engine = startEngine({
-    config: { self: options.validator, keyPair: shell.keyPair, genesis: genesis.file, timing: DEFAULT_TIMING },
+    config: {
+      self: options.validator,
+      keyPair: shell.keyPair,
+      genesis: genesis.file,
+      timing: DEFAULT_TIMING,
+      lanes: DEFAULT_LANE_PACE,
+    },
     storage,
     log,
     send: (peer, frame) => transport?.send(peer, frame),

@@ -1,7 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { accountFlags, decodeAccountRecords } from "../codec/account.ts";
-import type { Batch } from "../codec/batch.ts";
 import { decodeTransfers, transferFlags } from "../codec/transfer.ts";
 import { has } from "../ledger/account.ts";
 import { applyChains } from "../ledger/chains.ts";
@@ -9,12 +8,17 @@ import type { RecordResult } from "../ledger/codes.ts";
 import { createAccount } from "../ledger/create-account.ts";
 import { createTransfer } from "../ledger/create-transfer.ts";
 import type { Ledger, Moment } from "../ledger/ledger.ts";
+import type { LedgerBatch } from "./execute-governance.ts";
 import type { BatchOutcome } from "./types.ts";
 
 type Executed = { readonly outcome: BatchOutcome; readonly applied: number };
 
 /** Executes a checked batch. `applied` counts transfers that moved or reserved something for the first time. */
-export function executeBatch(ledger: Ledger, batch: Batch, moment: Moment & { readonly chainId: Hex }): Executed {
+export function executeBatch(
+  ledger: Ledger,
+  batch: LedgerBatch,
+  moment: Moment & { readonly chainId: Hex; readonly accountFee: bigint },
+): Executed {
   switch (batch.type) {
     case "transfers": {
       const results = applyChains({

@@ -1,12 +1,9 @@
-import { present } from "../base/assert.ts";
-import { fromHex, type Hex } from "../base/bytes.ts";
 import type { Nanos } from "../base/units.ts";
 import { sha256 } from "../codec/hash.ts";
 import { writer } from "../codec/writer.ts";
 import type { Account } from "../ledger/account.ts";
 import { blockMillis, type Ledger, type PendingTransfer, takeChanges } from "../ledger/ledger.ts";
 import { compareBigints } from "../ledger/timers.ts";
-import { leafHash, merkleRoot } from "./merkle.ts";
 import { recentIds } from "./recent-ids.ts";
 import { SEQUENCE_WINDOW, type Stream, type Streams, takeChangedStreams } from "./streams.ts";
 import { subroot } from "./subroot.ts";
@@ -15,20 +12,19 @@ import { subroot } from "./subroot.ts";
 export type StateRoot = {
   /** Called once after each block, and once after genesis. */
   absorb(): void;
-  root(at: { readonly height: number; readonly time: Nanos }): Uint8Array;
+  /** Accounts that changed since the last root. */
+  touched(): number;
+  /** `others`: the subroots of what the chain keeps beside the ledger. */
+  root(at: { readonly height: number; readonly time: Nanos; readonly others: readonly Subroot[] }): {
+    readonly root: Uint8Array;
+    /** By name: a proof of one of them carries the others. */
+    readonly subroots: readonly Subroot[];
+  };
 };
 
-export type RootValidator = { readonly id: number; readonly weight: number; readonly publicKey: Hex };
+export type Subroot = { readonly name: string; readonly root: Uint8Array };
 
-export function stateRoot({
-  ledger,
-  streams,
-  validators,
-}: {
-  ledger: Ledger;
-  streams: Streams;
-  validators: readonly RootValidator[];
-}): StateRoot {
+export function stateRoot({ ledger, streams }: { ledger: Ledger; streams: Streams }): StateRoot {
   const byLowByte = (id: bigint): number => Number(id & 0xffn);
   const accounts = subroot<bigint>({
     bucketOf: byLowByte,
@@ -46,27 +42,46 @@ export function stateRoot({
     encode: (name) => encodeIf(streams.streams.get(name), encodeStream),
   });
   const ids = recentIds();
+  const touched = new Set<bigint>();
   return {
     absorb: () => {
       const changes = takeChanges(ledger);
-      for (const id of changes.accounts) accounts.touch(id);
+      for (const id of changes.accounts) {
+        accounts.touch(id);
+        touched.add(id);
+      }
       for (const id of changes.pending) pending.touch(id);
       for (const transfer of changes.applied) ids.add(transfer);
       for (const name of takeChangedStreams(streams)) sequences.touch(name);
     },
-    root: ({ height, time }) => {
+    touched: () => touched.size,
+    root: ({ height, time, others }) => {
+      touched.clear();
       const subroots = [
+        ...others,
         { name: "accounts", root: accounts.root() },
         { name: "ids", root: ids.root(blockMillis(time)) },
         { name: "pending", root: pending.root() },
         { name: "streams", root: sequences.root() },
-        { name: "validators", root: validatorsRoot(validators) },
       ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const out = writer().text("hmn state 1").u64(BigInt(height)).u64(time);
-      for (const { name, root } of subroots) out.text(name).fixed(root);
-      return sha256(out.done());
+      return { root: stateRootOf({ height, time, subroots }), subroots };
     },
   };
+}
+
+/** The state root of these subroots, which are in the order of their names. */
+export function stateRootOf({
+  height,
+  time,
+  subroots,
+}: {
+  height: number;
+  time: Nanos;
+  subroots: readonly Subroot[];
+}): Uint8Array {
+  const out = writer().text("hmn state 2").u64(BigInt(height)).u64(time).u32(subroots.length);
+  for (const { name, root } of subroots) out.text(name).fixed(root);
+  return sha256(out.done());
 }
 
 const encodeIf = <T>(value: T | undefined, encode: (value: T) => Uint8Array): Uint8Array | undefined =>
@@ -106,23 +121,10 @@ function encodeStream(stream: Stream): Uint8Array {
   const inWindow = [...stream.taken]
     .filter(([sequence]) => sequence + SEQUENCE_WINDOW > stream.highest)
     .toSorted(([a], [b]) => compareBigints(a, b));
-  const out = writer().text(stream.key).u64(stream.stream).u64(stream.highest).u32(inWindow.length);
+  const out = writer().text(stream.key).u64(stream.stream).u64(stream.highest);
+  // It decides when the stream dies, so when its key may open another one.
+  out.u64(BigInt(stream.lastExpiryMs)).u32(inWindow.length);
   for (const [sequence, taken] of inWindow)
     out.u64(sequence).fixed(taken.leaf).u64(BigInt(taken.height)).u64(BigInt(taken.expiryMs));
   return out.done();
 }
-
-const validatorsRoot = (validators: readonly RootValidator[]): Uint8Array =>
-  merkleRoot(
-    validators
-      .toSorted((a, b) => a.id - b.id)
-      .map(({ id, weight, publicKey }) =>
-        leafHash(
-          writer()
-            .u32(id)
-            .u32(weight)
-            .fixed(present(fromHex(publicKey, 32), "validator key is 32 bytes"))
-            .done(),
-        ),
-      ),
-  );

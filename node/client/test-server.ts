@@ -89,14 +89,21 @@ export function executeAlone(chain: Chain, batch: Uint8Array): ClientAnswer {
   const before = lastBlockTimeOf(chain);
   const clock = BigInt(Date.now()) * 1_000_000n;
   const height = heightOf(chain) + 1;
+  const zeros = "00".repeat(32);
   const { outcomes } = executeBlock(chain, {
+    hash: zeros,
     epoch: 1,
     view: height,
+    kind: "normal",
     height,
-    parent: "00".repeat(32),
+    parent: zeros,
     proposer: 0,
     time: nanos(clock > before ? clock : before + 1n),
     executed: { height: height - 1, resultsHash: present(resultsHashOf(chain), "newest results hash") },
+    next: zeros,
+    votes: [],
+    evidence: [],
+    tips: [],
     batches: [batch],
   });
   return { type: "committed", height, outcome: present(outcomes[0], "one outcome per batch") };

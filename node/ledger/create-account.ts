@@ -7,7 +7,7 @@ import type { RecordResult, ResultCode } from "./codes.ts";
 import { commonDifference } from "./exists.ts";
 import { record } from "./journal.ts";
 import { addAccount, book, type Ledger, type Moment } from "./ledger.ts";
-import { ACCOUNT_FEE, SYSTEM_IDS_END, systemAccountId, TOKENS, tokenLedgers } from "./tokens.ts";
+import { SYSTEM_IDS_END, systemAccountId, TOKENS, tokenLedgers } from "./tokens.ts";
 
 const KNOWN_FLAGS = Object.values(accountFlags).reduce((all, flag) => all | flag, 0);
 
@@ -15,8 +15,9 @@ const KNOWN_FLAGS = Object.values(accountFlags).reduce((all, flag) => all | flag
 export function createAccount(
   ledger: Ledger,
   account: SignedAccountRecord,
-  moment: Moment & { readonly chainId: Hex },
+  moment: Moment & { readonly chainId: Hex; readonly accountFee: bigint },
 ): RecordResult {
+  const { accountFee } = moment;
   const malformed = formFault(account);
   if (malformed !== undefined) return malformed;
   const known = ledger.accounts.get(account.id);
@@ -26,7 +27,7 @@ export function createAccount(
   if (payer.ledger !== TOKENS.FLX) return "payer_must_hold_flx";
   if (payer.owner !== moment.signer) return "signer_not_owner";
   const feeAccount = present(ledger.accounts.get(systemAccountId(TOKENS.FLX, "fee")), "fee account is there");
-  const fault = debitFault(payer, ACCOUNT_FEE) ?? creditFault(feeAccount, ACCOUNT_FEE);
+  const fault = debitFault(payer, accountFee) ?? creditFault(feeAccount, accountFee);
   if (fault !== undefined) return fault;
   if (!verifyAccountRecord(account, moment.chainId)) return "owner_signature_invalid";
 
@@ -45,8 +46,8 @@ export function createAccount(
     }),
   );
   book(ledger, [
-    { account: payer, sum: "debitsPosted", change: ACCOUNT_FEE },
-    { account: feeAccount, sum: "creditsPosted", change: ACCOUNT_FEE },
+    { account: payer, sum: "debitsPosted", change: accountFee },
+    { account: feeAccount, sum: "creditsPosted", change: accountFee },
   ]);
   record(ledger, {
     height: moment.height,
@@ -55,7 +56,7 @@ export function createAccount(
     id: account.id,
     debit: payer.id,
     credit: feeAccount.id,
-    amount: ACCOUNT_FEE,
+    amount: accountFee,
     ledger: TOKENS.FLX,
   });
   return "applied";

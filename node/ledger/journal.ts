@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Nanos } from "../base/units.ts";
 import { type Ledger, remember } from "./ledger.ts";
+import type { SystemMoveKind } from "./system-move.ts";
 
 /**
  * One movement, in the order of execution: together they explain every balance. `transfer`, `post`, `issue` and the two
@@ -12,7 +13,16 @@ export type JournalEntry = {
   readonly position: number;
   /** Block; 0 is genesis. */
   readonly height: number;
-  readonly kind: "issue" | "transfer" | "pending" | "post" | "void" | "expire" | "account_fee" | "token_fee";
+  readonly kind:
+    | "issue"
+    | "transfer"
+    | "pending"
+    | "post"
+    | "void"
+    | "expire"
+    | "account_fee"
+    | "token_fee"
+    | SystemMoveKind;
   /** The transfer's id; for `issue` and `account_fee` the id of the account that is credited or opened. */
   readonly id: bigint;
   readonly debit: bigint;

@@ -150,6 +150,8 @@ export function removePending(ledger: Ledger, id: bigint, resolution: Resolution
   });
 }
 
+export const accountOf = (ledger: Ledger, id: bigint): Account | undefined => ledger.accounts.get(id);
+
 /** At most `limit` accounts with ids after `afterId`, by id. */
 export function accountsAfter(ledger: Ledger, afterId: bigint, limit: number): Account[] {
   ledger.sortedIds ??= [...ledger.accounts.keys()].toSorted(compareBigints);

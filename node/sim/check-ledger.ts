@@ -19,7 +19,16 @@ export type History = {
 export function checkLedger(
   node: number,
   chain: Chain,
-  { blocks, history }: { blocks: readonly SealedBlock[]; history: History },
+  {
+    blocks,
+    idsOf,
+    history,
+  }: {
+    blocks: readonly SealedBlock[];
+    /** Ids of a block's batches, in the order of execution. */
+    idsOf: (block: SealedBlock) => readonly Hex[];
+    history: History;
+  },
 ): void {
   const balances = Array.from({ length: CLIENTS }, () => ACCOUNT_BALANCE);
   const firstAt = new Map<Hex, number>();
@@ -28,8 +37,9 @@ export function checkLedger(
     const client = balances.findIndex((_, index) => accountId(index) === account);
     balances[client] = (balances[client] ?? 0n) + amount;
   };
-  for (const { ids, height } of blocks.slice(0, heightOf(chain))) {
-    for (const id of ids) {
+  for (const block of blocks.slice(0, heightOf(chain))) {
+    const { height } = block;
+    for (const id of idsOf(block)) {
       const transfers = history.submitted.get(id);
       // Not a client's: a liar's invention, which every chain refuses. A repeat changes nothing.
       if (transfers === undefined || firstAt.has(id)) continue;

@@ -4,6 +4,7 @@ import { type Random, seededRandom } from "../base/random.ts";
 import { sha256 } from "../codec/hash.ts";
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import { DEFAULT_TIMING, type Timing } from "../consensus/timing.ts";
+import { DEFAULT_LANE_PACE, type LanePace } from "../lanes/pace.ts";
 
 export const CLIENTS = 3;
 export const ACCOUNT_BALANCE = 10n ** 15n;
@@ -24,6 +25,7 @@ export type Scenario = {
   readonly duplicateIn: number;
   readonly crashInSteps: number;
   readonly timing: Timing;
+  readonly lanes: LanePace;
   readonly compactEveryBlocks: number;
   readonly genesis: GenesisFile;
   readonly keys: readonly KeyPair[];
@@ -50,12 +52,20 @@ export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Sc
     lossIn: random.pick([1_000, 50, 20, 8]),
     duplicateIn: random.pick([50, 15]),
     crashInSteps: random.pick([1_000, 200, 60]),
-    timing: { ...DEFAULT_TIMING, maxBatchesPerBlock: random.pick([2, 1024]) },
+    // Fewer blocks than a machine could make: a run is to see many epochs, not many blocks.
+    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: 100 },
+    lanes: {
+      ...DEFAULT_LANE_PACE,
+      carIntervalMs: random.pick([2, 50]),
+      blockCarsMax: random.pick([2, 1024]),
+    },
     compactEveryBlocks: random.pick([3, 10, 256]),
     keys,
     clientKeys,
     genesis: {
       network: `sim-${seed}`,
+      // The shortest epochs that there are.
+      parameters: { epochLengthMs: 10_000 },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
       authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
       validators: bonds.map((bond, id) => ({

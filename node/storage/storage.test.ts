@@ -4,9 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { PersistEffect } from "../ports.ts";
 import { type Disk, realDisk } from "./disk.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { blocksPath, openStorage, type PersistEffect, type Storage, votesPath } from "./storage.ts";
+import { blocksPath, openStorage, type Storage, votesPath } from "./storage.ts";
 import { loadVoteKey, voteKeyPath } from "./vote-key.ts";
 
 let folder = "";
@@ -17,7 +18,23 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const vote = (text: string): PersistEffect => ({ type: "persist", stream: "votes", record: bytes(text) });
-const block = (text: string): PersistEffect => ({ type: "persist", stream: "blocks", record: bytes(text) });
+/** "b7" is the block of height 7. */
+const block = (text: string): PersistEffect => ({
+  ...{ type: "persist", stream: "log" },
+  entry: { kind: "block", height: Number(text.slice(1)), cars: [digestOf(7)], bytes: bytes(text) },
+});
+const digestOf = (n: number): string => n.toString(16).padStart(64, "0");
+const car = (number: number): PersistEffect => ({
+  ...{ type: "persist", stream: "log" },
+  entry: {
+    kind: "car",
+    digest: digestOf(number),
+    validator: 3,
+    incarnation: 5n,
+    number,
+    bytes: bytes(`car ${number}`),
+  },
+});
 const replace = (...all: string[]): PersistEffect => ({ type: "replace-votes", records: all.map(bytes) });
 
 function open(disk: Disk = realDisk): Storage {
@@ -94,6 +111,19 @@ test("blocks are found by height; votes and blocks come back in order", () => {
   expect(storage.readBlock(4)).toBeUndefined();
   storage.close();
   expect(restarted()).toEqual({ votes: ["v1", "v2"], blocks: ["b1", "b2", "b3"], intact: true });
+});
+
+test("cars are found by digest, and a restart names them all", () => {
+  const storage = firstStart(car(1), car(2), block("b1"));
+  storage.commit([car(3)]);
+  expect(storage.readCar(digestOf(3))).toEqual(bytes("car 3"));
+  expect(storage.readCar(digestOf(4))).toBeUndefined();
+  storage.close();
+  const again = open();
+  expect(again.readCar(digestOf(2))).toEqual(bytes("car 2"));
+  expect(again.recovered().cars.map(({ number }) => number)).toEqual([1, 2, 3]);
+  expect(again.readBlock(1)).toEqual(bytes("b1"));
+  again.close();
 });
 
 test("a replaced journal holds the replacement and what came after it in the same step", () => {

@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import { present } from "../base/assert.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
-import type { NodeEffect, Recovered } from "../ports.ts";
+import type { BlockStore, CarHead, LogEntry, PersistEffect, Recovered } from "../ports.ts";
 import { type Disk, DiskRefused, isDiskRefusal } from "./disk.ts";
+import { encodeEntry, parseEntry } from "./log-entry.ts";
 import { createLog, openLog, type RecordLog } from "./record-log.ts";
 import { voteKeyPath } from "./vote-key.ts";
 
-export type PersistEffect = Extract<NodeEffect, { type: "persist" | "replace-votes" }>;
-
-/** The data folder of one node: blocks, own votes, each in its own log (rule 3). */
-export type Storage = {
+/** The data folder of one node: the log of blocks and cars, and own votes in a log of their own (rule 3). */
+export type Storage = BlockStore & {
   /**
    * All of it is durable when this accepts. After a refusal nothing that rests on it may leave the process, what is read
    * is what was durable before, and nothing more is taken until `probe` accepts.
@@ -17,7 +16,6 @@ export type Storage = {
   commit(effects: readonly PersistEffect[]): Result<void, "disk">;
   /** Tries whether the disk takes writes again; on success the logs stand at their last durable state. */
   probe(): Result<void, "disk">;
-  readBlock(height: number): Uint8Array | undefined;
   recovered(): Recovered;
   freeBytes(): number;
   /** What opening found, for the log: bytes cut off, a damaged journal put aside. */
@@ -94,6 +92,7 @@ function storageOver(
   findings: readonly string[],
 ): Storage {
   let votes = firstVotes;
+  let index = indexOf(blocks);
   const attempt = (work: () => void): Result<void, "disk"> => {
     try {
       work();
@@ -102,6 +101,7 @@ function storageOver(
       if (!isDiskRefusal(cause)) throw new Error("the log cannot be written", { cause });
       blocks.forget();
       votes.forget();
+      index = indexOf(blocks);
       return refuse("disk", cause.message);
     }
   };
@@ -122,8 +122,9 @@ function storageOver(
         requireSpace(FREE_MIN_BYTES);
         const plan = planOf(effects);
         // Blocks first: a replaced journal may lack votes that only these blocks make needless.
-        if (plan.blocks.length > 0) {
-          blocks.append(plan.blocks);
+        if (plan.log.length > 0) {
+          for (const [at, entry] of plan.log.entries()) addToIndex(index, entry, blocks.count() + at);
+          blocks.append(plan.log.map(encodeEntry));
           blocks.sync();
         }
         if (plan.replaceVotes) {
@@ -151,8 +152,15 @@ function storageOver(
         // more. Writing the journal anew from the open file's durable records settles both.
         replaceVotes(allRecords(votes));
       }),
-    readBlock: (height) => blocks.read(height - 1),
-    recovered: () => ({ votes: allRecords(votes), blocks: allRecords(blocks), votesIntact: !votes.amnesia }),
+    readBlock: (height) => bytesAt(blocks, index.blocks.get(height)),
+    readCar: (digest) => bytesAt(blocks, index.cars.get(digest)),
+    oldestHeight: () => 1,
+    recovered: () => ({
+      votes: allRecords(votes),
+      votesIntact: !votes.amnesia,
+      blocks: blocksIn(blocks, index),
+      cars: [...index.heads],
+    }),
     freeBytes: () => disk.freeBytes(folder),
     close: () => {
       blocks.close();
@@ -161,24 +169,56 @@ function storageOver(
   };
 }
 
+/** Where each entry stands in the log, by what it is asked for. */
+type Index = { readonly blocks: Map<number, number>; readonly cars: Map<string, number>; readonly heads: CarHead[] };
+
+function indexOf(log: RecordLog): Index {
+  const index: Index = { blocks: new Map(), cars: new Map(), heads: [] };
+  for (let at = 0; at < log.count(); at++) addToIndex(index, entryAt(log, at), at);
+  return index;
+}
+
+function addToIndex(index: Index, entry: LogEntry, at: number): void {
+  if (entry.kind === "block") {
+    index.blocks.set(entry.height, at);
+    return;
+  }
+  const { digest, validator, incarnation, number } = entry;
+  if (!index.cars.has(digest)) index.heads.push({ digest, validator, incarnation, number });
+  index.cars.set(digest, at);
+}
+
+function entryAt(log: RecordLog, at: number): LogEntry {
+  const entry = parseEntry(present(log.read(at), "a counted record can be read"));
+  if (!entry.ok) throw new Error(`${log.path}: record ${at} is ${entry.detail ?? entry.reason}`);
+  return entry.value;
+}
+
+const bytesAt = (log: RecordLog, at: number | undefined): Uint8Array | undefined =>
+  at === undefined ? undefined : entryAt(log, at).bytes;
+
+function* blocksIn(log: RecordLog, index: Index): Generator<Uint8Array> {
+  for (const at of index.blocks.values()) yield entryAt(log, at).bytes;
+}
+
 /** What a step's effects leave in each log: a replacement swallows the votes before it. */
 function planOf(effects: readonly PersistEffect[]): {
-  readonly blocks: readonly Uint8Array[];
+  readonly log: readonly LogEntry[];
   readonly votes: readonly Uint8Array[];
   readonly replaceVotes: boolean;
 } {
-  const blocks: Uint8Array[] = [];
+  const log: LogEntry[] = [];
   let votes: Uint8Array[] = [];
   let replaceVotes = false;
   for (const effect of effects) {
     if (effect.type === "replace-votes") {
       votes = [...effect.records];
       replaceVotes = true;
-    } else if (effect.stream === "blocks") {
-      blocks.push(effect.record);
+    } else if (effect.stream === "log") {
+      log.push(effect.entry);
     } else {
       votes.push(effect.record);
     }
   }
-  return { blocks, votes, replaceVotes };
+  return { log, votes, replaceVotes };
 }
