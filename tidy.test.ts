@@ -65,6 +65,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "node/shell": ["node/*"],
   "node/main": ["node/*"],
   "node/sim/": ["node/*"],
+  "node/fuzz/": ["node/*"],
   "operator/api/group": [],
   "operator/api/generate": ["operator/api/", "operator/runtime/"],
   "operator/api/": ["node/base/"],

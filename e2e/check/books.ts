@@ -74,6 +74,7 @@ export type Violation = {
     | "state-root"
     | "chain"
     | "release"
+    | "real-time"
     | "unsupported";
   readonly validator: number | undefined;
   readonly detail: string;

@@ -9,6 +9,7 @@ import type { Genesis, NodeBooks, Violation } from "./books.ts";
 import { findViolations } from "./check.ts";
 import { parseHistory } from "./history.ts";
 import { type NodeApi, openNodeApi, type Status } from "./node-api.ts";
+import { orderViolations } from "./real-time.ts";
 
 /** What was read from outside, and everything that was wrong with it. */
 export type Books = {
@@ -31,7 +32,8 @@ const SETTLED_TIMEOUT_MS = 180_000;
  * be paused: while transfers go on, no two pages of a ledger are of the same moment.
  */
 export async function checkFromOutside(view: View, { version, validators, progress }: CheckOptions): Promise<Books> {
-  const promises = parseHistory(await readHistory(view, (bytes) => progress.detail(`history: ${bytes} bytes read`)));
+  const history = await readHistory(view, (bytes) => progress.detail(`history: ${bytes} bytes read`));
+  const promises = parseHistory(history);
   const { network, genesis, ca } = await readNetwork(view);
   const pods = (await view.pods()).filter((pod) => !pod.deleting);
   const opened: { validator: number; api: NodeApi; close: () => void }[] = [];
@@ -62,7 +64,10 @@ export async function checkFromOutside(view: View, { version, validators, progre
       nodes.push({ validator, version: status.version, chainId: status.chainId, entries, accounts, heads });
     }
     return {
-      violations: findViolations({ promises, genesis, nodes, wanted: { validators, version } }),
+      violations: [
+        ...findViolations({ promises, genesis, nodes, wanted: { validators, version } }),
+        ...orderViolations(history),
+      ],
       acknowledged: promises.acknowledged.length,
       refused: promises.refused.length,
       unanswered: promises.unanswered.length,

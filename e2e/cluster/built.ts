@@ -44,7 +44,7 @@ export async function startBuilt(workers: number, progress: Progress): Promise<C
   const setup: KindSetup = { engine, image: kit.image, config, madeFrom, kubeconfig, kubectlPath: binary("kubectl") };
   const cluster = kindCluster(setup, "kind-built");
   await pointHere(kubeconfig, progress);
-  if (!(await isUp(setup, workers))) {
+  if (!(await isUp(setup, workers, progress))) {
     rememberCluster({ provider: "kind-built" });
     await createCluster(setup, progress);
     dropOldPreloads(kit);

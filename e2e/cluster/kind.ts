@@ -132,16 +132,44 @@ export async function nodeContainers(engine: Engine): Promise<readonly { name: s
     .map((line) => ({ name: line.split(" ")[0] ?? "", running: line.endsWith(" running") }));
 }
 
-/** Whether a cluster of these inputs is up: all its containers run and its API server answers. */
-export async function isUp(setup: KindSetup, workers: number): Promise<boolean> {
+/** Whether a cluster of these inputs is up: all its containers run, under their addresses, and its API server answers. */
+export async function isUp(setup: KindSetup, workers: number, progress: Progress): Promise<boolean> {
   if (recallCluster()?.madeFrom !== setup.madeFrom || !existsSync(setup.kubeconfig)) return false;
   const containers = await nodeContainers(setup.engine);
   if (containers.length !== workers + 1 || !containers.every((container) => container.running)) return false;
   const parts = kubectlParts(setup.kubectlPath, setup.kubeconfig);
   // Its machines run: an API server that is silent for a moment (a relay or the engine was just started) is waited for.
   for (const end = Date.now() + ANSWER_MS; Date.now() < end; await sleep(500))
-    if ((await parts.kubectl(["get", "--raw", "/readyz"], { timeoutMs: ANSWER_MS })).code === 0) return true;
+    if ((await parts.kubectl(["get", "--raw", "/readyz"], { timeoutMs: ANSWER_MS })).code === 0) {
+      const moved = await movedNodes(setup, parts, containers);
+      if (moved.length === 0) return true;
+      progress.say(`the engine started ${moved.join(", ")} under another address; the cluster is made anew`);
+      return false;
+    }
   return false;
+}
+
+/** Nodes whose container has another address than the one they are registered with: an engine that starts hands them out anew. */
+async function movedNodes(
+  { engine }: KindSetup,
+  { kubectl }: Pick<Cluster, "kubectl">,
+  containers: readonly { readonly name: string }[],
+): Promise<readonly string[]> {
+  const registered = await kubectl([
+    "get",
+    "nodes",
+    '--output=jsonpath={range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}',
+  ]);
+  if (registered.code !== 0) throw new CommandFailed("listing the nodes' addresses", registered);
+  const names = containers.map(({ name }) => name);
+  const format = "{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
+  const given = await tryEngine(engine, ["inspect", "--format", format, ...names]);
+  if (given.code !== 0) throw new CommandFailed("reading the nodes' addresses", given);
+  const words = (text: string) => text.split("\n").map((line) => line.replace(/^\//, "").split(" "));
+  const addresses = new Map(words(given.stdout).map(([name, ...all]) => [name, all]));
+  return words(registered.stdout)
+    .filter(([name, address]) => name !== "" && address !== undefined && !addresses.get(name)?.includes(address))
+    .map(([name]) => name ?? "");
 }
 
 /** Waits until every node is Ready and the cluster's own services are available. */
@@ -190,7 +218,7 @@ export async function startKind(engine: Engine, workers: number, progress: Progr
     kubectlPath: await findKubectl(),
   };
   const cluster = kindCluster(setup, "kind");
-  if (!(await isUp(setup, workers))) {
+  if (!(await isUp(setup, workers, progress))) {
     rememberCluster({ provider: "kind" });
     await createCluster(setup, progress);
   }

@@ -2,6 +2,7 @@ import { crashingRelease, slowRelease, unpullableImage } from "./bad-release.ts"
 import { bringUp } from "./bring-up.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
 import { drainedHost } from "./drained-host.ts";
+import { gatedUpgrade } from "./gated-upgrade.ts";
 import { goodUpgrade } from "./good-upgrade.ts";
 import { invalidSpecs } from "./invalid-specs.ts";
 import { operatorKilled } from "./operator-killed.ts";
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   bringUp,
   sealed,
   goodUpgrade,
+  gatedUpgrade,
   slowRelease,
   crashingRelease,
   unpullableImage,

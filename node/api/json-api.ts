@@ -42,10 +42,10 @@ const limit = z
   .refine((value) => value >= 1 && value <= LIMIT_MAX, `from 1 to ${LIMIT_MAX}`)
   .default(100);
 
-const accountPage = z.strictObject({ after: u128.default(0n), limit });
-const journalPage = z.strictObject({ after: whole.default(0), limit });
-const byId = z.strictObject({ id: u128 });
-const byHeight = z.strictObject({ height: whole });
+export const accountPage = z.strictObject({ after: u128.default(0n), limit });
+export const journalPage = z.strictObject({ after: whole.default(0), limit });
+export const byId = z.strictObject({ id: u128 });
+export const byHeight = z.strictObject({ height: whole });
 
 /** What of the status anybody may read. */
 const publicStatus = (status: NodeStatus) => ({

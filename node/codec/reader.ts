@@ -45,7 +45,8 @@ export function reader(input: Uint8Array): Reader {
     bytes: (max) => self.fixed(self.count(max)),
     text: (max) => {
       try {
-        return new TextDecoder("utf-8", { fatal: true }).decode(self.bytes(max));
+        // A byte order mark is a character like any other: left out, the text would have two encodings.
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(self.bytes(max));
       } catch (cause) {
         if (cause instanceof MalformedBytes) throw cause;
         throw new MalformedBytes("text is not UTF-8");

@@ -42,7 +42,7 @@ export const CANARIES: readonly Canary[] = [
     name: "a proposal may leave out views that were not nullified",
     broken: { rules: without({ mayFollow: ({ notarized }) => notarized }), shape: { nodes: 4, byzantine: true } },
     caughtBy: ["validity", "agreement", "no fork"],
-    seeds: 4,
+    seeds: 12,
   },
   {
     name: "a vote is sent before it is durable",

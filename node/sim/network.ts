@@ -30,7 +30,7 @@ export function createNetwork(scenario: Scenario, random: Random, faults: FaultC
         faults["frame lost"] += 1;
         return [];
       }
-      const slow = random.oneIn(50) ? random.below(1500) : 0;
+      const slow = random.oneIn(scenario.slowIn) ? random.below(1500) : 0;
       const arrivals = [nowMs + 1 + random.below(20) + slow];
       if (random.oneIn(scenario.duplicateIn)) {
         faults["frame doubled"] += 1;

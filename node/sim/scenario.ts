@@ -5,6 +5,7 @@ import { sha256 } from "../codec/hash.ts";
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import { DEFAULT_TIMING, type Timing } from "../consensus/timing.ts";
 import { DEFAULT_LANE_PACE, type LanePace } from "../lanes/pace.ts";
+import { type FaultKind, underWeather, type Weather } from "./weather.ts";
 
 export const CLIENTS = 3;
 export const ACCOUNT_BALANCE = 10n ** 15n;
@@ -12,7 +13,7 @@ export const ACCOUNT_BALANCE = 10n ** 15n;
 export const EPOCH_MS = 1_760_000_000_000;
 
 /** Everything that the seed decides before the first event. */
-export type Scenario = {
+export type Scenario = Weather & {
   readonly seed: number;
   readonly bonds: readonly bigint[];
   /** Validator that lies, if any. */
@@ -21,9 +22,6 @@ export type Scenario = {
   readonly amnesiac: number | undefined;
   /** How long faults go on; then the network heals, everyone is up, and everything has to come right. */
   readonly stormMs: number;
-  readonly lossIn: number;
-  readonly duplicateIn: number;
-  readonly crashInSteps: number;
   readonly timing: Timing;
   readonly lanes: LanePace;
   readonly compactEveryBlocks: number;
@@ -33,9 +31,18 @@ export type Scenario = {
 };
 
 /** Equal stakes most of the time; else two heavy ones, where counting heads is not counting weight. */
-export type Shape = { readonly nodes?: number; readonly bonds?: readonly number[]; readonly byzantine?: boolean };
+export type Shape = {
+  readonly nodes?: number;
+  readonly bonds?: readonly number[];
+  readonly byzantine?: boolean;
+  /** Faults that the seed may not have after all. */
+  readonly without?: readonly FaultKind[];
+};
 
-export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Scenario {
+export const scenarioOf = (seed: number, stormMs: number, shape: Shape = {}): Scenario =>
+  underWeather(draw(seed, stormMs, shape), shape);
+
+function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof Weather> {
   const random = seededRandom(BigInt(seed) * 2n + 1n);
   const nodes = shape.bonds?.length ?? shape.nodes ?? random.pick([4, 4, 4, 5, 6, 7]);
   const bonds = (shape.bonds ?? drawBonds(random, nodes)).map((atr) => BigInt(atr) * 1_000_000n);
@@ -49,9 +56,6 @@ export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Sc
     byzantine: liar ? random.below(nodes) : undefined,
     amnesiac: !liar && odd === 2 ? random.below(nodes) : undefined,
     stormMs,
-    lossIn: random.pick([1_000, 50, 20, 8]),
-    duplicateIn: random.pick([50, 15]),
-    crashInSteps: random.pick([1_000, 200, 60]),
     // Fewer blocks than a machine could make: a run is to see many epochs, not many blocks.
     timing: { ...DEFAULT_TIMING, minBlockIntervalMs: 100 },
     lanes: {

@@ -2,19 +2,6 @@ import { unreachable } from "../base/assert.ts";
 import { crash, feed, type Host, start, type World, wipeJournal } from "./host.ts";
 import type { Network } from "./network.ts";
 
-/** What the storm may do at one moment. */
-const ACTS = [
-  "nothing",
-  "nothing",
-  "partition",
-  "reunite",
-  "crash",
-  "crash-all",
-  "stop",
-  "clock-jump",
-  "wipe",
-] as const;
-
 /** One moment of bad weather. `later` runs something after a time, in any weather. */
 export function storm(
   hosts: readonly Host[],
@@ -30,7 +17,7 @@ export function storm(
       if (fallen.node === undefined && fallen.life === life) start(fallen, world);
     });
   };
-  const act = random.pick(ACTS);
+  const act = random.pick(scenario.acts);
   switch (act) {
     case "nothing":
       break;

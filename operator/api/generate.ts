@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { permissions } from "../runtime/permissions.ts";
+import { approvalPolicy } from "./approval-policy.ts";
 import { customResourceDefinition } from "./crd.ts";
 import { kinds } from "./kinds.ts";
 
@@ -15,6 +16,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const kind of kinds) files.set(`crds/${kind.plural}.yaml`, yaml(customResourceDefinition(kind)));
   files.set("charts/hmn-operator/files/rules.yaml", yaml(permissions.cluster));
   files.set("charts/hmn-operator/files/lease-rules.yaml", yaml(permissions.ownNamespace));
+  files.set("charts/hmn-operator/files/approval-policy.yaml", yaml(approvalPolicy.spec));
   return files;
 }
 

@@ -55,6 +55,22 @@ export const validRollout = (changes: Example = {}, rest: Example = {}): Example
   ...rest,
 });
 
+const validApproval = (changes: Example = {}, rest: Example = {}): Example => ({
+  apiVersion: API_VERSION,
+  kind: "HmnApproval",
+  metadata: { name: `${name}-word` },
+  spec: {
+    cluster: name,
+    clusterUID: "0b5a4d1e-0000-4000-8000-000000000000",
+    rollout: `${name}-1`,
+    action: "Promote",
+    phase: 1,
+    signer: { username: "ada" },
+    ...changes,
+  },
+  ...rest,
+});
+
 /** Every rule of the schemas is broken by at least one of these; `crd.test.ts` checks that for the rules in CEL. */
 export const invalidExamples: readonly InvalidExample[] = [
   {
@@ -206,6 +222,39 @@ export const invalidExamples: readonly InvalidExample[] = [
     field: "spec.rollout.phases",
     object: validCluster({ rollout: { phases: [{ percent: 80 }, { percent: 20 }, { percent: 100 }] } }),
     expect: "percent must grow from phase to phase",
+  },
+  {
+    name: "a gate behind the last phase",
+    field: "spec.rollout.phases",
+    object: validCluster({ rollout: { phases: [{ percent: 100, gate: true }] } }),
+    expect: "the last phase has no next one to wait with: remove its gate",
+  },
+  {
+    name: "a promotion of no phase",
+    field: "spec",
+    object: validApproval({ phase: 0 }),
+    expect: "phase belongs to Promote, and Promote needs it",
+  },
+  {
+    name: "an approval without a signer",
+    field: "spec.signer",
+    object: validApproval({ signer: undefined }),
+    expect: "spec.signer: Required value",
+  },
+  {
+    name: "another action of an approval",
+    field: "spec",
+    before: validApproval(),
+    object: validApproval({ action: "Abort", phase: 0 }),
+    expect: "an HmnApproval is written once and cannot be changed",
+  },
+  {
+    name: "another answer to an approval",
+    field: "status",
+    before: validApproval({}, { status: { result: "Refused", message: "too late" } }),
+    object: validApproval({}, { status: { result: "Used", message: "too late" } }),
+    subresource: "status",
+    expect: "what became of an HmnApproval is a record and cannot be changed",
   },
   {
     name: "a soak shorter than one judged window",

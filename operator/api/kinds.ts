@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { approvalSpecSchema, approvalStatusSchema } from "./approval.ts";
 import { clusterSpecSchema, clusterStatusSchema } from "./cluster.ts";
 import type { CelRule } from "./fields.ts";
 import { rolloutSpecSchema, rolloutStatusSchema } from "./rollout.ts";
@@ -120,4 +121,25 @@ export const rolloutKind: KindDefinition = {
   selectable: [".spec.cluster"],
 };
 
-export const kinds: readonly KindDefinition[] = [clusterKind, rolloutKind];
+export const approvalKind: KindDefinition = {
+  kind: "HmnApproval",
+  plural: "hmnapprovals",
+  singular: "hmnapproval",
+  shortName: "hmnap",
+  description: "A person's word about one rollout: promote, abort, pause, resume or retry. Written once, used once.",
+  spec: approvalSpecSchema,
+  status: approvalStatusSchema,
+  columns: [
+    { name: "Rollout", type: "string", jsonPath: ".spec.rollout", description: "The HmnRollout." },
+    { name: "Action", type: "string", jsonPath: ".spec.action", description: "What is asked for." },
+    { name: "Phase", type: "integer", jsonPath: ".spec.phase", description: "Phase whose gate is opened." },
+    { name: "By", type: "string", jsonPath: ".spec.signer.username", description: "Who says so." },
+    { name: "Result", type: "string", jsonPath: ".status.result", description: "What became of it." },
+    age,
+    { name: "Message", type: "string", jsonPath: ".status.message", description: "Why, and what to do.", priority: 1 },
+  ],
+  rules: [],
+  selectable: [".spec.cluster"],
+};
+
+export const kinds: readonly KindDefinition[] = [clusterKind, rolloutKind, approvalKind];

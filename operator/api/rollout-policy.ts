@@ -13,6 +13,12 @@ export const phaseSchema = z.object({
     .max(86_400)
     .default(60)
     .describe("How long the phase is watched under the service levels after its last node has settled."),
+  gate: z
+    .boolean()
+    .default(false)
+    .describe(
+      "After this phase of an upgrade has passed, the next one waits for an HmnApproval with the action Promote. A first deployment does not wait: before its last phases there is no network to look at.",
+    ),
 });
 
 export const serviceLevelsSchema = z.object({
@@ -47,9 +53,9 @@ export const rolloutPolicySchema = z
       .min(1)
       .max(10)
       .default([
-        { percent: 20, soakSeconds: 60 },
-        { percent: 80, soakSeconds: 60 },
-        { percent: 100, soakSeconds: 60 },
+        { percent: 20, soakSeconds: 60, gate: false },
+        { percent: 80, soakSeconds: 60, gate: false },
+        { percent: 100, soakSeconds: 60, gate: false },
       ])
       .describe("Phases of the first deployment and of every upgrade.")
       .meta({
@@ -62,6 +68,10 @@ export const rolloutPolicySchema = z
           {
             rule: "size(self) < 2 || self.all(i, phase, i == 0 || phase.percent > self[i - 1].percent)",
             message: "percent must grow from phase to phase",
+          },
+          {
+            rule: "!self[size(self) - 1].gate",
+            message: "the last phase has no next one to wait with: remove its gate",
           },
         ),
       }),

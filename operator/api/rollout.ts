@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { approvalActions } from "./approval.ts";
 import { conditionSchema } from "./conditions.ts";
 import { atomicList, cel, listMap, timeField } from "./fields.ts";
 import { phaseSchema } from "./rollout-policy.ts";
@@ -47,8 +48,10 @@ export const timelineEntrySchema = z.object({
 export const incidentSchema = z.object({
   summary: z.string().max(1024).describe("What happened, in one or two sentences."),
   cause: z
-    .enum(["Release", "Environment", "Safety"])
-    .describe("Release: quarantined. Environment: pull, quota, scheduling or volume; tried again with backoff."),
+    .enum(["Release", "Environment", "Safety", "Aborted"])
+    .describe(
+      "Release, Safety, and Aborted by a person: quarantined. Environment: pull, quota, scheduling or volume; tried again with backoff.",
+    ),
   suspected: z
     .string()
     .max(1024)
@@ -62,11 +65,12 @@ export const incidentSchema = z.object({
   ).optional(),
 });
 
-/** `state` of a rollout; the first five are active. */
+/** `state` of a rollout; the first six are active. */
 export const rolloutStates = [
   "Moving",
   "Settling",
   "Soaking",
+  "AtGate",
   "Paused",
   "RollingBack",
   "Succeeded",
@@ -75,6 +79,15 @@ export const rolloutStates = [
   "Failed",
 ] as const;
 export type RolloutState = (typeof rolloutStates)[number];
+
+/** An HmnApproval that this rollout has acted on: by its UID it is never used a second time. */
+export const usedApprovalSchema = z.object({
+  uid: z.string().max(64).describe("UID of the HmnApproval."),
+  name: z.string().max(253).describe("Its name."),
+  action: z.enum(approvalActions).describe("What it asked for."),
+  username: z.string().max(253).describe("Who signed it."),
+  time: timeField("When it was acted on."),
+});
 
 export const rolloutStatusSchema = z
   .object({
@@ -90,15 +103,18 @@ export const rolloutStatusSchema = z
       .meta(atomicList),
     progressAt: timeField("When progress was last made; the deadline counts from here."),
     pauseReason: z
-      .enum(["Spec", "Judge", "FirstDeploymentFailed", ""])
-      .describe("Why it is paused: spec.paused, a judge without a verdict, or a first deployment that failed."),
+      .enum(["Spec", "Judge", "FirstDeploymentFailed", "Approval", ""])
+      .describe(
+        "Why it is paused: spec.paused, a judge without a verdict, a first deployment that failed, or an HmnApproval.",
+      ),
     consecutiveFailures: z.int().min(0).max(100).describe("Failed windows in a row."),
     rollbackReason: z.string().max(1024).describe("Why it went back; empty if it did not."),
     rollbackCause: z
-      .enum(["Release", "Environment", "Safety", "Superseded", ""])
+      .enum(["Release", "Environment", "Safety", "Aborted", "Superseded", ""])
       .describe("What kind of cause it was."),
     windows: z.array(windowSchema).max(100).describe("Judged windows, the last 100.").meta(atomicList),
     timeline: z.array(timelineEntrySchema).max(200).describe("What happened when.").meta(atomicList),
+    approvals: z.array(usedApprovalSchema).max(50).describe("HmnApprovals that were acted on.").meta(listMap("uid")),
     incident: incidentSchema.optional().describe("Set when the rollout was rolled back."),
     conditions: z.array(conditionSchema).max(8).describe("Conditions, by type.").meta(listMap("type")),
   })
@@ -114,6 +130,7 @@ export const rolloutStatusSchema = z
 export type Release = z.output<typeof releaseSchema>;
 export type RolloutSpec = z.output<typeof rolloutSpecSchema>;
 export type RolloutStatus = z.output<typeof rolloutStatusSchema>;
+export type UsedApproval = z.output<typeof usedApprovalSchema>;
 export type JudgedWindow = z.output<typeof windowSchema>;
 export type TimelineEntry = z.output<typeof timelineEntrySchema>;
 export type Incident = z.output<typeof incidentSchema>;

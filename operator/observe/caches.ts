@@ -37,18 +37,21 @@ export type CachesOptions = {
 /** Key of the HmnCluster that an object belongs to, if it belongs to one. */
 export function clusterKeyOf(kind: KindName, item: Item): string | undefined {
   if (kind === "HmnCluster") return itemKey(item);
-  if (kind === "Node") return undefined;
-  const cluster = kind === "HmnRollout" ? rolloutCluster(item) : item.metadata.labels?.[LABELS.cluster];
+  if (!resources[kind].namespaced) return undefined;
+  const named = kind === "HmnRollout" || kind === "HmnApproval";
+  const cluster = named ? clusterInSpec(item) : item.metadata.labels?.[LABELS.cluster];
   return cluster === undefined ? undefined : keyOf(item.metadata.namespace, cluster);
 }
 
-function rolloutCluster(item: Item): string | undefined {
+function clusterInSpec(item: Item): string | undefined {
   if (!("spec" in item) || typeof item.spec !== "object" || item.spec === null || !("cluster" in item.spec)) return;
   return typeof item.spec.cluster === "string" ? item.spec.cluster : undefined;
 }
 
 /** Drops what only other programs read and what makes up most of an object's size. */
-function trim(item: Item): Item {
+function trim(kind: KindName, item: Item): Item {
+  // Who wrote these last, and when, decides whether approvals count.
+  if (kind === "ValidatingAdmissionPolicy" || kind === "ValidatingAdmissionPolicyBinding") return item;
   const whole: Item & { status?: unknown } = item;
   const metadata = { ...whole.metadata };
   Reflect.deleteProperty(metadata, "managedFields");
@@ -71,7 +74,7 @@ export function watchAll(options: CachesOptions): Caches {
         resource,
         namespace,
         ...(ours ? {} : { labelSelector: LABELS.cluster }),
-        trim,
+        trim: (item) => trim(kind, item),
         index: (item) => {
           const key = clusterKeyOf(kind, item);
           return key === undefined ? [] : [key];

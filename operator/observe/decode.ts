@@ -1,9 +1,10 @@
 import type { z } from "zod";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
+import { approvalSpecSchema, approvalStatusSchema } from "../api/approval.ts";
 import { clusterSpecSchema, clusterStatusSchema } from "../api/cluster.ts";
 import { rolloutSpecSchema, rolloutStatusSchema } from "../api/rollout.ts";
 import type { Item } from "../runtime/resource.ts";
-import type { ClusterObject, Metadata, RolloutObject } from "./snapshot.ts";
+import type { ApprovalObject, ClusterObject, Metadata, RolloutObject } from "./snapshot.ts";
 
 export function metadataOf({ metadata }: Item): Metadata {
   return {
@@ -57,4 +58,9 @@ export const decodeRollout: (item: Item) => Result<RolloutObject, "does-not-fit"
   "HmnRollout",
   rolloutSpecSchema,
   rolloutStatusSchema,
+);
+export const decodeApproval: (item: Item) => Result<ApprovalObject, "does-not-fit"> = decoder(
+  "HmnApproval",
+  approvalSpecSchema,
+  approvalStatusSchema,
 );

@@ -1,9 +1,9 @@
 import type { Millis } from "../../node/base/units.ts";
 import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
-import { decodeCluster, decodeRollout } from "./decode.ts";
+import { decodeApproval, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
-import type { NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+import type { ApprovalObject, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
 
 /** What the nodes themselves said, beside what the API server says. */
 export type Findings = {
@@ -29,6 +29,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     now,
     cluster: cluster.value,
     rollouts: rollouts(caches.ofCluster("HmnRollout", clusterKey), cluster.value.metadata.uid),
+    approvals: approvals(caches.ofCluster("HmnApproval", clusterKey), cluster.value.metadata.uid),
     statefulSets: of("StatefulSet"),
     pods: of("Pod"),
     services: of("Service"),
@@ -40,6 +41,8 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     claims: of("PersistentVolumeClaim"),
     revisions: of("ControllerRevision"),
     hosts: typed(caches.items("Node")),
+    admissionPolicies: typed(caches.items("ValidatingAdmissionPolicy")),
+    admissionBindings: typed(caches.items("ValidatingAdmissionPolicyBinding")),
     readings: findings.readings(clusterKey),
     samples: findings.samples(clusterKey),
     crashLogs: findings.crashLogs(clusterKey),
@@ -57,3 +60,17 @@ function rollouts(items: readonly Item[], clusterUid: string): readonly RolloutO
     .filter(({ spec }) => spec.clusterUID === clusterUid)
     .toSorted((a, b) => a.spec.number - b.spec.number);
 }
+
+/** For this very cluster, in the order in which they were made. */
+function approvals(items: readonly Item[], clusterUid: string): readonly ApprovalObject[] {
+  return items
+    .map((item) => {
+      const approval = decodeApproval(item);
+      if (!approval.ok) throw new Error(approval.detail);
+      return approval.value;
+    })
+    .filter(({ spec }) => spec.clusterUID === clusterUid)
+    .toSorted((a, b) => orderOf(a).localeCompare(orderOf(b)));
+}
+
+const orderOf = ({ metadata }: ApprovalObject): string => `${metadata.creationTimestamp} ${metadata.name}`;

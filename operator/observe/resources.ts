@@ -12,6 +12,7 @@ const namespaced = (apiVersion: string, kind: string, plural: string): Resource 
 export const resources = {
   HmnCluster: namespaced(API_VERSION, "HmnCluster", "hmnclusters"),
   HmnRollout: namespaced(API_VERSION, "HmnRollout", "hmnrollouts"),
+  HmnApproval: namespaced(API_VERSION, "HmnApproval", "hmnapprovals"),
   StatefulSet: namespaced("apps/v1", "StatefulSet", "statefulsets"),
   ControllerRevision: namespaced("apps/v1", "ControllerRevision", "controllerrevisions"),
   Pod: namespaced("v1", "Pod", "pods"),
@@ -23,12 +24,25 @@ export const resources = {
   PodDisruptionBudget: namespaced("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
   NetworkPolicy: namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
   Node: { apiVersion: "v1", kind: "Node", plural: "nodes", namespaced: false },
+  ValidatingAdmissionPolicy: {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    plural: "validatingadmissionpolicies",
+    namespaced: false,
+  },
+  ValidatingAdmissionPolicyBinding: {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicyBinding",
+    plural: "validatingadmissionpolicybindings",
+    namespaced: false,
+  },
 } as const satisfies Readonly<Record<string, Resource>>;
 
 export type KindName = keyof typeof resources;
 export const kindNames: readonly KindName[] = [
   "HmnCluster",
   "HmnRollout",
+  "HmnApproval",
   "StatefulSet",
   "ControllerRevision",
   "Pod",
@@ -40,6 +54,8 @@ export const kindNames: readonly KindName[] = [
   "PodDisruptionBudget",
   "NetworkPolicy",
   "Node",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionPolicyBinding",
 ];
 
 export const isKindName = (kind: string): kind is KindName => Object.hasOwn(resources, kind);

@@ -10,9 +10,12 @@ import type {
   V1Service,
   V1ServiceAccount,
   V1StatefulSet,
+  V1ValidatingAdmissionPolicy,
+  V1ValidatingAdmissionPolicyBinding,
 } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
 import type { Millis } from "../../node/base/units.ts";
+import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import type { ClusterSpec, ClusterStatus } from "../api/cluster.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 
@@ -29,6 +32,11 @@ export type Metadata = {
 };
 
 export type ClusterObject = { readonly metadata: Metadata; readonly spec: ClusterSpec; readonly status: ClusterStatus };
+export type ApprovalObject = {
+  readonly metadata: Metadata;
+  readonly spec: ApprovalSpec;
+  readonly status: ApprovalStatus;
+};
 export type RolloutObject = { readonly metadata: Metadata; readonly spec: RolloutSpec; readonly status: RolloutStatus };
 
 /** What one reading of a node gave. `unreachable` says why in a few words. */
@@ -63,6 +71,8 @@ export type Snapshot = {
   readonly cluster: ClusterObject;
   /** All HmnRollouts of this cluster, by number ascending. */
   readonly rollouts: readonly RolloutObject[];
+  /** All HmnApprovals that name this very cluster, oldest first. */
+  readonly approvals: readonly ApprovalObject[];
   readonly statefulSets: readonly V1StatefulSet[];
   /** Pods that carry the cluster's label. */
   readonly pods: readonly V1Pod[];
@@ -77,6 +87,9 @@ export type Snapshot = {
   readonly revisions: readonly V1ControllerRevision[];
   /** Hosts of the Kubernetes cluster: for zones and for what a pending pod waits for. */
   readonly hosts: readonly V1Node[];
+  /** Of the whole Kubernetes cluster: what proves who signed an approval. */
+  readonly admissionPolicies: readonly V1ValidatingAdmissionPolicy[];
+  readonly admissionBindings: readonly V1ValidatingAdmissionPolicyBinding[];
   /** Latest reading of each validator's pod. */
   readonly readings: ReadonlyMap<number, NodeReading>;
   /** The last 15 minutes of samples, oldest first. */

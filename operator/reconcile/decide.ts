@@ -4,17 +4,19 @@ import { LABELS } from "../api/group.ts";
 import { canonicalJson } from "../desired/hash.ts";
 import { describeDifference, inputsOf, revisionOf } from "../desired/inputs.ts";
 import { type StoredRevision, storedRevisions } from "../desired/revision.ts";
-import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { advance } from "../rollout/advance.ts";
 import type { Situation, Step } from "../rollout/situation.ts";
 import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
 import { type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
+import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
 import { marks } from "./marks.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
+import { signerProof } from "./signer-proof.ts";
 import { clusterStatus } from "./status.ts";
 
 /** Quarantined inputs that are remembered; the oldest go first. */
@@ -37,7 +39,9 @@ export function decide(snapshot: Snapshot): Decision {
   const target = revisionOf(inputsOf(cluster.spec));
   const active = activeRollout(rollouts);
   const current = currentRelease(rollouts, cluster.status);
-  const retry = retried(snapshot, active, target);
+  const proof = signerProof(snapshot);
+  const approvals = provenApprovals(snapshot, proof);
+  const retry = retried(snapshot, active, target, approvals);
   const { actions: planned, obstacle } = plan(
     snapshot,
     view,
@@ -47,7 +51,7 @@ export function decide(snapshot: Snapshot): Decision {
   const step: Step =
     active === undefined
       ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
-      : advance(situationOf(snapshot, view, stored, active, target, retry.quarantine));
+      : advance(situationOf(snapshot, view, stored, active, { target, quarantine: retry.quarantine, approvals }));
   const quarantine = withEntry(retry.quarantine, step.quarantine);
   const status = clusterStatus(snapshot, view, {
     active,
@@ -71,6 +75,7 @@ export function decide(snapshot: Snapshot): Decision {
     ...(active !== undefined && step.status !== undefined
       ? [statusWrite("HmnRollout", active.metadata.name, active.metadata.resourceVersion, step.status)]
       : []),
+    ...approvalAnswers(snapshot, proof, { before: cluster.status.quarantine ?? [], after: quarantine }),
     ...planned,
     ...marks(snapshot, view),
     ...(recorded ? step.acts : []),
@@ -92,20 +97,29 @@ const statusWrite = (
 const ownRevision = (view: View, id: number): string | undefined =>
   view.nodes[id]?.statefulSet?.spec?.template.metadata?.labels?.[LABELS.revision];
 
-/** A new word in spec.retry lifts the quarantine of the present inputs, once. */
-function retried(snapshot: Snapshot, active: RolloutObject | undefined, target: string) {
+/** A new word in spec.retry lifts the quarantine of the present inputs, once; so does an HmnApproval for its rollout. */
+function retried(
+  snapshot: Snapshot,
+  active: RolloutObject | undefined,
+  target: string,
+  approvals: readonly ApprovalObject[],
+) {
   const { spec, status } = snapshot.cluster;
   const quarantine = status.quarantine ?? [];
   const handled = status.retryHandled;
   // What stands there from the start is no request; what comes in a rollback waits for its end.
   const fresh = handled !== undefined && spec.retry !== handled;
-  if (!fresh) return { quarantine, handled: handled ?? spec.retry, retrying: false };
-  if (active !== undefined) return { quarantine, handled, retrying: false };
-  const asked = spec.retry !== "";
+  const approved = active === undefined ? retryApproval(approvals, quarantine) : undefined;
+  const approvedRollout = approved?.spec.rollout;
+  if (active !== undefined || (!fresh && approved === undefined))
+    return { quarantine, handled: fresh ? handled : (handled ?? spec.retry), retrying: false };
+  const asked = fresh && spec.retry !== "";
   return {
-    quarantine: asked ? quarantine.filter(({ revision }) => revision !== target) : quarantine,
-    handled: spec.retry,
-    retrying: asked,
+    quarantine: quarantine.filter(
+      ({ revision, rollout }) => !(asked && revision === target) && rollout !== approvedRollout,
+    ),
+    handled: fresh ? spec.retry : (handled ?? spec.retry),
+    retrying: asked || approved !== undefined,
   };
 }
 
@@ -119,8 +133,11 @@ function situationOf(
   view: View,
   stored: ReadonlyMap<string, StoredRevision>,
   rollout: RolloutObject,
-  targetRevision: string,
-  quarantine: readonly Quarantined[],
+  facts: {
+    readonly target: string;
+    readonly quarantine: readonly Quarantined[];
+    readonly approvals: readonly ApprovalObject[];
+  },
 ): Situation {
   const { cluster } = snapshot;
   const from = stored.get(rollout.spec.from.revision)?.inputs;
@@ -134,8 +151,9 @@ function situationOf(
     view,
     rollout,
     slot: cluster.status.disruption,
-    targetRevision,
-    quarantine,
+    targetRevision: facts.target,
+    quarantine: facts.quarantine,
+    approvals: facts.approvals.filter(({ spec }) => spec.rollout === rollout.metadata.name),
     samples: snapshot.samples,
     crashLogs: snapshot.crashLogs,
     difference: to === undefined ? "" : describeDifference(from, to),

@@ -20,16 +20,13 @@ export function prune(snapshot: Snapshot, inUse: readonly string[]): readonly Ac
   const revisions = snapshot.revisions.filter(
     (object) => isOurs(object) && !used.has(object.metadata?.labels?.[LABELS.revision] ?? ""),
   );
+  // An answered approval is part of its rollout's record; others stay until a person removes them.
+  const approvals = snapshot.approvals.filter(
+    ({ spec, status }) => status.result !== undefined && old.some(({ metadata }) => metadata.name === spec.rollout),
+  );
   return [
-    ...old.map(
-      ({ metadata }): Action => ({
-        type: "delete",
-        apiVersion: API_VERSION,
-        kind: "HmnRollout",
-        name: metadata.name,
-        uid: metadata.uid,
-      }),
-    ),
+    ...approvals.map(({ metadata }) => removal("HmnApproval", metadata)),
+    ...old.map(({ metadata }) => removal("HmnRollout", metadata)),
     ...revisions.map(
       ({ metadata }): Action => ({
         type: "delete",
@@ -41,3 +38,11 @@ export function prune(snapshot: Snapshot, inUse: readonly string[]): readonly Ac
     ),
   ];
 }
+
+const removal = (kind: "HmnApproval" | "HmnRollout", { name, uid }: { name: string; uid: string }): Action => ({
+  type: "delete",
+  apiVersion: API_VERSION,
+  kind,
+  name,
+  uid,
+});

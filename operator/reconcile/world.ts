@@ -1,7 +1,9 @@
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
+import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
+import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
 import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
-import { LABELS } from "../api/group.ts";
+import { API_VERSION, LABELS } from "../api/group.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 import type { NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action, KubeObject } from "./actions.ts";
@@ -37,6 +39,8 @@ export type World = {
   objects(kind: string): readonly Thing[];
   find(kind: string, name: string): Thing | undefined;
   remove(kind: string, name: string): void;
+  /** A person's word about a rollout, as its admission policy lets it through. */
+  approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
   nodes: ModelNodes;
   /** Nodes that were Ready and are down because the operator evicted them. */
   downByUs: ReadonlySet<number>;
@@ -46,6 +50,7 @@ export type World = {
 const START = Date.parse("2026-01-01T00:00:00Z");
 const STOP_SECONDS = 3;
 const NAME = "payments";
+const CLUSTER_UID = "cluster-uid";
 
 export function createWorld(options: {
   readonly spec: ClusterSpecInput;
@@ -166,8 +171,9 @@ export function createWorld(options: {
         }
         const thing = find(action.kind, action.name);
         if (thing === undefined || thing.metadata.resourceVersion !== action.resourceVersion) return false;
-        const before = thing.status as RolloutStatus | undefined;
+        const before = thing.status as { completionTime?: string; result?: string } | undefined;
         assert(before?.completionTime === undefined, "the record of a finished rollout is not changed");
+        assert(before?.result === undefined, "an approval is answered once");
         thing.status = structuredClone(action.status);
         touch(thing);
         return true;
@@ -239,6 +245,9 @@ export function createWorld(options: {
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
   });
 
+  put(structuredClone(approvalPolicy));
+  put(structuredClone(approvalPolicyBinding));
+
   return {
     nodes,
     downByUs,
@@ -250,6 +259,19 @@ export function createWorld(options: {
       const thing = find(kind, name);
       if (thing !== undefined && kind === "Pod") stop(thing);
       else things.delete(key(kind, name));
+    },
+    approve: (word) => {
+      const name = `${NAME}-word-${uid + 1}`;
+      const spec = {
+        cluster: NAME,
+        clusterUID: CLUSTER_UID,
+        phase: 0,
+        reason: "",
+        signer: { username: "ada" },
+        ...word,
+      };
+      put({ apiVersion: API_VERSION, kind: "HmnApproval", metadata: { name }, spec });
+      return name;
     },
     status: () => clusterStatus,
     rollouts: () =>
@@ -277,12 +299,18 @@ export function createWorld(options: {
     snapshot: () => {
       const list = <T>(kind: string) => objects(kind).map(copied) as unknown as readonly T[];
       const metadata = (thing: Thing["metadata"]) => ({ ...thing, namespace: "hmn-test", deleting: false });
+      const records = <Spec, Status extends object>(kind: string) =>
+        objects(kind).map((thing) => ({
+          metadata: metadata(thing.metadata),
+          spec: thing.spec as Spec,
+          status: structuredClone((thing.status ?? {}) as Status),
+        }));
       return {
         now,
         cluster: {
           metadata: metadata({
             name: NAME,
-            uid: "cluster-uid",
+            uid: CLUSTER_UID,
             resourceVersion: clusterVersion,
             generation,
             labels: {},
@@ -292,13 +320,7 @@ export function createWorld(options: {
           spec,
           status: structuredClone(clusterStatus),
         },
-        rollouts: objects("HmnRollout")
-          .map((thing) => ({
-            metadata: metadata(thing.metadata),
-            spec: thing.spec as RolloutSpec,
-            status: structuredClone((thing.status ?? {}) as RolloutStatus),
-          }))
-          .toSorted((a, b) => a.spec.number - b.spec.number),
+        rollouts: records<RolloutSpec, RolloutStatus>("HmnRollout").toSorted((a, b) => a.spec.number - b.spec.number),
         statefulSets: list("StatefulSet"),
         pods: list("Pod"),
         services: list("Service"),
@@ -307,6 +329,11 @@ export function createWorld(options: {
         budgets: list("PodDisruptionBudget"),
         networkPolicies: list("NetworkPolicy"),
         serviceAccounts: list("ServiceAccount"),
+        approvals: records<ApprovalSpec, ApprovalStatus>("HmnApproval").filter(
+          ({ spec: said }) => said.clusterUID === CLUSTER_UID,
+        ),
+        admissionPolicies: list("ValidatingAdmissionPolicy"),
+        admissionBindings: list("ValidatingAdmissionPolicyBinding"),
         claims: [],
         revisions: list("ControllerRevision"),
         hosts: nodes.hosts(),

@@ -1,5 +1,6 @@
 import { unreachable } from "../../node/base/assert.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
+import { answered, atGate, pausedByApproval } from "./approvals.ts";
 import { startFailure } from "./failure.ts";
 import { deploying, held, holding } from "./first-deployment.ts";
 import { ended, inState, judged, noted } from "./history.ts";
@@ -10,7 +11,7 @@ import { rollingBack } from "./rollback.ts";
 import { record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
 import { pausedByJudge, soaking } from "./soaking.ts";
 import { timeText } from "./time.ts";
-import { nextWindow } from "./watchdog.ts";
+import { failedSince, judgeSince, nextWindow } from "./watchdog.ts";
 
 /** Moves the active rollout on by one step. */
 export function advance(situation: Situation): Step {
@@ -27,7 +28,7 @@ export function advance(situation: Situation): Step {
       situation,
       noted(inState(status, situation.now, "Moving"), situation.now, "Resumed", "spec.paused is false again"),
     );
-  return watched(situation) ?? byState(situation);
+  return watched(situation) ?? answered(situation) ?? byState(situation);
 }
 
 function byState(situation: Situation): Step {
@@ -40,8 +41,10 @@ function byState(situation: Situation): Step {
       return settling(situation);
     case "Soaking":
       return soaking(situation);
+    case "AtGate":
+      return atGate(situation);
     case "Paused":
-      return status.pauseReason === "FirstDeploymentFailed" ? holding(situation) : pausedByJudge(situation);
+      return pausedFor(situation);
     case "RollingBack":
       return rollingBack(situation);
     case "Succeeded":
@@ -51,6 +54,22 @@ function byState(situation: Situation): Step {
       return { slot: situation.slot, acts: [] };
     default:
       return unreachable(state);
+  }
+}
+
+function pausedFor(situation: Situation): Step {
+  const reason = situation.rollout.status.pauseReason ?? "";
+  switch (reason) {
+    case "FirstDeploymentFailed":
+      return holding(situation);
+    case "Approval":
+      return pausedByApproval(situation);
+    case "Judge":
+    case "Spec":
+    case "":
+      return pausedByJudge(situation);
+    default:
+      return unreachable(reason);
   }
 }
 
@@ -113,6 +132,11 @@ function watched(situation: Situation): Step | undefined {
   const next = judged(status, finding.window);
   const limit = finding.safety ? 1 : spec.rollout.failureLimit;
   if ((next.consecutiveFailures ?? 0) < limit) return record(situation, next);
+  if (!finding.safety && limit > 1) {
+    // Each window alone holds little: the failed ones together have the last word.
+    const together = judgeSince(situation, failedSince(next, finding.from)).window;
+    if (together.verdict !== "Fail") return record(situation, judged(status, together));
+  }
   const reason = finding.safety
     ? finding.window.message
     : `${next.consecutiveFailures} failed windows in a row: ${finding.window.message}`;

@@ -21,6 +21,17 @@ export function quantile(q: number, bounds: readonly number[], counts: readonly 
   return bounds.at(-1);
 }
 
+/** How many lie above a value, linear within the bucket that holds it; what lies beyond the last bound is above any value. */
+export function countAbove(value: number, bounds: readonly number[], counts: readonly number[]): number {
+  let above = counts[bounds.length] ?? 0;
+  for (const [index, upper] of bounds.entries()) {
+    const lower = index === 0 ? 0 : (bounds[index - 1] ?? 0);
+    const share = Math.min(1, Math.max(0, (upper - value) / (upper - lower)));
+    above += share * (counts[index] ?? 0);
+  }
+  return above;
+}
+
 /** Counts bucket by bucket; empty if there are none. */
 export function sumOfCounts(histograms: readonly (readonly number[])[]): readonly number[] {
   const sum: number[] = [];

@@ -5,39 +5,46 @@ const standings: readonly Standing[] = ["Good", "Bad", "NoData"];
 const differences: readonly Difference[] = ["Worse", "NotWorse", "Unknown"];
 
 test.each([
-  // new, old now, before, difference, verdict
-  ["Good", "Bad", "Bad", "Worse", "Pass"],
-  ["NoData", "Good", "Good", "Worse", "NoData"],
-  ["Bad", "Good", "NoData", "Worse", "Fail"],
-  ["Bad", "Good", "Good", "Unknown", "Fail"],
-  ["Bad", "Good", "Good", "NotWorse", "Inconclusive"],
+  // new, old now, before, than old, than before, verdict
+  ["Good", "Bad", "Bad", "Worse", "Worse", "Pass"],
+  ["NoData", "Good", "Good", "Worse", "Worse", "NoData"],
+  ["Bad", "Good", "NoData", "Worse", "Unknown", "Fail"],
+  ["Bad", "Good", "Good", "Unknown", "Unknown", "Fail"],
+  ["Bad", "Good", "Good", "NotWorse", "Worse", "Inconclusive"],
   // Both bad: what was before decides.
-  ["Bad", "Bad", "Good", "NotWorse", "Fail"],
-  ["Bad", "Bad", "Bad", "Worse", "Inconclusive"],
+  ["Bad", "Bad", "Good", "NotWorse", "Worse", "Fail"],
+  ["Bad", "Bad", "Good", "NotWorse", "NotWorse", "Inconclusive"],
+  ["Bad", "Bad", "Bad", "Worse", "Worse", "Inconclusive"],
   // The last phase has no old nodes.
-  ["Bad", "NoData", "Good", "Unknown", "Fail"],
-  ["Bad", "NoData", "Bad", "Unknown", "Inconclusive"],
-  ["Bad", "NoData", "NoData", "Unknown", "Inconclusive"],
-] as const)("new %s, old %s, before %s, %s: %s", (fresh, old, before, difference, verdict) => {
-  expect(decideByTable({ fresh, old, before, difference })).toBe(verdict);
-});
+  ["Bad", "NoData", "Good", "Unknown", "Unknown", "Fail"],
+  ["Bad", "NoData", "Good", "Unknown", "NotWorse", "Inconclusive"],
+  ["Bad", "NoData", "Bad", "Unknown", "Worse", "Inconclusive"],
+  ["Bad", "NoData", "NoData", "Unknown", "Unknown", "Inconclusive"],
+] as const)(
+  "new %s, old %s, before %s, than old %s, than before %s: %s",
+  (fresh, old, before, thanOld, thanBefore, verdict) => {
+    expect(decideByTable({ fresh, old, before, thanOld, thanBefore })).toBe(verdict);
+  },
+);
 
 test("every comparison has a row, and every row is reached", () => {
-  const reached = new Set<number>();
-  for (const fresh of standings)
-    for (const old of standings)
-      for (const before of standings)
-        for (const difference of differences) {
-          decideByTable({ fresh, old, before, difference });
-          reached.add(
-            judgeTable.findIndex(
-              (row) =>
-                row[0] === fresh &&
-                (row[1] === "any" || row[1] === old) &&
-                (row[2] === "any" || row[2] === before) &&
-                (row[3] === "any" || row[3] === difference),
-            ),
-          );
-        }
+  const every = standings.flatMap((fresh) =>
+    standings.flatMap((old) =>
+      standings.flatMap((before) =>
+        differences.flatMap((thanOld) =>
+          differences.map((thanBefore) => ({ fresh, old, before, thanOld, thanBefore })),
+        ),
+      ),
+    ),
+  );
+  const reached = new Set(
+    every.map((comparison) => {
+      decideByTable(comparison);
+      const { fresh, old, before, thanOld, thanBefore } = comparison;
+      return judgeTable.findIndex((row) =>
+        [fresh, old, before, thanOld, thanBefore].every((value, at) => row[at] === "any" || row[at] === value),
+      );
+    }),
+  );
   expect([...reached].toSorted((a, b) => a - b)).toEqual(judgeTable.map((_, index) => index));
 });

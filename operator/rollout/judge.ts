@@ -1,8 +1,9 @@
+import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
 import { type Millis, millis, PPM, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { JudgedWindow, Verdict } from "../api/rollout.ts";
 import type { Sample } from "../observe/snapshot.ts";
-import { median } from "./histogram.ts";
+import { countAbove, median } from "./histogram.ts";
 import { type Comparison, type Difference, decideByTable, type Standing } from "./judge-table.ts";
 import { mannWhitney } from "./mann-whitney.ts";
 import { type Series, seriesOf, sinceReady, within } from "./series.ts";
@@ -129,16 +130,21 @@ function latencyMetric(
   const limit = input.levels.latencyP95Millis;
   const enough = (series: Series) => series.batches >= input.minimumSamples && series.p95Ms !== undefined;
   const value = (series: Series) => series.p95Ms ?? 0;
+  // A 95th percentile over the limit is more than a twentieth of the batches over it.
+  const bad = ({ latencyCounts }: Series) =>
+    exceeds({
+      count: countAbove(limit / 1000, LATENCY_BUCKETS, latencyCounts),
+      of: latencyCounts.reduce((sum, count) => sum + count, 0),
+      share: 0.05,
+    });
   return {
     name: "latencyP95",
     comparison: {
-      fresh: freshStanding(fresh, enough, (series) => value(series) > limit),
-      old: groupStanding(old.filter(enough).map(value), (middle) => middle > limit),
-      before: groupStanding(before.filter(enough).map(value), (middle) => middle > limit),
-      difference: difference(
-        fresh.filter((series) => value(series) > limit),
-        old,
-      ),
+      fresh: freshStanding(fresh, enough, bad),
+      old: groupStanding(old.filter(enough), bad),
+      before: groupStanding(before.filter(enough), bad),
+      thanOld: difference(fresh.filter(bad), old),
+      thanBefore: difference(fresh.filter(bad), before),
     },
     newValue: text(Math.max(...fresh.filter(enough).map(value)), "ms"),
     oldValue: text(median(old.filter(enough).map(value)), "ms"),
@@ -155,13 +161,15 @@ function errorsMetric(
   const limit = input.levels.errorsPpm;
   const enough = (series: Series) => series.batches >= input.minimumSamples;
   const value = (series: Series) => series.errorsPpm;
+  const bad = ({ failed, batches }: Series) => exceeds({ count: failed, of: batches, share: limit / PPM });
   return {
     name: "errors",
     comparison: {
-      fresh: freshStanding(fresh, enough, (series) => value(series) > limit),
-      old: groupStanding(old.filter(enough).map(value), (middle) => middle > limit),
-      before: groupStanding(before.filter(enough).map(value), (middle) => middle > limit),
-      difference: "Unknown",
+      fresh: freshStanding(fresh, enough, bad),
+      old: groupStanding(old.filter(enough), bad),
+      before: groupStanding(before.filter(enough), bad),
+      thanOld: "Unknown",
+      thanBefore: "Unknown",
     },
     newValue: share(Math.max(...fresh.filter(enough).map(value))),
     oldValue: share(median(old.filter(enough).map(value))),
@@ -175,16 +183,15 @@ function availabilityMetric(input: JudgeInput, fresh: readonly Series[], old: re
   if (old.length > 0 && [...fresh, ...old].every(lost)) return "blind";
   const enough = (series: Series) => series.samples > 0;
   const bad = (series: Series) => series.unavailable >= UNAVAILABLE_MIN && series.availabilityPpm < limit;
-  const standing = (group: readonly Series[]): Standing =>
-    group.some(enough) ? (2 * group.filter(bad).length > group.length ? "Bad" : "Good") : "NoData";
   return {
     name: "availability",
     comparison: {
       fresh: freshStanding(fresh, enough, bad),
-      old: standing(old),
+      old: groupStanding(old.filter(enough), bad),
       // Nodes were Ready when the rollout began, or it would not have.
       before: "Good",
-      difference: "Unknown",
+      thanOld: "Unknown",
+      thanBefore: "Unknown",
     },
     newValue: share(Math.min(...fresh.filter(enough).map((series) => series.availabilityPpm))),
     oldValue: share(median(old.filter(enough).map((series) => series.availabilityPpm))),
@@ -202,9 +209,18 @@ function freshStanding(
   return group.length > 0 && group.every(enough) ? "Good" : "NoData";
 }
 
-function groupStanding(values: readonly number[], bad: (middle: number) => boolean): Standing {
-  const middle = median(values);
-  return middle === undefined ? "NoData" : bad(middle) ? "Bad" : "Good";
+/** Bad if most of its nodes are. */
+function groupStanding(group: readonly Series[], bad: (series: Series) => boolean): Standing {
+  if (group.length === 0) return "NoData";
+  return 2 * group.filter(bad).length > group.length ? "Bad" : "Good";
+}
+
+/** One chance in a hundred of calling a share too high that is exactly at its limit. */
+const EXCESS_DEVIATIONS = 2.33;
+
+/** Whether so many of so many are more than a share of them by more than chance (binomial, normal approximation). */
+function exceeds({ count, of, share: limit }: { count: number; of: number; share: number }): boolean {
+  return count > of * limit + EXCESS_DEVIATIONS * Math.sqrt(of * limit * (1 - limit));
 }
 
 /** A node that had no clients before the rollout, while its samples reach back there, owes no data about them now. */
@@ -217,17 +233,27 @@ function owesData(input: JudgeInput, series: Series): boolean {
   return before.length === 0 || before.some(({ batches }) => batches.accepted + batches.refused + batches.failed > 0);
 }
 
-/** New against old at the same time, value by value of the samples; only where the sizes could show a difference at all. */
-function difference(fresh: readonly Series[], old: readonly Series[]): Difference {
+/** Values of the others that noise alone reaches once in twenty times. */
+const NOISE_QUANTILE = 0.95;
+/** What a person would call slower, beyond that. */
+const NOTICEABLE = 1.15;
+
+/**
+ * New nodes against others, sample by sample: worse if Mann-Whitney says that it is not chance, and if half of the new values
+ * lie noticeably above what the others reach once in twenty times. Many samples make the first true of a difference that nobody would
+ * notice, and of a load that drifts. Unknown where so few samples could show nothing.
+ */
+function difference(fresh: readonly Series[], others: readonly Series[]): Difference {
   const a = fresh.flatMap((series) => series.p95sMs);
-  const b = old.flatMap((series) => series.p95sMs);
+  const b = others.flatMap((series) => series.p95sMs);
   const test = mannWhitney(a, b);
   const best = mannWhitney(
     a.map((_, index) => 2 + index / a.length),
     b.map((_, index) => index / b.length),
   );
   if (test === undefined || best === undefined || best.pGreater > SIGNIFICANCE) return "Unknown";
-  return test.pGreater <= SIGNIFICANCE ? "Worse" : "NotWorse";
+  const noise = b.toSorted((x, y) => x - y)[Math.ceil(NOISE_QUANTILE * b.length) - 1] ?? 0;
+  return test.pGreater <= SIGNIFICANCE && (median(a) ?? 0) > NOTICEABLE * noise ? "Worse" : "NotWorse";
 }
 
 const ownSeries = (input: JudgeInput, node: JudgedNode, from: Millis): Series =>
@@ -245,7 +271,13 @@ function safetyBreach(input: JudgeInput): Metric | undefined {
     ...input.old.filter((node) => grown(node, input.startedAt)),
   ].map((node) => node.id);
   if (seenBy.length === 0) return undefined;
-  const comparison: Comparison = { fresh: "Bad", old: "Good", before: "Good", difference: "Unknown" };
+  const comparison: Comparison = {
+    fresh: "Bad",
+    old: "Good",
+    before: "Good",
+    thanOld: "Unknown",
+    thanBefore: "Unknown",
+  };
   return {
     name: "safety",
     comparison,

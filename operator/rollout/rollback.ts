@@ -14,7 +14,7 @@ export function rollingBack(situation: Situation): Step {
   const { from, to } = rollout.spec;
   const { rollbackCause } = rollout.status;
   // Recorded before anything else, so that no crash can end in a rollout of the same inputs.
-  const guilty = rollbackCause === "Release" || rollbackCause === "Safety";
+  const guilty = rollbackCause === "Release" || rollbackCause === "Safety" || rollbackCause === "Aborted";
   if (guilty && !quarantine.some(({ revision }) => revision === to.revision))
     return { slot, acts: [], quarantine: quarantineOf(situation, rollout.status.rollbackReason ?? "") };
   // A missing pod comes back on the previous release by itself; its return is part of the validation.

@@ -9,10 +9,13 @@ export type Series = {
   readonly validator: number;
   /** 95th percentile of its clients' latency; undefined if it served none. */
   readonly p95Ms: number | undefined;
-  /** The same per sample, for comparing distributions. */
+  /** Per bucket of `LATENCY_BUCKETS`, plus one for beyond; empty if it served none. */
+  readonly latencyCounts: readonly number[];
+  /** The 95th percentile per sample, for comparing distributions. */
   readonly p95sMs: readonly number[];
   /** Batches answered, refused ones included: the basis of shares and of `minimumSamples`. */
   readonly batches: number;
+  readonly failed: number;
   readonly errorsPpm: number;
   readonly samples: number;
   readonly unavailable: number;
@@ -24,6 +27,15 @@ const p95Of = (counts: readonly number[]): number | undefined => {
   return value === undefined ? undefined : value * 1000;
 };
 
+/** Samples never change, and each is looked at in many windows. */
+const known = new WeakMap<Sample, number>();
+
+function p95OfSample(sample: Sample): number | undefined {
+  const value = known.get(sample) ?? p95Of(sample.latencyCounts);
+  if (value !== undefined) known.set(sample, value);
+  return value;
+}
+
 export function seriesOf(validator: number, samples: readonly Sample[]): Series {
   const batches = samples.reduce((sum, { batches: b }) => sum + b.accepted + b.refused + b.failed, 0);
   const failed = samples.reduce((sum, sample) => sum + sample.batches.failed, 0);
@@ -32,8 +44,10 @@ export function seriesOf(validator: number, samples: readonly Sample[]): Series 
   return {
     validator,
     p95Ms: p95Of(counts),
-    p95sMs: samples.map((sample) => p95Of(sample.latencyCounts)).filter((value) => value !== undefined),
+    latencyCounts: counts,
+    p95sMs: samples.map(p95OfSample).filter((value) => value !== undefined),
     batches,
+    failed,
     errorsPpm: batches === 0 ? 0 : Math.floor((failed * PPM) / batches),
     samples: samples.length,
     unavailable,

@@ -1,7 +1,7 @@
 import type { Millis } from "../../node/base/units.ts";
 import type { ClusterSpec, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
-import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "../reconcile/actions.ts";
 import type { View } from "./view.ts";
 
@@ -17,6 +17,8 @@ export type Situation = {
   readonly slot: Disruption | undefined;
   readonly targetRevision: string;
   readonly quarantine: readonly Quarantined[];
+  /** Proven words of people about this rollout, oldest first; used ones are among them. */
+  readonly approvals: readonly ApprovalObject[];
   readonly samples: Snapshot["samples"];
   readonly crashLogs: Snapshot["crashLogs"];
   /** The difference of inputs between the rollout's two releases, in words. */

@@ -32,10 +32,16 @@ export function soaking(situation: Situation): Step {
     });
   const since = timeOf(status.since) ?? now;
   const ofThisSoak = (status.windows ?? []).filter((window) => (timeOf(window.time) ?? 0) > since);
-  if (ofThisSoak.findLast(({ verdict }) => verdict !== "NoData")?.verdict === "Pass")
-    return recordAndFree(phaseDone(situation, status, "every level was met"));
   // Single windows may hold too little; the whole soak is the last word.
   const whole = judgeSince(situation, since);
+  if (whole.window.verdict === "Fail" && rollout.spec.kind === "Upgrade")
+    return goBack(
+      situation,
+      { cause: "Release", reason: `over the whole soak of phase ${phase}: ${whole.window.message}` },
+      judged(status, whole.window),
+    );
+  if (ofThisSoak.findLast(({ verdict }) => verdict !== "NoData")?.verdict === "Pass")
+    return recordAndFree(phaseDone(situation, status, "every level was met"));
   if (whole.window.verdict === "Pass")
     return recordAndFree(phaseDone(situation, judged(status, whole.window), "every level was met"));
   if (whole.nobodyServed && whole.window.verdict === "NoData")
@@ -52,13 +58,21 @@ export function soaking(situation: Situation): Step {
   });
 }
 
-/** The next phase that adds a node, or the end. */
+/** The gate of the phase where it has one, else the next phase or the end. */
 function phaseDone(situation: Situation, status: RolloutStatus, how: string): RolloutStatus {
+  const { now, rollout } = situation;
+  const done = status.phase ?? 1;
+  const passed = noted(status, now, "PhasePassed", `phase ${done}: ${how}`);
+  if (rollout.spec.phases[done - 1]?.gate !== true) return nextPhase(situation, passed);
+  return noted(inState(passed, now, "AtGate"), now, "AtGate", `phase ${done}: the next one waits for an HmnApproval`);
+}
+
+/** The next phase that adds a node, or the end. */
+export function nextPhase(situation: Situation, status: RolloutStatus): RolloutStatus {
   const { now, rollout, spec } = situation;
   const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
-  const done = status.phase ?? 1;
-  let next = noted(status, now, "PhasePassed", `phase ${done}: ${how}`);
-  for (let phase = done + 1; phase <= counts.length; phase += 1) {
+  let next = status;
+  for (let phase = (status.phase ?? 1) + 1; phase <= counts.length; phase += 1) {
     if ((counts[phase - 1] ?? 0) > (counts[phase - 2] ?? 0))
       return noted(
         { ...inState(next, now, "Moving"), phase },

@@ -1,4 +1,5 @@
 import { millis, seconds } from "../../node/base/units.ts";
+import type { RolloutStatus } from "../api/rollout.ts";
 import { type Finding, type JudgedNode, judge } from "./judge.ts";
 import type { Situation } from "./situation.ts";
 import { elapsed, timeOf } from "./time.ts";
@@ -47,7 +48,7 @@ export function judgeSince(situation: Situation, from: number): Finding {
  * The next judged window, when it is due. It waits up to twice its length for the first sample of a new node, so that
  * readings that come a little late make no empty window.
  */
-export function nextWindow(situation: Situation): Finding | undefined {
+export function nextWindow(situation: Situation): (Finding & { readonly from: number }) | undefined {
   const { now, rollout, spec } = situation;
   const interval = seconds(spec.rollout.intervalSeconds);
   const last = timeOf(rollout.status.windows?.at(-1)?.time);
@@ -58,5 +59,12 @@ export function nextWindow(situation: Situation): Finding | undefined {
   const uids = new Set(fresh.map((node) => node.podUid));
   const heard = situation.samples.some((sample) => sample.to > from && sample.to <= now && uids.has(sample.podUid));
   if (!heard && waited < 2 * interval) return undefined;
-  return judgeSince(situation, from);
+  return { ...judgeSince(situation, from), from };
+}
+
+/** Since when every window has failed, `from` being the start of the last one. */
+export function failedSince({ windows = [] }: RolloutStatus, from: number): number {
+  const passed = windows.findLastIndex(({ verdict }) => verdict !== "Fail");
+  // A first failed window began where the one before it ended; the very first one's end has to do.
+  return Math.min(from, timeOf(windows[Math.max(passed, 0)]?.time) ?? from);
 }

@@ -19,7 +19,12 @@ export const permissions: { readonly cluster: readonly Rule[]; readonly ownNames
   cluster: [
     { apiGroups: ["hmn.dev"], resources: ["hmnclusters"], verbs: watched },
     { apiGroups: ["hmn.dev"], resources: ["hmnrollouts"], verbs: [...applied, "delete"] },
-    { apiGroups: ["hmn.dev"], resources: ["hmnclusters/status", "hmnrollouts/status"], verbs: ["update"] },
+    { apiGroups: ["hmn.dev"], resources: ["hmnapprovals"], verbs: [...watched, "delete"] },
+    {
+      apiGroups: ["hmn.dev"],
+      resources: ["hmnclusters/status", "hmnrollouts/status", "hmnapprovals/status"],
+      verbs: ["update"],
+    },
     // Owner references with blockOwnerDeletion need it where OwnerReferencesPermissionEnforcement is on.
     { apiGroups: ["hmn.dev"], resources: ["hmnclusters/finalizers"], verbs: ["update"] },
     {
@@ -31,6 +36,11 @@ export const permissions: { readonly cluster: readonly Rule[]; readonly ownNames
     { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
     { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
     { apiGroups: [""], resources: ["persistentvolumeclaims", "nodes"], verbs: watched },
+    {
+      apiGroups: ["admissionregistration.k8s.io"],
+      resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+      verbs: watched,
+    },
     { apiGroups: ["apps"], resources: ["statefulsets", "controllerrevisions"], verbs: [...applied, "delete"] },
     { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: [...applied, "delete"] },
     { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: [...applied, "delete"] },

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { approvalPolicy, approvalPolicyBinding } from "../../../../operator/api/approval-policy.ts";
 import { generatedFiles } from "../../../../operator/api/generate.ts";
 import { binary } from "../../cache.ts";
 
@@ -36,7 +37,7 @@ const rules = (file: string): unknown => parse(generatedFiles().get(`charts/hmn-
 describe("the chart", () => {
   it("holds the generated rules and nothing else beside its templates", () => {
     const files = readdirSync(join(chart, "files")).toSorted();
-    expect(files).toEqual(["lease-rules.yaml", "rules.yaml"]);
+    expect(files).toEqual(["approval-policy.yaml", "lease-rules.yaml", "rules.yaml"]);
     for (const file of files) {
       expect(parse(readFileSync(join(chart, "files", file), "utf8")), `${file}: run npm run generate`).toEqual(
         rules(file),
@@ -69,6 +70,10 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
       "RoleBinding hmn-system/hmn-operator-lease",
       "Service hmn-system/hmn-operator-metrics",
       "ServiceAccount hmn-system/hmn-operator",
+      "ValidatingAdmissionPolicy -/hmn-approval-signer",
+      "ValidatingAdmissionPolicy -/hmn-status-writer",
+      "ValidatingAdmissionPolicyBinding -/hmn-approval-signer",
+      "ValidatingAdmissionPolicyBinding -/hmn-status-writer",
     ]);
     for (const { metadata } of objects) expect(metadata.labels?.["app.kubernetes.io/name"]).toBe("hmn-operator");
   });
@@ -76,6 +81,16 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
   it("grants exactly what the code asks for", () => {
     expect(only("ClusterRole").rules).toEqual(rules("rules.yaml"));
     expect(only("Role").rules).toEqual(rules("lease-rules.yaml"));
+  });
+
+  it("ships the admission policies that the operator looks for, and none when told so", () => {
+    const spec = (kind: string) =>
+      objects.find((object) => object.kind === kind && object.metadata.name === "hmn-approval-signer")?.spec;
+    expect(spec("ValidatingAdmissionPolicy")).toEqual(approvalPolicy.spec);
+    expect(spec("ValidatingAdmissionPolicyBinding")).toEqual(approvalPolicyBinding.spec);
+    const without = template("admissionPolicies=false").objects;
+    expect(without.filter(({ kind }) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
+    expect(without.length).toBe(objects.length - 4);
   });
 
   it("runs two replicas that pass Pod Security's restricted profile", () => {
@@ -111,14 +126,22 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
     for (const selector of selectors) expect(deployment.template.metadata.labels).toMatchObject(selector);
   });
 
-  it("may be held to some namespaces, and then reads nothing of the others but hosts", () => {
+  it("may be held to some namespaces, and then reads nothing of the others but hosts and admission policies", () => {
     const { objects: narrow } = template("watchNamespaces={money,trade}");
     const bindings = narrow.filter(({ kind }) => kind === "RoleBinding").map(({ metadata }) => metadata.namespace);
     expect(bindings.toSorted()).toEqual(["hmn-system", "money", "trade"]);
     const wide = narrow.filter(({ kind }) => kind === "ClusterRoleBinding");
     expect(wide.map(({ roleRef }) => (roleRef as { name: string }).name)).toEqual(["hmn-operator-hosts"]);
     const hosts = narrow.find(({ metadata }) => metadata.name === "hmn-operator-hosts");
-    expect(hosts?.rules).toEqual([{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }]);
+    const verbs = ["get", "list", "watch"];
+    expect(hosts?.rules).toEqual([
+      { apiGroups: [""], resources: ["nodes"], verbs },
+      {
+        apiGroups: ["admissionregistration.k8s.io"],
+        resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+        verbs,
+      },
+    ]);
   });
 
   it("hands its values over in the variables that the operator knows", () => {

@@ -1,0 +1,87 @@
+import { type SafetyRules, SOUND_RULES } from "../../consensus/rules.ts";
+import { type Bounds, type Network, networkOf, type Restarts } from "./network.ts";
+
+/** Four validators of unequal weight, each under a third; a quorum is all honest ones, or the liar with any two of them. */
+const UNEQUAL = [30, 27, 23, 20];
+const BOTH = { kept: 1, lost: 1 };
+const PLAIN: Bounds = {
+  weights: UNEQUAL,
+  byzantine: 0,
+  views: 2,
+  crashes: { kept: 0, lost: 0 },
+  singleVotes: false,
+  records: false,
+};
+
+export type Search = { readonly name: string; readonly bounds: Bounds };
+
+/** What `npm run sim -- model` explores, the smaller searches first. Leaders by view: 0, 1, 2, 3. */
+export const SEARCHES: readonly Search[] = [
+  { name: "two views, the liar leads the first", bounds: PLAIN },
+  { name: "two views, the liar leads the second", bounds: { ...PLAIN, byzantine: 1 } },
+  { name: "one view, a crash with the journal and one without", bounds: { ...PLAIN, views: 1, crashes: BOTH } },
+  { name: "one view, every vote by itself", bounds: { ...PLAIN, byzantine: 3, views: 1, singleVotes: true } },
+  { name: "three views, the liar votes and never leads", bounds: { ...PLAIN, byzantine: 3, views: 3 } },
+  { name: "two views, nodes catch up by records", bounds: { ...PLAIN, records: true } },
+  { name: "two views, a crash with the journal", bounds: { ...PLAIN, crashes: { kept: 1, lost: 0 } } },
+  { name: "two views, a crash without the journal", bounds: { ...PLAIN, crashes: { kept: 0, lost: 1 } } },
+  {
+    name: "three views, the liar leads the second, both crashes",
+    bounds: { ...PLAIN, byzantine: 1, views: 3, crashes: BOTH },
+  },
+];
+
+export type ModelCanary = {
+  readonly name: string;
+  readonly network: Network;
+  /** The check that has to see it. */
+  readonly caughtBy: readonly string[];
+};
+
+const broken = (rule: Partial<SafetyRules>, bounds: Partial<Bounds> = {}): Network =>
+  networkOf({ ...PLAIN, ...bounds }, { ...SOUND_RULES, ...rule });
+const restarting = (restarts: Restarts, crashes: Bounds["crashes"]): Network =>
+  networkOf({ ...PLAIN, crashes }, SOUND_RULES, restarts);
+
+/** Deliberately broken networks: the search has to find each by itself. */
+export const MODEL_CANARIES: readonly ModelCanary[] = [
+  {
+    name: "a quorum counts heads, not weight",
+    network: broken({ quorum: ({ heads, totalHeads }) => 3 * heads > 2 * totalHeads }, { weights: [1, 1, 1, 4] }),
+    caughtBy: ["certificates"],
+  },
+  {
+    // The liar has exactly one third: with the sound rule that is still safe.
+    name: "exactly two thirds are a quorum",
+    network: broken(
+      { quorum: ({ weight, totalWeight }) => 3 * weight >= 2 * totalWeight },
+      { weights: [2, 2, 1, 1], views: 1 },
+    ),
+    caughtBy: ["agreement", "certificates"],
+  },
+  {
+    name: "a view that was given up is finalized all the same",
+    network: broken({ mayFinalize: (own) => own.finalize === undefined }),
+    caughtBy: ["evidence", "report"],
+  },
+  {
+    name: "a proposal may leave out views that were not nullified",
+    network: broken({ mayFollow: ({ notarized }) => notarized }, { byzantine: 1 }),
+    caughtBy: ["agreement"],
+  },
+  {
+    name: "a restart forgets the own votes",
+    network: restarting("forgets-votes", { kept: 1, lost: 0 }),
+    caughtBy: ["evidence"],
+  },
+  {
+    name: "a vote is sent before it is durable",
+    network: restarting("sends-before-sync", { kept: 1, lost: 0 }),
+    caughtBy: ["evidence"],
+  },
+  {
+    name: "a node without its journal votes at once",
+    network: restarting("amnesiac-votes", { kept: 0, lost: 1 }),
+    caughtBy: ["evidence"],
+  },
+];

@@ -1,0 +1,50 @@
+import type { Hex } from "../../base/bytes.ts";
+import { sha256Hex } from "../../codec/hash.ts";
+import type { SafetyRules } from "../../consensus/rules.ts";
+
+/** How far a search goes, and who is in the network that it explores. */
+export type Bounds = {
+  readonly weights: readonly number[];
+  /** The validator that may say anything at any time, or nothing; undefined: all are honest. */
+  readonly byzantine: number | undefined;
+  /** Nobody proposes, votes or gives up beyond this view. */
+  readonly views: number;
+  /** Crashes in a run, over all nodes: with the journal kept, and with it lost. */
+  readonly crashes: { readonly kept: number; readonly lost: number };
+  /**
+   * Votes travel one by one and everybody counts for itself. Else only certificates travel, of any votes that were cast:
+   * that is the stronger adversary and the smaller search, as a tally that is no quorum changes nothing that a node does.
+   */
+  readonly singleVotes: boolean;
+  /** Whether nodes also catch up by finalized records; else by the blocks and certificates that stay on offer. */
+  readonly records: boolean;
+};
+
+/** What restarting does with the journal where it is kept; the broken ways are for the canaries. */
+export type Restarts = "sound" | "forgets-votes" | "sends-before-sync" | "amnesiac-votes";
+
+export type Network = Bounds & {
+  readonly chainId: Hex;
+  readonly rules: SafetyRules;
+  readonly restarts: Restarts;
+  readonly honest: readonly number[];
+  readonly resultsHash: (height: number) => Hex;
+};
+
+const text = new TextEncoder();
+
+export const networkOf = (bounds: Bounds, rules: SafetyRules, restarts: Restarts = "sound"): Network => ({
+  ...bounds,
+  rules,
+  restarts,
+  chainId: sha256Hex(text.encode("model chain")),
+  honest: bounds.weights.map((_, id) => id).filter((id) => id !== bounds.byzantine),
+  resultsHash: (height) => height.toString(16).padStart(64, "0"),
+});
+
+/** The checker's own thirds, in whole numbers: strictly more than two of three. */
+export function isTwoThirds({ weights }: Bounds, weight: number): boolean {
+  let total = 0;
+  for (const each of weights) total += each;
+  return weight + weight + weight > total + total;
+}

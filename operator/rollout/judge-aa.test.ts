@@ -1,0 +1,139 @@
+import { expect, test } from "vitest";
+import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
+import { present } from "../../node/base/assert.ts";
+import { type Random, seededRandom } from "../../node/base/random.ts";
+import { type Millis, millis } from "../../node/base/units.ts";
+import { clusterSpecSchema } from "../api/cluster.ts";
+import type { Sample } from "../observe/snapshot.ts";
+import { judge } from "./judge.ts";
+
+/**
+ * Simulated upgrades of four nodes under the default service levels and policy, judged window by window by the production
+ * judge. Latencies are lognormal, as measured ones nearly are; the load drifts for all nodes together, machines differ a
+ * little, and now and then one node or all of them stumble.
+ */
+const spec = clusterSpecSchema.parse({ version: "1.0.0", image: { reference: "x" }, network: "n" });
+const { serviceLevels: levels, rollout: policy } = spec;
+const NODES = 4;
+const READ_MS = 2_000;
+/** Generous: it is a lot of arithmetic, and machines are shared. */
+const TIMEOUT_MS = 600_000;
+const BEFORE_MS = 120_000;
+const SIGMA = 0.5;
+/** 95th percentile of a lognormal over its median. */
+const P95_OVER_MEDIAN = Math.exp(1.645 * SIGMA);
+
+type Weather = {
+  /** 95th percentile of every node on a calm day, as a share of the level. */
+  readonly p95OfLevel: number;
+  /** Factor on the latencies of node 0 once it runs the new release. */
+  readonly slower: number;
+};
+
+const uniform = (random: Random): number => (random.below(1_000_000) + 0.5) / 1_000_000;
+const normal = (random: Random): number =>
+  Math.sqrt(-2 * Math.log(uniform(random))) * Math.cos(2 * Math.PI * uniform(random));
+
+/** Whether an upgrade, followed through its first phases, was rolled back: as `advance.ts` counts windows. */
+function rolledBack(seed: number, weather: Weather, phases: number): boolean {
+  const random = seededRandom(BigInt(seed));
+  const machines = Array.from({ length: NODES }, () => Math.exp(0.05 * normal(random)));
+  const medianSeconds = (weather.p95OfLevel * levels.latencyP95Millis) / 1000 / P95_OVER_MEDIAN;
+  const samples: Sample[] = [];
+  let drift = 0;
+  let failures = 0;
+  let now = BEFORE_MS;
+  const sampleAll = (from: number, to: number, moved: number) => {
+    drift = 0.9 * drift + 0.05 * normal(random);
+    const stumbleAll = random.oneIn(300) ? 3 : 1;
+    for (let validator = 0; validator < NODES; validator += 1) {
+      const stumble = random.oneIn(300) ? 3 : 1;
+      const slower = validator === 0 && moved > 0 ? weather.slower : 1;
+      const median = medianSeconds * (machines[validator] ?? 1) * Math.exp(drift) * stumbleAll * stumble * slower;
+      samples.push(sampleOf(random, validator, validator < moved ? "new" : "old", median, from, to));
+    }
+  };
+  for (let at = 0; at < BEFORE_MS; at += READ_MS) sampleAll(at, at + READ_MS, 0);
+  for (const [index, moved] of [1, 3, 4].slice(0, phases).entries()) {
+    const soak = (policy.phases[index]?.soakSeconds ?? 0) * 1000;
+    const soakFrom = now;
+    let judgedAt = now;
+    let failing = now;
+    for (const end = now + soak; now < end; ) {
+      sampleAll(now, now + READ_MS, moved);
+      now += READ_MS;
+      if (now - judgedAt < policy.intervalSeconds * 1000) continue;
+      const node = (id: number) => ({ id, podUid: `${id}-${id < moved ? "new" : "old"}` });
+      const ids = Array.from({ length: NODES }, (_, id) => id);
+      const verdict = (from: number) =>
+        judge({
+          samples,
+          from: millis(from),
+          to: millis(now),
+          startedAt: millis(BEFORE_MS),
+          phase: index + 1,
+          firstDeployment: false,
+          fresh: ids.filter((id) => id < moved).map(node),
+          old: ids.filter((id) => id >= moved).map(node),
+          levels,
+          minimumSamples: policy.minimumSamples,
+        }).window.verdict;
+      if (failures === 0) failing = judgedAt;
+      const found = verdict(judgedAt);
+      judgedAt = now;
+      if (found === "Fail") failures += 1;
+      else if (found !== "NoData" && found !== "Error") failures = 0;
+      if (failures >= policy.failureLimit) {
+        if (verdict(failing) === "Fail") return true;
+        failures = 0;
+      }
+      if (now >= end && verdict(soakFrom) === "Fail") return true;
+    }
+  }
+  return false;
+}
+
+function sampleOf(
+  random: Random,
+  validator: number,
+  revision: string,
+  medianSeconds: number,
+  from: number,
+  to: number,
+): Sample {
+  const latencyCounts = Array.from({ length: LATENCY_BUCKETS.length + 1 }, () => 0);
+  const accepted = 30 + random.below(30);
+  for (let batch = 0; batch < accepted; batch += 1) {
+    const seconds = medianSeconds * Math.exp(SIGMA * normal(random));
+    const bucket = LATENCY_BUCKETS.findIndex((bound) => seconds <= bound);
+    const at = bucket === -1 ? LATENCY_BUCKETS.length : bucket;
+    latencyCounts[at] = (latencyCounts[at] ?? 0) + 1;
+  }
+  return {
+    validator,
+    podUid: `${validator}-${revision}`,
+    revision,
+    from: from as Millis,
+    to: to as Millis,
+    available: true,
+    latencyCounts,
+    batches: { accepted, refused: 0, failed: 0 },
+    transfersApplied: accepted,
+    safetyViolations: 0,
+  };
+}
+
+/** Of so many rollouts, the calm loads taken in turn, how many were rolled back within the first phases. */
+const countRolledBack = (count: number, loads: readonly number[], phases: number, slowerAt: (load: number) => number) =>
+  Array.from({ length: count }, (_, seed) => {
+    const p95OfLevel = present(loads[seed % loads.length], "a load in turn");
+    return rolledBack(seed + 1, { p95OfLevel, slower: slowerAt(p95OfLevel) }, phases);
+  }).filter(Boolean).length;
+
+test("of 1 000 upgrades to the same release, at loads up to the very level, at most one in a hundred is rolled back", () => {
+  expect(countRolledBack(1_000, [0.3, 0.5, 0.7, 0.85, 0.95], 3, () => 1)).toBeLessThanOrEqual(10);
+}, TIMEOUT_MS);
+
+test("of 300 releases with a 95th percentile of twice the level on one node, 99 in a hundred go back in phase 1", () => {
+  expect(countRolledBack(300, [0.3, 0.5, 0.8, 1], 1, (load) => 2 / load)).toBeGreaterThanOrEqual(297);
+}, TIMEOUT_MS);
