@@ -23,6 +23,8 @@ export type TestNode = {
     readonly consensus: number;
   };
   start(environment?: Readonly<Record<string, string>>): void;
+  /** Of the process that was started last, while it runs. */
+  pid(): number | undefined;
   /** Waits for its end; answers with the exit code, or the signal that ended it. */
   ended(): Promise<Ending>;
   /** Ends it by this signal, if it runs. */
@@ -49,7 +51,12 @@ export type TestCluster = {
 export const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const HOST = "127.0.0.1";
 
-export async function testCluster(folder: string, count: number): Promise<TestCluster> {
+/** `main`: the program that every node runs, unless it is this checkout's source. */
+export async function testCluster(
+  folder: string,
+  count: number,
+  { main = MAIN }: { main?: string } = {},
+): Promise<TestCluster> {
   const network = "payments";
   const authority = await testAuthority();
   const operator = await authority.issue(operatorIdentity(network));
@@ -63,7 +70,7 @@ export async function testCluster(folder: string, count: number): Promise<TestCl
     writeFileSync(join(home, "config", "network.json"), JSON.stringify({ network, peers }));
     writeMaterial(join(home, "tls"), await authority.issue(nodeIdentity(id, network)));
     const own = { control: port(id, 0), client: port(id, 1), api: port(id, 2), consensus: port(id, 3) };
-    nodes.push(testNode({ id, home, network, ports: own, operator }));
+    nodes.push(testNode({ id, home, main, network, ports: own, operator }));
   }
   return {
     network,
@@ -98,12 +105,14 @@ export async function testCluster(folder: string, count: number): Promise<TestCl
 function testNode({
   id,
   home,
+  main,
   network,
   ports,
   operator,
 }: {
   id: number;
   home: string;
+  main: string;
   network: string;
   ports: TestNode["ports"];
   operator: Material;
@@ -136,6 +145,7 @@ function testNode({
     ports,
     ...folders,
     ended,
+    pid: () => (child?.exitCode === null && child.signalCode === null ? child.pid : undefined),
     start: (environment = {}) => {
       const log = openSync(logPath, "a");
       const all = {
@@ -145,7 +155,7 @@ function testNode({
         ...Object.fromEntries(Object.entries(ports).map(([k, v]) => [`${k}-port`, v])),
       };
       const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
-      child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "start", ...args], {
+      child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "start", ...args], {
         stdio: ["ignore", log, log],
         env: { PATH: process.env.PATH, HMN_VERSION: "1.2.3", ...environment },
       });
@@ -165,19 +175,27 @@ function testNode({
   };
 }
 
+/** Where the system takes ports of outgoing connections from begins above these: nobody is given one of them meanwhile. */
+const PORTS = { from: 10_000, to: 30_000 } as const;
+
 /** Ports that were free a moment ago: `network.json` names them before anybody listens. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, HOST);
-    await once(server, "listening");
-    const address = server.address();
-    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
   }
-  for (const server of servers) {
-    server.close();
-    await once(server, "close");
-  }
-  return ports;
+  return [...ports];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, HOST);
+  const free = await Promise.race([
+    once(server, "listening").then(() => true),
+    once(server, "error").then(() => false),
+  ]).catch(() => false);
+  if (!free) return false;
+  server.close();
+  await once(server, "close");
+  return true;
 }

@@ -2,31 +2,37 @@ import { expect, test } from "vitest";
 import { parseHistory } from "./history.ts";
 
 const lines = (...values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
-const transfer = (op: number, over: object = {}) => ({
-  process: "p",
-  op,
+const RUN = 3_000_000;
+const transfer = (process: number, over: object = {}) => ({
+  process: RUN + process,
   type: "invoke",
-  atNs: "1",
   f: "transfer",
-  number: 7,
-  firstId: String(op * 100),
-  base: "1000",
-  accounts: 4,
-  count: 2,
+  value: {
+    firstId: String(process * 100),
+    base: "1000",
+    moves: [
+      [3, 1, 2],
+      [3, 2, 3],
+    ],
+  },
+  time: 1,
   ...over,
 });
-const ok = (op: number, ...failures: readonly object[]) => ({
-  process: "p",
-  op,
+const ok = (process: number, ...failures: readonly unknown[]) => ({
+  process: RUN + process,
   type: "ok",
-  height: 1,
-  target: 0,
-  failures,
+  f: "transfer",
+  value: { height: 1, target: 0, failures },
+  time: 2,
+});
+const ended = (process: number, type: "fail" | "info") => ({
+  ...ok(process),
+  type,
+  value: { reason: "ended" },
 });
 const ids = (transfers: readonly { id: bigint }[]) => transfers.map((one) => Number(one.id));
 
-test("planned payments are computed from the number of their batch", () => {
-  // N = 4, number 7: round 1, payer 3; index 0 pays (3 + 1 + 1 mod 3) mod 4 = 1, index 1 pays (3 + 1 + 2 mod 3) mod 4 = 2.
+test("a batch's moves are between accounts counted from the base, with ids counted from the first", () => {
   expect(parseHistory(lines(transfer(1), ok(1))).acknowledged).toEqual([
     { id: 100n, debit: 1003n, credit: 1001n, amount: 2n },
     { id: 101n, debit: 1003n, credit: 1002n, amount: 3n },
@@ -34,19 +40,10 @@ test("planned payments are computed from the number of their batch", () => {
 });
 
 test("funding goes from the payer to consecutive accounts; opening accounts moves nothing that was asked for", () => {
-  const open = { process: "p", op: 1, type: "invoke", f: "open", base: "1000", count: 2, payer: "9" };
-  const fund = {
-    process: "p",
-    op: 2,
-    type: "invoke",
-    f: "fund",
-    firstId: "50",
-    base: "1000",
-    count: 2,
-    payer: "9",
-    amount: "30",
-  };
-  expect(parseHistory(lines(open, ok(1), fund, ok(2))).acknowledged).toEqual([
+  const open = { process: RUN + 1, type: "invoke", f: "open", value: { base: "1000", count: 2, payer: "9" } };
+  const value = { firstId: "50", base: "1000", count: 2, payer: "9", amount: "30" };
+  const fund = { process: RUN + 1, type: "invoke", f: "fund", value };
+  expect(parseHistory(lines(open, ok(1), fund, ok(1))).acknowledged).toEqual([
     { id: 50n, debit: 9n, credit: 1000n, amount: 30n },
     { id: 51n, debit: 9n, credit: 1001n, amount: 30n },
   ]);
@@ -60,10 +57,10 @@ test("answers sort transfers into acknowledged, refused and unanswered", () => {
       transfer(3),
       transfer(4),
       transfer(5),
-      ok(1, { index: 1, code: "exceeds_credits" }),
-      { process: "p", op: 2, type: "fail", reason: "malformed" },
-      { process: "p", op: 3, type: "info", reason: "ended" },
-      ok(4, { index: 0, code: "id_expired" }),
+      ok(1, [1, "exceeds_credits"]),
+      ended(2, "fail"),
+      ended(3, "info"),
+      ok(4, [0, "id_expired"]),
     ),
   );
   expect(ids(history.acknowledged)).toEqual([100, 401]);
@@ -72,16 +69,23 @@ test("answers sort transfers into acknowledged, refused and unanswered", () => {
   expect(history.open).toBe(1);
 });
 
-test("batches of a process that is gone are unanswered, and nobody waits for them", () => {
-  const history = parseHistory(
-    lines(transfer(1), transfer(1, { process: "q", firstId: "900" }), { ...ok(1), process: "q" }),
-  );
+test("batches of a run that is gone are unanswered, and nobody waits for them", () => {
+  const later = { process: RUN + 1_000_000 };
+  const asked = { ...transfer(9), ...later };
+  const history = parseHistory(lines(transfer(1), asked, { ...ok(1), ...later }));
   expect(ids(history.unanswered)).toEqual([100, 101]);
   expect(ids(history.acknowledged)).toEqual([900, 901]);
   expect(history.open).toBe(0);
 });
 
+test("a process asks one thing at a time", () => {
+  const reading = (...values: object[]) => parseHistory(lines(...values));
+  expect(() => reading(transfer(1), transfer(1))).toThrow("is not done yet");
+  expect(() => reading(transfer(1), ok(2))).toThrow("has asked nothing");
+  expect(reading(transfer(1), ok(1), transfer(1), ok(1)).acknowledged).toHaveLength(4);
+});
+
 test("a line that cannot be read is an error, as it may hold a promise", () => {
-  expect(() => parseHistory('{"process":"p","op":1\n')).toThrow("line 1 of the history is not JSON");
-  expect(() => parseHistory(lines({ process: "p", op: 1, type: "maybe" }))).toThrow("line 1 of the history");
+  expect(() => parseHistory('{"process":1,"type":\n')).toThrow("line 1 of the history is not JSON");
+  expect(() => parseHistory(lines({ process: 1, type: "maybe" }))).toThrow("line 1 of the history");
 });

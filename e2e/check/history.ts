@@ -5,27 +5,32 @@ import type { Promises, Transfer } from "./books.ts";
 /** The lines that the load generator writes (`node/client/load-history.ts`), read here as a format and not as code. */
 const decimal = z.string().regex(/^[0-9]+$/);
 const count = z.number().int().nonnegative();
-const common = { process: z.string(), op: z.number().int() };
-const lineSchema = z.discriminatedUnion("type", [
+const process = z.number().int();
+const operation = { process, type: z.literal("invoke") };
+const reason = z.object({ reason: z.string() });
+const lineSchema = z.union([
   z.object({
-    ...common,
-    type: z.literal("invoke"),
-    f: z.enum(["open", "fund", "transfer"]),
-    base: decimal,
-    count,
-    firstId: decimal.optional(),
-    payer: decimal.optional(),
-    amount: decimal.optional(),
-    number: count.optional(),
-    accounts: count.optional(),
+    ...operation,
+    f: z.literal("open"),
+    value: z.object({ base: decimal, count, payer: decimal }),
   }),
   z.object({
-    ...common,
+    ...operation,
+    f: z.literal("fund"),
+    value: z.object({ firstId: decimal, base: decimal, count, payer: decimal, amount: decimal }),
+  }),
+  z.object({
+    ...operation,
+    f: z.literal("transfer"),
+    value: z.object({ firstId: decimal, base: decimal, moves: z.array(z.tuple([count, count, count])) }),
+  }),
+  z.object({
+    process,
     type: z.literal("ok"),
-    failures: z.array(z.object({ index: count, code: z.string() })),
+    value: z.object({ failures: z.array(z.tuple([count, z.string()])) }),
   }),
-  z.object({ ...common, type: z.literal("fail"), reason: z.string() }),
-  z.object({ ...common, type: z.literal("info"), reason: z.string() }),
+  z.object({ process, type: z.literal("fail"), value: reason }),
+  z.object({ process, type: z.literal("info"), value: reason }),
 ]);
 type Line = z.output<typeof lineSchema>;
 type Invoke = Extract<Line, { type: "invoke" }>;
@@ -38,40 +43,47 @@ export type History = Promises & {
 /** An old id may be refused although it was applied: that answer is no proof of either. */
 const NO_PROOF = "id_expired";
 
+/** Processes of one run share everything above their last six digits. */
+const PROCESSES_PER_RUN = 1_000_000;
+const runOf = (process: number): number => Math.floor(process / PROCESSES_PER_RUN);
+
 /** What the clients asked and what they were told, transfer by transfer. An unreadable line is an error: it may hold a promise. */
 export function parseHistory(text: string): History {
-  const invoked = new Map<string, Invoke>();
-  const answers = new Map<string, Exclude<Line, Invoke>>();
-  let running = "";
+  const acknowledged: Transfer[] = [];
+  const refused: Transfer[] = [];
+  const unanswered: Transfer[] = [];
+  const open = new Map<number, Invoke>();
+  let running = 0;
   for (const [index, line] of text.split("\n").entries()) {
     if (line === "") continue;
     const parsed = lineSchema.safeParse(parseJson(line, index));
     if (!parsed.success) throw new Error(`line ${index + 1} of the history: ${z.prettifyError(parsed.error)}`);
-    const key = `${parsed.data.process}/${parsed.data.op}`;
-    running = parsed.data.process;
-    if (parsed.data.type === "invoke") invoked.set(key, parsed.data);
-    else answers.set(key, parsed.data);
-  }
-  const acknowledged: Transfer[] = [];
-  const refused: Transfer[] = [];
-  const unanswered: Transfer[] = [];
-  let open = 0;
-  for (const [key, invoke] of invoked) {
-    const answer = answers.get(key);
+    const { process } = parsed.data;
+    running = runOf(process);
+    const invoke = open.get(process);
+    if (parsed.data.type === "invoke") {
+      if (invoke !== undefined) throw new Error(`line ${index + 1} of the history: process ${process} is not done yet`);
+      open.set(process, parsed.data);
+      continue;
+    }
+    if (invoke === undefined) throw new Error(`line ${index + 1} of the history: process ${process} has asked nothing`);
+    open.delete(process);
     const transfers = transfersOf(invoke);
-    if (answer === undefined && invoke.process === running) open += 1;
-    if (answer === undefined || answer.type === "info") unanswered.push(...transfers);
+    const { data: answer } = parsed;
+    if (answer.type === "info") unanswered.push(...transfers);
     else if (answer.type === "fail") refused.push(...transfers);
     else if (answer.type === "ok") {
-      const failed = new Map(answer.failures.map((failure) => [failure.index, failure.code]));
-      for (const [index, transfer] of transfers.entries()) {
-        const code = failed.get(index);
+      const failed = new Map(answer.value.failures);
+      for (const [at, transfer] of transfers.entries()) {
+        const code = failed.get(at);
         if (code === undefined) acknowledged.push(transfer);
         else (code === NO_PROOF ? unanswered : refused).push(transfer);
       }
     } else unreachable(answer);
   }
-  return { acknowledged, refused, unanswered, open };
+  for (const invoke of open.values()) unanswered.push(...transfersOf(invoke));
+  const waiting = [...open.keys()].filter((process) => runOf(process) === running);
+  return { acknowledged, refused, unanswered, open: waiting.length };
 }
 
 function parseJson(line: string, index: number): unknown {
@@ -85,38 +97,19 @@ function parseJson(line: string, index: number): unknown {
 
 function transfersOf(invoke: Invoke): Transfer[] {
   if (invoke.f === "open") return [];
-  const firstId = BigInt(need(invoke, "firstId"));
-  const base = BigInt(invoke.base);
-  return Array.from({ length: invoke.count }, (_, index) => {
-    const id = firstId + BigInt(index);
-    if (invoke.f === "fund")
-      return {
-        id,
-        debit: BigInt(need(invoke, "payer")),
-        credit: base + BigInt(index),
-        amount: BigInt(need(invoke, "amount")),
-      };
-    // The plan as the generator's documentation states it: in round r = ⌊number/N⌋ account p = number mod N pays account
-    // (p + 1 + (r + index) mod (N − 1)) mod N the amount 1 + (r + index) mod 5.
-    const number = need(invoke, "number");
-    const accounts = need(invoke, "accounts");
-    const payer = number % accounts;
-    const turn = Math.floor(number / accounts) + index;
-    return {
-      id,
+  const firstId = BigInt(invoke.value.firstId);
+  const base = BigInt(invoke.value.base);
+  if (invoke.f === "transfer")
+    return invoke.value.moves.map(([payer, payee, amount], index) => ({
+      id: firstId + BigInt(index),
       debit: base + BigInt(payer),
-      credit: base + BigInt((payer + 1 + (turn % (accounts - 1))) % accounts),
-      amount: BigInt(1 + (turn % 5)),
-    };
+      credit: base + BigInt(payee),
+      amount: BigInt(amount),
+    }));
+  const debit = BigInt(invoke.value.payer);
+  const amount = BigInt(invoke.value.amount);
+  return Array.from({ length: invoke.value.count }, (_, index) => {
+    const id = firstId + BigInt(index);
+    return { id, debit, credit: base + BigInt(index), amount };
   });
-}
-
-function need<K extends "firstId" | "payer" | "amount" | "number" | "accounts">(
-  invoke: Invoke,
-  field: K,
-): NonNullable<Invoke[K]> {
-  const value = invoke[field];
-  if (value === undefined || value === null)
-    throw new Error(`operation ${invoke.op} of ${invoke.process} in the history has no ${field}`);
-  return value;
 }

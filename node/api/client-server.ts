@@ -9,8 +9,8 @@ import {
   parseClientFrame,
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
-import type { Credentials } from "../transport/credentials.ts";
-import { frameReader, lengthPrefix } from "../transport/frames.ts";
+import { type Credentials, SERVER_TLS } from "../transport/credentials.ts";
+import { frameReader, writeFrame } from "../transport/frames.ts";
 import { WIRE_VERSION } from "./contract.ts";
 import type { BatchResult, Metrics } from "./metrics.ts";
 import type { Listen } from "./tls-server.ts";
@@ -67,10 +67,7 @@ export async function startClientServer(options: ClientServerOptions): Promise<C
   const write = (connection: Connection, payload: Uint8Array): void => {
     const { socket } = connection;
     if (socket.destroyed) return;
-    socket.cork();
-    socket.write(lengthPrefix(payload.length));
-    socket.write(payload);
-    socket.uncork();
+    writeFrame(socket, payload);
     if (socket.writableLength > QUEUE_BYTES_MAX) {
       log.warn({}, "client cut off: it reads too slowly");
       socket.destroy();
@@ -121,8 +118,8 @@ export async function startClientServer(options: ClientServerOptions): Promise<C
     write(connection, encodeClientFrame({ type: "hello", wireVersion: WIRE_VERSION, network, chainId }));
   };
 
-  const server = createServer({ ...credentials.material(), minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS });
-  credentials.onChange((material) => server.setSecureContext({ ...material, minVersion: "TLSv1.3" }));
+  const server = createServer({ ...credentials.material(), ...SERVER_TLS, handshakeTimeout: HANDSHAKE_MS });
+  credentials.onChange((material) => server.setSecureContext({ ...material, ...SERVER_TLS }));
   server.maxConnections = CONNECTIONS_MAX;
   server.on("secureConnection", serve);
   server.on("error", (error) => log.error({ reason: error.message }, "server for clients failed"));

@@ -44,6 +44,9 @@ export type SendResult =
   /** It may or may not be executed: look the ids up at a block past their window. */
   | { readonly type: "unknown"; readonly reason: string };
 
+/** Transfers that are signed and wait to be sent, once and within a minute. */
+export type SignedTransfers = Signed & { readonly type: "transfers" };
+
 export type NewAccount = Omit<AccountRecord, "ownerKey"> & { readonly owner: KeyPair };
 
 export type Client = {
@@ -53,6 +56,9 @@ export type Client = {
   /** First of so many consecutive ids that carry the present time. */
   newIds(count: number): bigint;
   transfer(transfers: readonly Transfer[], options?: SendOptions): Promise<SendResult>;
+  /** Signs whole encoded transfers ahead of sending them. */
+  signTransfers(records: Uint8Array, keyPair?: KeyPair): SignedTransfers;
+  sendSigned(signed: SignedTransfers, options?: Omit<SendOptions, "keyPair">): Promise<SendResult>;
   createAccounts(accounts: readonly NewAccount[], options?: SendOptions): Promise<SendResult>;
   close(): void;
 };
@@ -93,18 +99,22 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   });
   while (network === undefined && !ended.signal.aborted) await room.wait(ended.signal);
   if (network === undefined) throw new Error(`aborted before a node answered; ${whyNoRoom(connections)}`);
-  const send = sender({ options, connections, room, network, ended: ended.signal });
+  const { sign, send } = sender({ options, connections, room, network, ended: ended.signal });
   const { chainId } = network;
+  const signAndSend = (type: BatchType, payload: Uint8Array, how: SendOptions): Promise<SendResult> =>
+    send(sign(type, payload, how.keyPair ?? options.keyPair), how);
   return {
     network,
     connected: () => connections.flatMap(({ problem }, target) => (problem() === undefined ? [target] : [])),
     newIds: (count) => newIds({ nowMs: Date.now(), count }),
-    transfer: (transfers, how = {}) => send("transfers", encodeTransfers(transfers), how),
+    transfer: (transfers, how = {}) => signAndSend("transfers", encodeTransfers(transfers), how),
+    signTransfers: (records, keyPair = options.keyPair) => sign("transfers", records, keyPair),
+    sendSigned: (signed, how = {}) => send(signed, how),
     createAccounts: (accounts, how = {}) => {
       const records = accounts.map(({ owner, ...fields }) =>
         signAccountRecord({ record: { ...fields, ownerKey: toHex(owner.publicKey) }, chainId, owner }),
       );
-      return send("accounts", concatBytes(...records), how);
+      return signAndSend("accounts", concatBytes(...records), how);
     },
     close: () => {
       options.signal?.removeEventListener("abort", end);
@@ -112,6 +122,14 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     },
   };
 }
+
+/** A batch, and what it takes to sign it anew. */
+type Signed = {
+  readonly type: BatchType;
+  readonly payload: Uint8Array;
+  readonly keyPair: KeyPair;
+  readonly batch: Uint8Array;
+};
 
 /** The one way out: sends the same bytes to one node after another until there is an answer. */
 function sender({
@@ -128,20 +146,22 @@ function sender({
   ended: AbortSignal;
 }) {
   const streams = new Map<string, { readonly stream: bigint; next: bigint }>();
-  const sign = (type: BatchType, payload: Uint8Array, keyPair: KeyPair): Uint8Array => {
+  const sign = <T extends BatchType>(type: T, payload: Uint8Array, keyPair: KeyPair): Signed & { readonly type: T } => {
     const key = toHex(keyPair.publicKey);
     const used = streams.get(key) ?? { stream: newStream(), next: 0n };
     streams.set(key, used);
     used.next += 1n;
     const place = { stream: used.stream, sequence: used.next, expiryMs: Date.now() + BATCH_LIFETIME_MS };
-    return encodeBatch({ type, payload, chainId: network.chainId, keyPair, ...place });
+    const batch = encodeBatch({ type, payload, chainId: network.chainId, keyPair, ...place });
+    // The payload as part of the batch, so that what waits to be sent is kept once.
+    return { type, payload: batch.subarray(batch.length - payload.length), keyPair, batch };
   };
 
-  return async (type: BatchType, payload: Uint8Array, how: SendOptions): Promise<SendResult> => {
+  const send = async (signed: Signed, how: Omit<SendOptions, "keyPair">): Promise<SendResult> => {
     const signal = how.signal === undefined ? ended : AbortSignal.any([ended, how.signal]);
-    const keyPair = how.keyPair ?? options.keyPair;
     const idsEnd = Date.now() + IDS_LIFETIME_MS;
-    let batch = sign(type, payload, keyPair);
+    const { type, payload, keyPair } = signed;
+    let { batch } = signed;
     /** Whether an attempt may still be executed without our knowing. */
     let open = false;
     let reason = "aborted";
@@ -172,7 +192,7 @@ function sender({
         return { type: "committed", height: answer.height, failures: failuresOf(answer.outcome), target };
       reason = refusal ?? reason;
       if (SIGN_ANEW.includes(reason)) {
-        batch = sign(type, payload, keyPair);
+        ({ batch } = sign(type, payload, keyPair));
       } else if (answer.type === "committed" || !answer.retryable) {
         return giveUp();
       }
@@ -181,6 +201,7 @@ function sender({
     }
     return giveUp();
   };
+  return { sign, send };
 }
 
 const refusalOf = (

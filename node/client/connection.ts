@@ -6,11 +6,11 @@ import {
   CLIENT_FRAME_BYTES_MAX,
   CLIENT_IN_FLIGHT_MAX,
   type ClientFrame,
-  encodeClientFrame,
+  encodeRequestHead,
   parseClientFrame,
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
-import { frameReader, lengthPrefix } from "../transport/frames.ts";
+import { frameReader, writeFrame } from "../transport/frames.ts";
 
 export type Target = {
   readonly host: string;
@@ -131,9 +131,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       const timer = setTimeout(() => end({ type: "unanswered", reason: `no answer in ${timeoutMs} ms` }), timeoutMs);
       waiting.set(requestId, { end });
       waitingBytes += batch.length;
-      const payload = encodeClientFrame({ type: "request", requestId, batch });
-      socket?.write(lengthPrefix(payload.length));
-      socket?.write(payload);
+      if (socket !== undefined) writeFrame(socket, encodeRequestHead(requestId), batch);
     });
 
   dial();

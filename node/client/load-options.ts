@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { fromHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
@@ -5,6 +6,7 @@ import { BATCH_RECORDS_MAX } from "../codec/batch.ts";
 import { SEED_BYTES } from "../codec/signature.ts";
 import { U128_MAX } from "../codec/transfer.ts";
 import type { Target } from "./connection.ts";
+import { type Plan, SPREADS } from "./load-plan.ts";
 
 export type LoadOptions = {
   readonly targets: readonly Target[];
@@ -14,20 +16,19 @@ export type LoadOptions = {
   readonly seed: Uint8Array;
   /** The treasury's FLX account. */
   readonly treasury: bigint;
-  readonly accounts: number;
+  readonly plan: Plan;
   /** Batches per second, over all targets. */
   readonly rate: number;
-  /** Transfers in a batch. */
-  readonly batch: number;
-  readonly historyFile: string;
+  /** Undefined: no history is kept. */
+  readonly historyFile: string | undefined;
   /** Stop sending after so long; without it, at SIGTERM. */
   readonly seconds: number | undefined;
 };
 
-export const LOAD_USAGE =
-  "hmn-node load --targets HOST:PORT/SERVERNAME,... --ca FILE --seed HEX --treasury ID --accounts N --rate BATCHES_PER_SECOND --batch TRANSFERS --history FILE [--seconds S]";
+export const LOAD_USAGE = `hmn-node load --targets HOST:PORT/SERVERNAME,... --ca FILE (--seed HEX | --seed-file FILE) --treasury ID
+  --accounts N --rate BATCHES_PER_SECOND --batch TRANSFERS [--history FILE] [--seconds S] [--owners N] [--spread ${SPREADS.join("|")}]`;
 
-const ACCOUNTS_MAX = 100_000;
+const ACCOUNTS_MAX = 1_000_000;
 const RATE_MAX = 10_000;
 const SECONDS_MAX = 7 * 86_400;
 
@@ -38,12 +39,15 @@ export function parseLoadArguments(args: readonly string[]): Result<LoadOptions,
     targets: text,
     ca: text,
     seed: text,
+    "seed-file": text,
     treasury: text,
     accounts: text,
     rate: text,
     batch: text,
     history: text,
     seconds: text,
+    owners: text,
+    spread: text,
   };
   let values: Partial<Record<keyof typeof options, string>>;
   try {
@@ -55,8 +59,8 @@ export function parseLoadArguments(args: readonly string[]): Result<LoadOptions,
   const good = targets.filter((target) => target !== undefined);
   if (good.length !== targets.length) return refuse("usage", "--targets: HOST:PORT/SERVERNAME, separated by commas");
   if (!values.ca) return refuse("usage", "--ca: file with the cluster's CA bundle");
-  const seed = fromHex(values.seed ?? "", SEED_BYTES);
-  if (seed === undefined) return refuse("usage", "--seed: 64 lower-case hexadecimal digits");
+  const seed = readSeed(values);
+  if (!seed.ok) return seed;
   const treasury = /^[0-9]{1,39}$/.test(values.treasury ?? "") ? BigInt(values.treasury ?? "") : 0n;
   if (treasury === 0n || treasury >= U128_MAX) return refuse("usage", "--treasury: a decimal account id");
   const accounts = number(values.accounts, { least: 2, most: ACCOUNTS_MAX, whole: true });
@@ -65,12 +69,34 @@ export function parseLoadArguments(args: readonly string[]): Result<LoadOptions,
   if (rate === undefined) return refuse("usage", `--rate: 0.01 to ${RATE_MAX} batches per second`);
   const batch = number(values.batch, { least: 1, most: BATCH_RECORDS_MAX, whole: true });
   if (batch === undefined) return refuse("usage", `--batch: 1 to ${BATCH_RECORDS_MAX} transfers`);
-  if (!values.history) return refuse("usage", "--history: file to append the history to");
+  if (values.history === "") return refuse("usage", "--history: file to append the history to");
+  const owners = number(values.owners ?? `${accounts}`, { least: 1, most: accounts, whole: true });
+  if (owners === undefined || accounts % owners !== 0)
+    return refuse("usage", `--owners: a divisor of --accounts (${accounts})`);
+  const spread = SPREADS.find((name) => name === (values.spread ?? "even"));
+  if (spread === undefined) return refuse("usage", `--spread: ${SPREADS.join(", ")}`);
   const seconds = number(values.seconds, { least: 1, most: SECONDS_MAX, whole: false });
   if (values.seconds !== undefined && seconds === undefined)
     return refuse("usage", `--seconds: 1 to ${SECONDS_MAX}; leave it out to run until SIGTERM`);
+  const plan = { accounts, owners, spread, batch };
   const files = { caFile: values.ca, historyFile: values.history };
-  return accept({ targets: good, seed, treasury, accounts, rate, batch, seconds, ...files });
+  return accept({ targets: good, seed: seed.value, treasury, plan, rate, seconds, ...files });
+}
+
+/** From the command line, where everybody on the machine can read it, or from a file. */
+function readSeed(values: { seed?: string; "seed-file"?: string }): Result<Uint8Array, "usage"> {
+  const file = values["seed-file"];
+  if ((values.seed === undefined) === (file === undefined))
+    return refuse("usage", "--seed or --seed-file: one of them");
+  let text = values.seed ?? "";
+  try {
+    if (file !== undefined) text = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    return refuse("usage", `--seed-file: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  const seed = fromHex(text, SEED_BYTES);
+  const name = file === undefined ? "--seed" : "--seed-file";
+  return seed === undefined ? refuse("usage", `${name}: 64 lower-case hexadecimal digits`) : accept(seed);
 }
 
 function parseTarget(text: string): Target | undefined {

@@ -7,10 +7,12 @@ import { toHex } from "../base/bytes.ts";
 import { accountOf, type Chain, totalsOf, transferOf } from "../chain/chain.ts";
 import { TREASURY, testChain } from "../chain/test-genesis.ts";
 import { keyPairFromSeed } from "../codec/signature.ts";
+import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { testAuthority } from "../transport/test-authority.ts";
 import { runLoad } from "./load.ts";
+import { openHistory } from "./load-history.ts";
 import { parseLoadArguments } from "./load-options.ts";
-import { accountBase, fundingOf, plannedPayment } from "./load-plan.ts";
+import { accountBase, encodePayments, fundingOf, type Plan, plannedPayment, plannedPayments } from "./load-plan.ts";
 import { quantiles } from "./load-report.ts";
 import { testServer } from "./test-server.ts";
 
@@ -30,13 +32,11 @@ const chainNow = (): Chain =>
   });
 
 type Line = {
-  process: string;
-  op: number;
+  process: number;
   type: string;
-  f?: string;
-  number?: number;
-  firstId?: string;
-  count?: number;
+  f: string;
+  value: { firstId: string; moves: [number, number, number][] };
+  time: number;
 };
 const linesOf = (file: string): string[] => readFileSync(file, "utf8").split("\n").slice(0, -1);
 const historyOf = (lines: readonly string[]): Line[] => lines.map((line) => JSON.parse(line));
@@ -73,13 +73,12 @@ test("sends its plan, and the history explains every balance", async () => {
   expect(lines.filter((line) => line.type === "ok")).toHaveLength(invoked.length);
   const funded = fundingOf({ batch: 10 });
   const balances = [funded, funded, funded, funded, funded];
-  for (const { f, number = 0, firstId = "", count = 0 } of invoked) {
+  for (const { f, value } of invoked) {
     if (f !== "transfer") continue;
-    for (let index = 0; index < count; index++) {
-      const { payer, payee, amount } = plannedPayment({ number, index, accounts: 5 });
+    for (const [index, [payer, payee, amount]] of value.moves.entries()) {
       balances[payer] = (balances[payer] ?? 0n) - BigInt(amount);
       balances[payee] = (balances[payee] ?? 0n) + BigInt(amount);
-      expect(transferOf(chain, BigInt(firstId) + BigInt(index))).toBeDefined();
+      expect(transferOf(chain, BigInt(value.firstId) + BigInt(index))).toBeDefined();
     }
   }
   const base = accountBase(seed);
@@ -107,7 +106,10 @@ test("goes on after a restart, behind half a line of history", async () => {
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
   expect(lines).toContain(half);
   const whole = historyOf(lines.filter((line) => line !== half));
-  expect(new Set(whole.map((line) => line.process)).size).toBe(2);
+  // The processes of the second run are none of the first one's.
+  const second = linesOf(file).indexOf(half);
+  const processes = (of: readonly string[]) => new Set(historyOf(of).map((line) => line.process));
+  expect(processes(lines.slice(0, second)).intersection(processes(lines.slice(second + 1))).size).toBe(0);
   expect(whole.every((line) => line.type === "invoke" || line.type === "ok")).toBe(true);
   expect(printed.at(-1)).toMatch(/refused=0 .*refusedTransfers=0/);
   expect(opened.createdAt).toBe(before.createdAt);
@@ -126,17 +128,71 @@ test("being stopped before a node answers is no failure", async () => {
   expect(readFileSync(join(folder, "none.jsonl"), "utf8")).toBe("");
 });
 
-test("the plan pays everybody as much as they pay, over a round", () => {
-  const accounts = 7;
-  const net = Array.from({ length: accounts }, () => 0);
-  for (let number = 21; number < 21 + accounts; number++)
-    for (let index = 0; index < 11; index++) {
-      const { payer, payee, amount } = plannedPayment({ number, index, accounts });
+const even: Plan = { accounts: 7, owners: 7, spread: "even", batch: 11 };
+
+test("the even plan pays everybody as much as they pay, over a round", () => {
+  const net = Array.from({ length: even.accounts }, () => 0);
+  for (let number = 21; number < 21 + even.accounts; number++)
+    for (const { payer, payee, amount } of plannedPayments(even, number)) {
       expect(payee).not.toBe(payer);
       net[payer] = (net[payer] ?? 0) - amount;
       net[payee] = (net[payee] ?? 0) + amount;
     }
   expect(net).toEqual(net.map(() => 0));
+});
+
+test.each(["even", "random", "zipf"] as const)(
+  "%s: a batch debits accounts of its signer and of nobody else",
+  (spread) => {
+    const plan: Plan = { accounts: 60, owners: 6, spread, batch: 500 };
+    const payees = Array.from({ length: plan.accounts }, () => 0);
+    for (let number = 0; number < 12; number++)
+      for (const { payer, payee, amount } of plannedPayments(plan, number)) {
+        expect([payer % plan.owners, payee === payer, amount >= 1 && amount <= 5]).toEqual([number % 6, false, true]);
+        payees[payee] = (payees[payee] ?? 0) + 1;
+      }
+    // Of 6 000 payments to 60 accounts: 100 each, or for the first account by Zipf ln 2/ln 61 of all, about a sixth.
+    const [first = 0] = payees;
+    expect(Math.min(...payees)).toBeGreaterThan(0);
+    if (spread === "zipf") expect(first).toBeGreaterThan(800);
+    else expect(Math.max(...payees)).toBeLessThan(160);
+    expect(plannedPayment(plan, 5, 7)).toEqual(plannedPayment(plan, 5, 7));
+  },
+);
+
+test("payments encoded in place are the records of their transfers", () => {
+  const payments = plannedPayments({ ...even, spread: "random" }, 3);
+  const base = accountBase(seed);
+  const firstId = (1n << 127n) + 0xffff_ffff_ffff_fffan;
+  const transfers = payments.map(({ payer, payee, amount }, index) =>
+    newTransfer({
+      id: firstId + BigInt(index),
+      debit: base + BigInt(payer),
+      credit: base + BigInt(payee),
+      amount: BigInt(amount),
+      ledger: 1,
+      code: 1,
+    }),
+  );
+  expect(encodePayments(payments, { firstId, base })).toEqual(encodeTransfers(transfers));
+});
+
+test("a process has one operation open, and none after one whose end is unknown", () => {
+  const file = join(folder, "processes.jsonl");
+  const history = openHistory({ file, nowNs: () => 1_700_000_000_123_456_789n });
+  const operation = { f: "open", value: { base: "1", count: 1, payer: "2" } } as const;
+  const [first, second] = [history.invoke(operation), history.invoke(operation)];
+  history.complete(first, { type: "fail", value: { reason: "busy" } });
+  history.complete(second, { type: "info", value: { reason: "ended" } });
+  const after = [history.invoke(operation), history.invoke(operation)];
+  history.close();
+  expect([first, second, ...after]).toEqual([0, 1, 0, 2]);
+  expect(linesOf(file)[1]).toBe(
+    '{"process":1,"type":"invoke","f":"open","value":{"base":"1","count":1,"payer":"2"},"time":1700000000123456789}',
+  );
+  expect(historyOf(linesOf(file)).map(({ type }) => type)).toEqual([
+    ...["invoke", "invoke", "fail", "info", "invoke", "invoke"],
+  ]);
 });
 
 const good = {
@@ -169,11 +225,26 @@ test.each([
   ["rate", "0"],
   ["batch", "9000"],
   ["history", ""],
+  ["owners", "3"],
+  ["spread", "wide"],
+  ["seed-file", "beside --seed"],
   ["seconds", "no"],
   ["surprise", "1"],
 ])("refuses --%s %s and names it", (name, value) => {
   const parsed = withArguments({ [name]: value });
   expect(parsed).toMatchObject({ ok: false, reason: "usage", detail: expect.stringContaining(name) });
+});
+
+test("the seed may come from a file", () => {
+  const file = join(folder, "seed");
+  writeFileSync(file, `${"ab".repeat(32)}\n`);
+  const { seed: _, ...others } = good;
+  const parse = (path: string) =>
+    parseLoadArguments(
+      Object.entries({ ...others, "seed-file": path }).flatMap(([name, value]) => [`--${name}`, value]),
+    );
+  expect(parse(file)).toMatchObject({ ok: true, value: { seed: new Uint8Array(32).fill(0xab) } });
+  expect(parse(join(folder, "no-such"))).toMatchObject({ ok: false, detail: expect.stringContaining("--seed-file") });
 });
 
 test("quantiles are values at their rank", () => {

@@ -1,5 +1,5 @@
 import { assert, unreachable } from "../base/assert.ts";
-import { fromHex, type Hex, toHex } from "../base/bytes.ts";
+import { concatBytes, fromHex, type Hex, toHex } from "../base/bytes.ts";
 import type { Result } from "../base/result.ts";
 import type { BatchOutcome } from "../chain/types.ts";
 import type { ClientAnswer } from "../ports.ts";
@@ -40,7 +40,7 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
       return writer().u8(TYPES.hello).u16(frame.wireVersion).text(frame.network).fixed(chain).done();
     }
     case "request":
-      return writer().u8(TYPES.request).u64(frame.requestId).fixed(frame.batch).done();
+      return concatBytes(encodeRequestHead(frame.requestId), frame.batch);
     case "reply": {
       const out = writer().u8(TYPES.reply).u64(frame.requestId);
       writeAnswer(out, frame.answer);
@@ -50,6 +50,9 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
       return unreachable(frame);
   }
 }
+
+/** What stands before the batch in the payload of a request, for senders that do not copy the batch behind it. */
+export const encodeRequestHead = (requestId: bigint): Uint8Array => writer().u8(TYPES.request).u64(requestId).done();
 
 export const parseClientFrame = (bytes: Uint8Array): Result<ClientFrame, "malformed"> => parse(bytes, readFrame);
 

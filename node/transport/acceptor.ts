@@ -1,4 +1,5 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
+import { SERVER_TLS } from "./credentials.ts";
 import { validatorOf } from "./identity.ts";
 import { openLink } from "./link.ts";
 import type { LinkContext } from "./transport.ts";
@@ -16,10 +17,10 @@ export function acceptPeers(context: LinkContext): Server {
     ...credentials.material(),
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: "TLSv1.3",
+    ...SERVER_TLS,
     handshakeTimeout: HANDSHAKE_MS,
   });
-  credentials.onChange((material) => server.setSecureContext({ ...material, minVersion: "TLSv1.3" }));
+  credentials.onChange((material) => server.setSecureContext({ ...material, ...SERVER_TLS }));
   const sockets = new Set<{ destroy(): void }>();
   server.maxConnections = peers.length + SPARE_CONNECTIONS;
   server.on("connection", (socket) => {

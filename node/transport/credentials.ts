@@ -4,6 +4,15 @@ import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import type { Hex } from "../base/bytes.ts";
 
+/**
+ * How this node's servers speak TLS. The server's order of ciphers counts: of the three of TLS 1.3 AES-128-GCM, which is as
+ * safe as a P-256 certificate can make it, costs a quarter less CPU than AES-256-GCM.
+ */
+export const SERVER_TLS = {
+  minVersion: "TLSv1.3",
+  ciphers: "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+} as const;
+
 /** What a TLS endpoint of this node is made with. */
 export type Material = { readonly ca: string; readonly cert: string; readonly key: string };
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { assert } from "../base/assert.ts";
-import { FRAME_BYTES_MAX, frameReader, lengthPrefix } from "./frames.ts";
+import { FRAME_BYTES_MAX, frameReader, writeFrame } from "./frames.ts";
 import { checkHello, encodeHello, type Hello } from "./hello.ts";
 
 /** One authenticated connection to a peer, from its hello on. */
@@ -43,10 +43,7 @@ export function openLink(
   let silent = 0;
   let ended = false;
   const write = (frame: Uint8Array): void => {
-    socket.cork();
-    socket.write(lengthPrefix(frame.length));
-    if (frame.length > 0) socket.write(frame);
-    socket.uncork();
+    writeFrame(socket, frame);
     if (socket.writableLength > QUEUE_BYTES_MAX) end("the peer reads too slowly");
   };
   const end = (reason: string): void => {
