@@ -6,16 +6,21 @@ import type { Nanos } from "../base/units.ts";
 import { type Batch, parseBatch, verifyBatch } from "../codec/batch.ts";
 import { sha256, sha256Hex } from "../codec/hash.ts";
 import type { Account } from "../ledger/account.ts";
-import { type JournalEntry, journalAfter as journalOfLedgerAfter } from "../ledger/journal.ts";
-import {
-  type AppliedTransfer,
-  accountsAfter as accountsOfLedgerAfter,
-  blockMillis,
-  ID_WINDOW_MS,
-  type Ledger,
-} from "../ledger/ledger.ts";
-import { expirePending } from "../ledger/resolve-pending.ts";
+import { accountsAfter as accountsOfLedgerAfter } from "../ledger/account-order.ts";
+import { closeBlock, openBlock } from "../ledger/block.ts";
+import type { AppliedTransfer } from "../ledger/block-journal.ts";
+import type { JournalEntry } from "../ledger/journal.ts";
+import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
+import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
+import { ACCOUNT_FEE } from "../ledger/tokens.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
+import {
+  addBlock,
+  type BlockHistory,
+  createHistory,
+  journalAfter as journalOfHistoryAfter,
+  transferOf as transferOfHistory,
+} from "./block-history.ts";
 import { executeBatch } from "./execute-batch.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
 import { merkleRoot } from "./merkle.ts";
@@ -52,6 +57,7 @@ export type Chain = {
   readonly validators: readonly ChainValidator[];
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
+  readonly history: BlockHistory;
   height: number;
   time: Nanos;
   checkpoint: Checkpoint;
@@ -82,6 +88,7 @@ export function createChain(file: GenesisFile): Result<Chain> {
     validators,
     roots,
     heads: new Map([[0, { height: 0, resultsHash: first, stateRoot: root }]]),
+    history: createHistory({ height: 0, time: genesis.time, batches: [], journal: closeBlock(ledger) }),
     height: 0,
     time: genesis.time,
     checkpoint: { height: 0, stateRoot: root },
@@ -95,17 +102,19 @@ export function executeBlock(chain: Chain, block: Block): BlockOutcome {
   const { height, time } = block;
   const nowMs = blockMillis(time);
   expireStreams(chain.streams, nowMs);
-  expirePending(chain.ledger, { height, time });
+  openBlock(chain.ledger, { time });
 
   const outcomes: BatchOutcome[] = [];
   const leaves: Uint8Array[] = [];
   let applied = 0;
-  for (const bytes of block.batches) {
-    const executed = executeOne(chain, bytes, block);
+  for (const [place, bytes] of block.batches.entries()) {
+    const executed = executeOne(chain, bytes, block, place);
     outcomes.push(executed.outcome);
     leaves.push(outcomeLeaf({ batch: sha256(bytes), outcome: executed.outcome }));
     applied += executed.applied;
   }
+  const journal = closeBlock(chain.ledger);
+  addBlock(chain.history, { height, time, batches: block.batches, journal });
   chain.roots.absorb();
   chain.height = height;
   chain.time = time;
@@ -117,11 +126,11 @@ export function executeBlock(chain: Chain, block: Block): BlockOutcome {
   chain.heads.delete(height - HEADS_KEPT);
   if (root === undefined) {
     chain.heads.set(height, { height, resultsHash });
-    return { height, outcomes, resultsHash, applied };
+    return { height, outcomes, resultsHash, applied, journal };
   }
   chain.checkpoint = { height, stateRoot: toHex(root) };
   chain.heads.set(height, { height, resultsHash, stateRoot: chain.checkpoint.stateRoot });
-  return { height, outcomes, resultsHash, applied, stateRoot: chain.checkpoint.stateRoot };
+  return { height, outcomes, resultsHash, applied, journal, stateRoot: chain.checkpoint.stateRoot };
 }
 
 /** What a node asks of a batch before it takes it from a client. `executed` is the stored result of a repeat. */
@@ -139,7 +148,12 @@ export function admitBatch(
   return accept({ id, count, executed: { height: standing.height, outcome: standing.outcome } });
 }
 
-function executeOne(chain: Chain, bytes: Uint8Array, block: Block): { outcome: BatchOutcome; applied: number } {
+function executeOne(
+  chain: Chain,
+  bytes: Uint8Array,
+  block: Block,
+  place: number,
+): { outcome: BatchOutcome; applied: number } {
   const checked = checkBatch(chain, bytes, blockMillis(block.time));
   if (!checked.ok) return { outcome: { refused: checked.reason }, applied: 0 };
   const batch = checked.value;
@@ -147,12 +161,15 @@ function executeOne(chain: Chain, bytes: Uint8Array, block: Block): { outcome: B
   if (standing.type === "refused") return { outcome: { refused: standing.reason }, applied: 0 };
   if (standing.type === "repeat") return { outcome: standing.outcome, applied: 0 };
   const { height, time } = block;
-  const { outcome, applied } = executeBatch(chain.ledger, batch, {
+  const { outcome, applied } = executeBatch(chain.ledger, batch, place, {
     height,
     time,
     signer: toHex(batch.publicKey),
     chainId: chain.genesis.chainId,
+    accountFee: ACCOUNT_FEE,
   });
+  // What is refused as a whole takes no sequence.
+  if ("refused" in outcome) return { outcome, applied };
   const leaf = outcomeLeaf({ batch: sha256(bytes), outcome });
   take(chain.streams, batch, { height, leaf, outcome });
   return { outcome, applied };
@@ -167,7 +184,7 @@ function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batc
     return refuse("wrong_chain", `signed for ${batch.chainId}, this network is ${chain.genesis.chainId}`);
   if (BigInt(batch.expiryMs) < nowMs) return refuse("expired");
   // A result is kept until the batch's expiry, and memory is bounded by the id window.
-  if (BigInt(batch.expiryMs) > nowMs + ID_WINDOW_MS)
+  if (BigInt(batch.expiryMs) > nowMs + BigInt(ID_WINDOW_MS))
     return refuse("expiry_too_far", `at most ${ID_WINDOW_MS} ms after the block`);
   return verifyBatch(batch);
 }
@@ -183,10 +200,11 @@ export const resultsHashOf = (chain: Chain, height: number = chain.height): Hex 
   chain.heads.get(height)?.resultsHash;
 export const headOf = (chain: Chain, height: number): Head | undefined => chain.heads.get(height);
 
-export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => chain.ledger.accounts.get(id);
+export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => accountOfLedger(chain.ledger, id);
 export const accountsAfter = (chain: Chain, afterId: bigint, limit: number): readonly Readonly<Account>[] =>
   accountsOfLedgerAfter(chain.ledger, afterId, limit);
-export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined => chain.ledger.transfers.get(id);
+export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined =>
+  transferOfHistory(chain.history, id);
 export const journalAfter = (chain: Chain, position: number, limit: number): readonly JournalEntry[] =>
-  journalOfLedgerAfter(chain.ledger, position, limit);
+  journalOfHistoryAfter(chain.history, position, limit);
 export const totalsOf = (chain: Chain) => totalsOfLedger(chain.ledger);

@@ -1,10 +1,11 @@
-import { present } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import { fromHex, type Hex } from "../base/bytes.ts";
 import type { Nanos } from "../base/units.ts";
 import { sha256 } from "../codec/hash.ts";
 import { writer } from "../codec/writer.ts";
-import type { Account } from "../ledger/account.ts";
-import { blockMillis, type Ledger, type PendingTransfer, takeChanges } from "../ledger/ledger.ts";
+import { blockMillis } from "../ledger/known-ids.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { accountsRoot, beginRoots, foldRoots, type LedgerRoots, ledgerRoots, pendingRoot } from "../ledger/roots.ts";
 import { compareBigints } from "../ledger/timers.ts";
 import { leafHash, merkleRoot } from "./merkle.ts";
 import { recentIds } from "./recent-ids.ts";
@@ -13,12 +14,20 @@ import { subroot } from "./subroot.ts";
 
 /** Follows the state from block to block and commits to all of it that execution reads (consensus.md, rule 9). */
 export type StateRoot = {
+  /** For proofs of accounts under the newest root. */
+  readonly ledgerRoots: LedgerRoots;
   /** Called once after each block, and once after genesis. */
   absorb(): void;
+  /** Fixes the state after the newest block: its root is what `fold` works out, whatever is executed meanwhile. */
+  begin(at: { readonly height: number; readonly time: Nanos }): void;
+  /** Does up to `budget` hashes of some microseconds each; answers the root once it is known. */
+  fold(budget: number): Uint8Array | undefined;
+  /** Both at once. */
   root(at: { readonly height: number; readonly time: Nanos }): Uint8Array;
 };
 
 export type RootValidator = { readonly id: number; readonly weight: number; readonly publicKey: Hex };
+type Subroot = { readonly name: string; readonly root: Uint8Array };
 
 export function stateRoot({
   ledger,
@@ -29,77 +38,49 @@ export function stateRoot({
   streams: Streams;
   validators: readonly RootValidator[];
 }): StateRoot {
-  const byLowByte = (id: bigint): number => Number(id & 0xffn);
-  const accounts = subroot<bigint>({
-    bucketOf: byLowByte,
-    compare: compareBigints,
-    encode: (id) => encodeIf(ledger.accounts.get(id), encodeAccount),
-  });
-  const pending = subroot<bigint>({
-    bucketOf: byLowByte,
-    compare: compareBigints,
-    encode: (id) => encodeIf(ledger.pending.get(id), encodePending),
-  });
+  const tables = ledgerRoots(ledger);
   const sequences = subroot<string>({
     bucketOf: (name) => Number.parseInt(name.slice(0, 2), 16),
     compare: (a, b) => (a < b ? -1 : a > b ? 1 : 0),
     encode: (name) => encodeIf(streams.streams.get(name), encodeStream),
   });
-  const ids = recentIds();
-  return {
+  const ids = recentIds(ledger.ids);
+  let begun: { readonly at: { readonly height: number; readonly time: Nanos }; readonly roots: Subroot[] } | undefined;
+  const self: StateRoot = {
+    ledgerRoots: tables,
     absorb: () => {
-      const changes = takeChanges(ledger);
-      for (const id of changes.accounts) accounts.touch(id);
-      for (const id of changes.pending) pending.touch(id);
-      for (const transfer of changes.applied) ids.add(transfer);
+      ids.absorb();
       for (const name of takeChangedStreams(streams)) sequences.touch(name);
     },
-    root: ({ height, time }) => {
-      const subroots = [
-        { name: "accounts", root: accounts.root() },
-        { name: "ids", root: ids.root(blockMillis(time)) },
-        { name: "pending", root: pending.root() },
+    begin: (at) => {
+      beginRoots(tables);
+      const roots = [
+        { name: "ids", root: ids.root(blockMillis(at.time)) },
         { name: "streams", root: sequences.root() },
         { name: "validators", root: validatorsRoot(validators) },
-      ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const out = writer().text("hmn state 1").u64(BigInt(height)).u64(time);
-      for (const { name, root } of subroots) out.text(name).fixed(root);
+      ];
+      begun = { at, roots };
+    },
+    fold: (budget) => {
+      if (begun === undefined || !foldRoots(tables, budget)) return undefined;
+      const { at, roots } = begun;
+      begun = undefined;
+      roots.push({ name: "accounts", root: accountsRoot(tables) }, { name: "pending", root: pendingRoot(tables) });
+      const out = writer().text("hmn state 1").u64(BigInt(at.height)).u64(at.time);
+      for (const { name, root } of roots.toSorted((a, b) => (a.name < b.name ? -1 : 1))) out.text(name).fixed(root);
       return sha256(out.done());
     },
+    root: (at) => {
+      assert(begun === undefined, "one root is worked out at a time");
+      self.begin(at);
+      return present(self.fold(Number.POSITIVE_INFINITY), "a fold without a budget ends");
+    },
   };
+  return self;
 }
 
 const encodeIf = <T>(value: T | undefined, encode: (value: T) => Uint8Array): Uint8Array | undefined =>
   value === undefined ? undefined : encode(value);
-
-const encodeAccount = (account: Account): Uint8Array =>
-  writer()
-    .u128(account.id)
-    .text(account.owner ?? "")
-    .u32(account.ledger)
-    .u16(account.code)
-    .u16(account.flags)
-    .u128(account.userData128)
-    .u64(account.userData64)
-    .u32(account.userData32)
-    .u64(account.createdAt)
-    .u128(account.debitsPending)
-    .u128(account.debitsPosted)
-    .u128(account.creditsPending)
-    .u128(account.creditsPosted)
-    .done();
-
-const encodePending = (pending: PendingTransfer): Uint8Array =>
-  writer()
-    .u128(pending.record.id)
-    .u128(pending.debit)
-    .u128(pending.credit)
-    .u128(pending.amount)
-    .u32(pending.ledger)
-    .u16(pending.code)
-    .u64(pending.expiresAt ?? 0n)
-    .text(pending.agent ?? "")
-    .done();
 
 /** Results stand in it by the hash of batch and outcome: whoever hands over the outcomes is checked by that. */
 function encodeStream(stream: Stream): Uint8Array {

@@ -30,4 +30,6 @@ export type BlockOutcome = {
   /** Set where this block is a checkpoint. */
   readonly stateRoot?: Hex;
   readonly applied: number;
+  /** Journal entries of this block, by position, and what telling them takes beside the batches. */
+  readonly journal: { readonly first: number; readonly count: number; readonly note: Uint8Array };
 };

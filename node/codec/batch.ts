@@ -127,6 +127,9 @@ export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
   });
 }
 
+/** The records in the bytes of a batch that has been parsed before. */
+export const payloadOf = (batch: Uint8Array): Uint8Array => batch.subarray(HEADER_BYTES);
+
 /** Whether the payload is the signed one and the signature is the client's. */
 export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
   if (!equalBytes(sha256(batch.payload), batch.payloadHash)) return refuse("payload_hash_differs");
