@@ -8,18 +8,21 @@ import { sha256Hex } from "../codec/hash.ts";
 import { hashBytes } from "../codec/parse.ts";
 import type { ValidatorRecord } from "../codec/validator-record.ts";
 import type { Account } from "../ledger/account.ts";
-import { type JournalEntry, journalAfter as journalOfLedgerAfter } from "../ledger/journal.ts";
-import {
-  type AppliedTransfer,
-  accountOf as accountOfLedger,
-  accountsAfter as accountsOfLedgerAfter,
-  blockMillis,
-  ID_WINDOW_MS,
-  type Ledger,
-} from "../ledger/ledger.ts";
-import { expirePending } from "../ledger/resolve-pending.ts";
+import { accountsAfter as accountsOfLedgerAfter } from "../ledger/account-order.ts";
+import { closeBlock, openBlock } from "../ledger/block.ts";
+import type { AppliedTransfer } from "../ledger/block-journal.ts";
+import type { JournalEntry } from "../ledger/journal.ts";
+import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
+import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
 import { beginEpoch } from "./begin-epoch.ts";
+import {
+  addBlock,
+  type BlockHistory,
+  createHistory,
+  journalAfter as journalOfHistoryAfter,
+  transferOf as transferOfHistory,
+} from "./block-history.ts";
 import { type ChainState, newestHead, subrootsOf } from "./chain-root.ts";
 import { duties } from "./duties.ts";
 import { executeBatch } from "./execute-batch.ts";
@@ -60,6 +63,7 @@ export type Chain = ChainState & {
   readonly streams: Streams;
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
+  readonly history: BlockHistory;
   time: Nanos;
   /** Its root stands in the results hash of the next checkpoint block (rule 9). */
   checkpoint: Checkpoint;
@@ -81,6 +85,7 @@ export function createChain(file: GenesisFile): Result<Chain> {
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
+    history: createHistory(0),
     governance,
     counts: [createCounts(1, 1, governance.epoch.members)],
     lanes: new Map(),
@@ -88,6 +93,7 @@ export function createChain(file: GenesisFile): Result<Chain> {
     time: genesis.time,
     checkpoint: { height: 0, time: genesis.time, stateRoot: "", subroots: [] },
   };
+  addBlock(chain.history, { height: 0, time: genesis.time, batches: [], journal: closeBlock(ledger) });
   chain.roots.absorb();
   chain.checkpoint = fold(chain);
   return accept(chain);
@@ -106,8 +112,8 @@ export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome
   const outcomes: BatchOutcome[] = [];
   const leaves: Uint8Array[] = [];
   let applied = 0;
-  for (const bytes of block.batches) {
-    const executed = executeOne(chain, bytes, block);
+  for (const [place, bytes] of block.batches.entries()) {
+    const executed = executeOne(chain, bytes, block, place);
     outcomes.push(executed.outcome);
     leaves.push(outcomeLeaf({ batch: executed.id, outcome: executed.outcome }));
     applied += executed.applied;
@@ -115,15 +121,17 @@ export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome
   if (block.tips.length > 0)
     chain.lanes = new Map([...chain.lanes, ...block.tips.map((tip) => [tip.validator, tip] as const)]);
   if (block.kind === "closing") closeEpoch(chain, block);
+  const journal = closeBlock(chain.ledger);
+  addBlock(chain.history, { height, time, batches: block.batches, journal });
   chain.roots.absorb();
-  return { height, outcomes, applied, ...finishBlock(chain, block, merkleRoot(leaves)) };
+  return { height, outcomes, applied, journal, ...finishBlock(chain, block, merkleRoot(leaves)) };
 }
 
 /** What time and consensus bring about, before any batch. */
 function beginBlock(chain: Chain, { height, time, view, votes, evidence }: ExecutableBlock): void {
   const { ledger } = chain;
   expireStreams(chain.streams, blockMillis(time));
-  expirePending(ledger, { height, time });
+  openBlock(ledger, { time });
   chain.governance = releaseUnbonded(chain.governance, { ledger, height, time });
   countVotes(chain.counts, { height, view, votes });
   for (const offence of evidence) {
@@ -195,6 +203,7 @@ function executeOne(
   chain: Chain,
   bytes: Uint8Array,
   block: ExecutableBlock,
+  place: number,
 ): { id: Hex; outcome: BatchOutcome; applied: number } {
   const checked = checkBatch(chain, bytes, blockMillis(block.time));
   if (!checked.ok) return { id: batchId(bytes), outcome: { refused: checked.reason }, applied: 0 };
@@ -203,8 +212,10 @@ function executeOne(
   const standing = standingOf(chain.streams, batch);
   if (standing.type === "refused") return { id, outcome: { refused: standing.reason }, applied: 0 };
   if (standing.type === "repeat") return { id, outcome: standing.outcome, applied: 0 };
-  const { outcome, applied } = executeNew(chain, batch, block);
-  take(chain.streams, batch, { height: block.height, leaf: outcomeLeaf({ batch: id, outcome }), outcome });
+  const { outcome, applied } = executeNew(chain, batch, block, place);
+  // What is refused as a whole takes no sequence.
+  if (!("refused" in outcome))
+    take(chain.streams, batch, { height: block.height, leaf: outcomeLeaf({ batch: id, outcome }), outcome });
   return { id, outcome, applied };
 }
 
@@ -212,12 +223,13 @@ function executeNew(
   chain: Chain,
   batch: Batch,
   { height, time }: ExecutableBlock,
+  place: number,
 ): { outcome: BatchOutcome; applied: number } {
   const { ledger, genesis } = chain;
   const { chainId, authority, supplyCaps } = genesis;
   const moment = { height, time, signer: toHex(batch.publicKey), chainId };
   if (isLedgerBatch(batch))
-    return executeBatch(ledger, batch, { ...moment, accountFee: parametersOf(chain).accountFee });
+    return executeBatch(ledger, batch, place, { ...moment, accountFee: parametersOf(chain).accountFee });
   assert(isGovernanceBatch(batch), "a batch is of the ledger or of governance");
   // No further back than every node remembers, one that was restored from a snapshot included.
   const resultsHashAt = (at: number) => (at > chain.height - HEADS_IN_STATE ? resultsHashOf(chain, at) : undefined);
@@ -236,7 +248,7 @@ function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batc
     return refuse("wrong_chain", `signed for ${batch.chainId}, this network is ${chain.genesis.chainId}`);
   if (BigInt(batch.expiryMs) < nowMs) return refuse("expired");
   // A result is kept until the batch's expiry, and memory is bounded by the id window.
-  if (BigInt(batch.expiryMs) > nowMs + ID_WINDOW_MS)
+  if (BigInt(batch.expiryMs) > nowMs + BigInt(ID_WINDOW_MS))
     return refuse("expiry_too_far", `at most ${ID_WINDOW_MS} ms after the block`);
   return verifyBatch(batch);
 }
@@ -305,7 +317,8 @@ export function versionFault(chain: Chain): string | undefined {
 export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => accountOfLedger(chain.ledger, id);
 export const accountsAfter = (chain: Chain, afterId: bigint, limit: number): readonly Readonly<Account>[] =>
   accountsOfLedgerAfter(chain.ledger, afterId, limit);
-export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined => chain.ledger.transfers.get(id);
+export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined =>
+  transferOfHistory(chain.history, id);
 export const journalAfter = (chain: Chain, position: number, limit: number): readonly JournalEntry[] =>
-  journalOfLedgerAfter(chain.ledger, position, limit);
+  journalOfHistoryAfter(chain.history, position, limit);
 export const totalsOf = (chain: Chain) => totalsOfLedger(chain.ledger);

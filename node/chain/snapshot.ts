@@ -7,6 +7,7 @@ import { hashBytes, parse, readCounter, readFlag, readHash, writeCounter } from 
 import { MalformedBytes, type Reader } from "../codec/reader.ts";
 import { type Writer, writer } from "../codec/writer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { createHistory } from "./block-history.ts";
 import { type Chain, fold, versionFault } from "./chain.ts";
 import { firstInUse, headsInUse } from "./chain-root.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
@@ -244,6 +245,7 @@ function assemble(
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map(heads.map((head) => [head.height, head])),
+    history: createHistory(height + 1),
     governance: present(heads.at(-1), "a part of a chain has heads").governance,
     counts,
     lanes,

@@ -88,4 +88,6 @@ export type BlockOutcome = {
   readonly stateRoot?: Hex;
   /** Transfers that moved or reserved something for the first time. */
   readonly applied: number;
+  /** Journal entries of this block, by position, and what telling them takes beside the batches. */
+  readonly journal: { readonly first: number; readonly count: number; readonly note: Uint8Array };
 };

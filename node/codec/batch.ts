@@ -140,6 +140,9 @@ export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
 /** Whether the payload is the one that the header names. */
 export const payloadIsSigned = ({ payload, payloadHash }: Batch): boolean => equalBytes(sha256(payload), payloadHash);
 
+/** The records in the bytes of a batch that has been parsed before. */
+export const payloadOf = (batch: Uint8Array): Uint8Array => batch.subarray(HEADER_BYTES);
+
 /** Whether the payload is the signed one and the signature is the client's. */
 export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
   if (!payloadIsSigned(batch)) return refuse("payload_hash_differs");

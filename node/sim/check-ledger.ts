@@ -1,7 +1,8 @@
 import type { Hex } from "../base/bytes.ts";
-import { accountOf, type Chain, heightOf, journalAfter, totalsOf } from "../chain/chain.ts";
+import { accountOf, type Chain, heightOf, journalAfter } from "../chain/chain.ts";
 import type { SealedBlock } from "../codec/block.ts";
 import type { Transfer } from "../codec/transfer.ts";
+import { recount } from "../ledger/totals.ts";
 import { ACCOUNT_BALANCE, accountId, CLIENTS } from "./scenario.ts";
 import { check } from "./violation.ts";
 
@@ -71,7 +72,7 @@ export function checkLedger(
   const applied = journalAfter(chain, 0, Number.MAX_SAFE_INTEGER).filter(({ kind }) => kind === "transfer");
   const right = applied.length === expected.size && applied.every(({ id }) => expected.has(id));
   check(right, "exactly once", () => `node ${node}: ${applied.length} transfers instead of ${expected.size}`);
-  for (const { ledger, issued, burned, held, debitsPosted, creditsPosted } of Object.values(totalsOf(chain))) {
+  for (const { ledger, issued, burned, held, debitsPosted, creditsPosted } of Object.values(recount(chain.ledger))) {
     const conserved = held === issued - burned && debitsPosted === creditsPosted;
     check(conserved, "conservation", () => `node ${node}: ledger ${ledger} holds ${held} of ${issued} - ${burned}`);
   }
