@@ -2,11 +2,8 @@ import { expect } from "vitest";
 import type { GenesisFile } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
-import { accept } from "./base/result.ts";
 import { chainId } from "./chain/chain.ts";
-import { parseGenesis } from "./chain/genesis.ts";
-import { openLedger } from "./chain/open-ledger.ts";
-import { exportChain, importChain, type LedgerSnapshots } from "./chain/snapshot.ts";
+import { exportChain, importChain } from "./chain/snapshot.ts";
 import { type BatchType, encodeBatch } from "./codec/batch.ts";
 import { type KeyPair, keyPairFromSeed } from "./codec/signature.ts";
 import { encodeTransfers, newTransfer } from "./codec/transfer.ts";
@@ -64,19 +61,6 @@ type Peer = {
 
 const emptyPeer = (): Peer => ({
   ...{ node: undefined, votes: [], blocks: new Map(), cars: new Map(), heads: [], snapshots: [], timers: new Map() },
-});
-
-/** The ledger as long as it rests: how it leaves memory is its own matter. */
-const restingLedger = (genesis: GenesisFile): LedgerSnapshots => ({
-  exportLedger: () => {
-    const slices = [new Uint8Array([7])];
-    return () => slices.shift();
-  },
-  importLedger: (parts) => {
-    for (const _ of parts);
-    const parsed = parseGenesis(genesis);
-    return parsed.ok ? accept(openLedger(parsed.value)) : parsed;
-  },
 });
 
 export type CalmSetting = {
@@ -152,8 +136,8 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
     oldestHeight: () => Math.min(...peer.blocks.keys(), (peer.snapshots.at(-1)?.height ?? 0) + 1),
   });
   const snapshotsOf = (peer: Peer): Snapshots => ({
-    exportChain: (chain) => exportChain(chain, restingLedger(genesis)),
-    importChain: (file, parts) => importChain(file, parts, restingLedger(genesis)),
+    exportChain,
+    importChain,
     readPart: (height, part) => {
       const { snapshots } = peer;
       const found = height === 0 ? snapshots.at(-1) : snapshots.find((one) => one.height === height);

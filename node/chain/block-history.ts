@@ -16,7 +16,12 @@ export type BlockHistory = {
   indexed: number;
 };
 
-export const createHistory = (from: number): BlockHistory => ({ from, blocks: [], heightOfId: new Map(), indexed: from });
+export const createHistory = (from: number): BlockHistory => ({
+  from,
+  blocks: [],
+  heightOfId: new Map(),
+  indexed: from,
+});
 
 export function addBlock({ from, blocks }: BlockHistory, block: JournalBlock): void {
   assert(block.height === from + blocks.length, "history has every block");

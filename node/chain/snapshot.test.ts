@@ -1,27 +1,13 @@
 import { expect, test } from "vitest";
 import { present } from "../base/assert.ts";
-import { accept } from "../base/result.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { admitBatch, type Chain, checkpointOf, epochOf, executeBlock, fold, heightOf } from "./chain.ts";
-import { openLedger } from "./open-ledger.ts";
-import { exportChain, importChain, type LedgerSnapshots } from "./snapshot.ts";
+import { exportChain, importChain } from "./snapshot.ts";
 import { atMs, batchOf, blockAt } from "./test-chain.ts";
 import { keyOf, publicKeyOf, TREASURY, testGenesis } from "./test-genesis.ts";
 import { closeEpoch, order, say, step, type TestNetwork, testNetwork, voteKeyOf } from "./test-governance.ts";
 
-/** Stands in for a ledger that has not moved since genesis: the ledger saves and restores itself. */
-const restingLedger = ({ chain }: TestNetwork): LedgerSnapshots => ({
-  exportLedger: () => {
-    const slices = [new Uint8Array([7])];
-    return () => slices.shift();
-  },
-  importLedger: (parts) => {
-    expect([...parts]).toEqual([new Uint8Array([7])]);
-    return accept(openLedger(chain.genesis));
-  },
-});
-
-/** Refused by the ledger, so that it rests; its sequence is taken and its result is kept. */
+/** Refused by the ledger; its sequence is taken and its result is kept. */
 const refused = (chain: Chain, offsetMs: number, key: string): Uint8Array => {
   const id = BigInt(atMs(offsetMs)) << 80n;
   const payload = encodeTransfers([newTransfer({ id, debit: TREASURY, credit: 1n, amount: 1n, ledger: 1, code: 1 })]);
@@ -55,15 +41,6 @@ function busyNetwork(): { network: TestNetwork; repeat: Uint8Array } {
   return { network, repeat };
 }
 
-/** Takes any slices of a ledger for the resting one's. */
-const anyLedger = ({ chain }: TestNetwork): LedgerSnapshots => ({
-  exportLedger: () => () => undefined,
-  importLedger: (parts) => {
-    for (const _ of parts);
-    return accept(openLedger(chain.genesis));
-  },
-});
-
 function partsOf(next: () => Uint8Array | undefined): Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (let part = next(); part !== undefined; part = next()) parts.push(part);
@@ -92,8 +69,8 @@ function expectEqualFutures(network: TestNetwork, restored: Chain, batches: read
 
 test("a restored chain has the same root, and goes on like the one that it was taken of", () => {
   const { network, repeat } = busyNetwork();
-  const parts = partsOf(exportChain(network.chain, restingLedger(network)));
-  const restored = importChain(testGenesis(), parts, restingLedger(network));
+  const parts = partsOf(exportChain(network.chain));
+  const restored = importChain(testGenesis(), parts);
   if (!restored.ok) throw new Error(restored.detail);
   expect(checkpointOf(restored.value)).toEqual(checkpointOf(network.chain));
   expect(admitBatch(restored.value, repeat, atMs(network.nowMs))).toEqual(
@@ -109,16 +86,16 @@ test("a long part comes in slices", () => {
   const views = Array.from({ length: 60_000 }, (_, view) => view);
   network.chain.counts = [{ ...present(counts, "an epoch is counted"), views, rows: new Uint8Array(240_000).fill(1) }];
   const { stateRoot } = fold(network.chain);
-  const parts = partsOf(exportChain(network.chain, restingLedger(network)));
+  const parts = partsOf(exportChain(network.chain));
   expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(256 * 1024);
-  const restored = importChain(testGenesis(), parts, restingLedger(network));
+  const restored = importChain(testGenesis(), parts);
   expect(restored.ok && checkpointOf(restored.value).stateRoot).toBe(stateRoot);
 });
 
 test("what happens while a snapshot is pulled is not in it", () => {
   const { network } = busyNetwork();
   const root = checkpointOf(network.chain).stateRoot;
-  const next = exportChain(network.chain, restingLedger(network));
+  const next = exportChain(network.chain);
   const parts = [next()];
   step(network, [refused(network.chain, network.nowMs, "treasury"), refused(network.chain, network.nowMs, "new")]);
   say(network, { kind: "announce", validator: 0, stateVersion: 2 }, voteKeyOf(0));
@@ -126,21 +103,21 @@ test("what happens while a snapshot is pulled is not in it", () => {
   // Long enough for every stream to expire.
   step(network, [], { afterMs: 700_000, kind: "normal", next: "0".repeat(64) });
   const whole = [...parts.filter((part) => part !== undefined), ...partsOf(next)];
-  const restored = importChain(testGenesis(), whole, restingLedger(network));
+  const restored = importChain(testGenesis(), whole);
   expect(restored.ok && checkpointOf(restored.value).stateRoot).toBe(root);
 });
 
 test("a snapshot that was tampered with is refused or has another root", () => {
   const { network } = busyNetwork();
   const root = checkpointOf(network.chain).stateRoot;
-  const parts = partsOf(exportChain(network.chain, restingLedger(network)));
+  const parts = partsOf(exportChain(network.chain));
   let refusals = 0;
   for (const [index, part] of parts.slice(0, -1).entries()) {
     for (let at = 0; at < part.length; at += 83) {
       const changed = parts.map((bytes, place) =>
         place === index ? bytes.map((byte, offset) => (offset === at ? byte ^ 4 : byte)) : bytes,
       );
-      const restored = importChain(testGenesis(), changed, anyLedger(network));
+      const restored = importChain(testGenesis(), changed);
       if (!restored.ok) refusals += 1;
       else expect({ index, at, root: checkpointOf(restored.value).stateRoot }).not.toEqual({ index, at, root });
     }
@@ -150,8 +127,7 @@ test("a snapshot that was tampered with is refused or has another root", () => {
 
 test("refuses what is no snapshot of this network", () => {
   const { network } = busyNetwork();
-  const ledger = anyLedger(network);
-  const parts = partsOf(exportChain(network.chain, restingLedger(network)));
+  const parts = partsOf(exportChain(network.chain));
   const [first = new Uint8Array(), stream = new Uint8Array()] = parts;
   const cases: [reason: string, parts: Uint8Array[]][] = [
     ["snapshot_malformed", []],
@@ -161,7 +137,6 @@ test("refuses what is no snapshot of this network", () => {
     ["snapshot_malformed", [first, new Uint8Array([9])]],
     ["snapshot_malformed", [first, stream.map((byte, at) => (at === 45 ? byte ^ 1 : byte)), stream]],
   ];
-  for (const [reason, wrong] of cases)
-    expect(importChain(testGenesis(), wrong, ledger)).toMatchObject({ ok: false, reason });
-  expect(importChain(testGenesis({ network: "other" }), parts, ledger)).toMatchObject({ reason: "wrong_chain" });
+  for (const [reason, wrong] of cases) expect(importChain(testGenesis(), wrong)).toMatchObject({ ok: false, reason });
+  expect(importChain(testGenesis({ network: "other" }), parts)).toMatchObject({ reason: "wrong_chain" });
 });

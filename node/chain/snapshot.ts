@@ -7,6 +7,8 @@ import { hashBytes, parse, readCounter, readFlag, readHash, writeCounter } from 
 import { MalformedBytes, type Reader } from "../codec/reader.ts";
 import { type Writer, writer } from "../codec/writer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { exportLedger } from "../ledger/snapshot-export.ts";
+import { importLedger } from "../ledger/snapshot-import.ts";
 import { createHistory } from "./block-history.ts";
 import { type Chain, fold, versionFault } from "./chain.ts";
 import { firstInUse, headsInUse } from "./chain-root.ts";
@@ -20,12 +22,6 @@ import { createStreams, restoreStream, type Streams } from "./streams.ts";
 import type { LaneTip } from "./types.ts";
 import { COUNTED_EPOCHS, readCounts, type VoteCounts, writeCounts } from "./vote-counts.ts";
 
-/** The ledger's own part of a snapshot: slices of its state at the moment of the call, and back. */
-export type LedgerSnapshots = {
-  readonly exportLedger: (ledger: Ledger) => () => Uint8Array | undefined;
-  readonly importLedger: (parts: Iterable<Uint8Array>) => Result<Ledger>;
-};
-
 /** First byte of a part. They come in this order. */
 const PARTS = { chain: 1, stream: 2, ledger: 3 } as const;
 const SLICE_BYTES = 192 * 1024;
@@ -38,7 +34,7 @@ const LANES_MAX = 1 << 16;
  * The state after a checkpoint block, in parts that are pulled while execution goes on: all of it as it is now. Called right
  * after the block; one snapshot is under way at a time, and it is given up when the next one begins.
  */
-export function exportChain(chain: Chain, { exportLedger }: LedgerSnapshots): () => Uint8Array | undefined {
+export function exportChain(chain: Chain): () => Uint8Array | undefined {
   assert(chain.checkpoint.height === chain.height, "a snapshot is of a checkpoint");
   const head = chainBytes(chain);
   let sent = 0;
@@ -172,11 +168,7 @@ function readChainPart(from: Reader): ChainPart {
  * The chain of a snapshot. Its state root is `checkpointOf(chain).stateRoot`, computed here from everything that was read:
  * the caller compares it with the one that it trusts, and nothing of a snapshot counts before.
  */
-export function importChain(
-  file: GenesisFile,
-  parts: Iterable<Uint8Array>,
-  { importLedger }: LedgerSnapshots,
-): Result<Chain> {
+export function importChain(file: GenesisFile, parts: Iterable<Uint8Array>): Result<Chain> {
   const genesis = parseGenesis(file);
   if (!genesis.ok) return genesis;
   const { chainId } = genesis.value;

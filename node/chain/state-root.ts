@@ -4,7 +4,15 @@ import { sha256 } from "../codec/hash.ts";
 import { writer } from "../codec/writer.ts";
 import { blockMillis } from "../ledger/known-ids.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { accountsRoot, beginRoots, foldRoots, type LedgerRoots, ledgerRoots, pendingRoot, touchedAccounts } from "../ledger/roots.ts";
+import {
+  accountsRoot,
+  beginRoots,
+  foldRoots,
+  type LedgerRoots,
+  ledgerRoots,
+  pendingRoot,
+  touchedAccounts,
+} from "../ledger/roots.ts";
 import { compareBigints } from "../ledger/timers.ts";
 import { recentIds } from "./recent-ids.ts";
 import { SEQUENCE_WINDOW, type Stream, type Streams, takeChangedStreams } from "./streams.ts";
