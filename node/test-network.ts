@@ -3,7 +3,6 @@ import type { GenesisFile } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
 import { accept } from "./base/result.ts";
-import { chainId } from "./chain/chain.ts";
 import { parseGenesis } from "./chain/genesis.ts";
 import { openLedger } from "./chain/open-ledger.ts";
 import { exportChain, importChain, type LedgerSnapshots } from "./chain/snapshot.ts";
@@ -90,6 +89,8 @@ export type StartSetting = Partial<Recovered> & { readonly keyPair?: KeyPair; re
 /** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
 export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy }: CalmSetting = {}) {
   const genesis = genesisOf(parameters);
+  const parsed = parseGenesis(genesis);
+  const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
   let nowMs = START_MS;
   const peers = new Map<number, Peer>();
   const wires: { from: number; to: number; frame: Uint8Array }[] = [];
@@ -212,7 +213,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   };
   const view = (id: number) => viewOf(present(peers.get(id)?.node, "the node runs"));
   const chain = (id: number) => chainOf(present(peers.get(id)?.node, "the node runs"));
-  return { peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
+  return { chainId, peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
 }
 
 /** All four of them. */
@@ -230,7 +231,7 @@ export const batchOf = (
 ): Uint8Array =>
   encodeBatch({
     ...content,
-    chainId: chainId(network.chain(0)),
+    chainId: network.chainId,
     keyPair: keyOf(60),
     stream: 1n,
     sequence,
