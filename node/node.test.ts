@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "./base/bytes.ts";
-import { chainId } from "./chain/chain.ts";
 import { signAuthorityRecord } from "./codec/authority-record.ts";
 import { DEFAULT_TIMING } from "./node.ts";
 import { account, applied, batchOf, keyOf, NODES, running } from "./test-network.ts";
@@ -107,7 +106,7 @@ it("lets a validator join: it follows, says that it has caught up, is approved b
       ...{ kind: "join", serial: 1n, validator: 9, account: account(3), amount: 100_000_000n },
       ...{ voteKey: toHex(voteKey.publicKey), ownerKey: toHex(keyOf(60).publicKey) },
     },
-    chainId: chainId(network.chain(0)),
+    chainId: network.chainId,
     authority: new Map([[0, keyOf(99)]]),
     voteKey,
   });

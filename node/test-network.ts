@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import type { GenesisFile } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
-import { chainId } from "./chain/chain.ts";
+import { parseGenesis } from "./chain/genesis.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
 import { type BatchType, encodeBatch } from "./codec/batch.ts";
 import { type KeyPair, keyPairFromSeed } from "./codec/signature.ts";
@@ -74,6 +74,8 @@ export type StartSetting = Partial<Recovered> & { readonly keyPair?: KeyPair; re
 /** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
 export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy }: CalmSetting = {}) {
   const genesis = genesisOf(parameters);
+  const parsed = parseGenesis(genesis);
+  const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
   let nowMs = START_MS;
   const peers = new Map<number, Peer>();
   const wires: { from: number; to: number; frame: Uint8Array }[] = [];
@@ -196,7 +198,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   };
   const view = (id: number) => viewOf(present(peers.get(id)?.node, "the node runs"));
   const chain = (id: number) => chainOf(present(peers.get(id)?.node, "the node runs"));
-  return { peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
+  return { chainId, peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
 }
 
 /** All four of them. */
@@ -214,7 +216,7 @@ export const batchOf = (
 ): Uint8Array =>
   encodeBatch({
     ...content,
-    chainId: chainId(network.chain(0)),
+    chainId: network.chainId,
     keyPair: keyOf(60),
     stream: 1n,
     sequence,
