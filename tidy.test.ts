@@ -36,8 +36,11 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   // Shared by all that speak TLS: frames behind their length, and certificates that change under a running process.
   "node/transport/frames": ["node/base/"],
   "node/transport/credentials": ["node/base/"],
+  "node/transport/gate": [],
   "node/transport/": ["node/base/", "node/codec/", "node/ports", CONTRACT],
   [CONTRACT]: ["node/base/"],
+  // What the JSON API takes and answers: its client has to know it as well.
+  "node/api/json-contract": [CONTRACT],
   "node/api/": [
     "node/base/",
     "node/codec/",
@@ -46,7 +49,9 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "node/node",
     "node/transport/frames",
     "node/transport/credentials",
+    "node/transport/gate",
   ],
+  "node/supervisor/": ["node/base/"],
   // Numbers and names that a client has to know as well.
   "node/ledger/codes": [],
   "node/ledger/tokens": ["node/base/", "node/codec/"],
@@ -58,8 +63,11 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "node/ledger/codes",
     "node/ledger/tokens",
     "node/transport/frames",
+    "node/api/json-contract",
     CONTRACT,
   ],
+  // Commands of `hmn-node`, one to a file: each reaches for what it shows.
+  "node/cli/": ["node/*"],
   "node/test": [],
   "node/faults": ["node/base/", "node/shell"],
   "node/shell": ["node/*"],
@@ -125,7 +133,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   "operator/reconcile/actions": [],
 };
 /** Pure with everything that it imports from its own room, which holds impure files too. */
-const PURE_ROOTS = ["operator/reconcile/decide.ts"];
+const PURE_ROOTS = ["operator/reconcile/decide.ts", "node/supervisor/core.ts"];
 const PURE_ROOT_PACKAGES = ["type @kubernetes/client-node"];
 
 const IMPURE: readonly (readonly [habit: string, pattern: RegExp])[] = [

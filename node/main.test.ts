@@ -60,6 +60,8 @@ function load(to: Client): { acknowledged: Moved[]; stop(): Promise<void> } {
         expect(result.failures).toEqual([]);
         acknowledged.push(...moves);
       }
+      // A client that is closed answers at once: without a pause a failed test would spin for ever instead of ending.
+      else await new Promise((resolve) => setTimeout(resolve, 10));
     }
   })();
   return {

@@ -1,70 +1,55 @@
 #!/usr/bin/env node
-import { type Running, startNode } from "./shell.ts";
-import { loadFaults } from "./shell-faults.ts";
-import { createLog } from "./shell-log.ts";
-import { parseStart, START_HELP, versionOf } from "./shell-options.ts";
+import type { Command, World } from "./cli/command.ts";
+import { versionOf } from "./shell-options.ts";
 
-const HELP = `usage: hmn-node [start | load | version] [flags]
+/** Every command by name. Each is loaded only when it is asked for: a node does not carry the others' code. */
+const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+  start: { summary: "runs a node (the default)", load: async () => (await import("./cli/start.ts")).start },
+  status: { summary: "how a node stands", load: async () => (await import("./cli/status.ts")).status },
+  health: { summary: "whether a node is well", load: async () => (await import("./cli/health.ts")).health },
+  stats: { summary: "what a node has done", load: async () => (await import("./cli/stats.ts")).stats },
+  account: { summary: "an account and its history", load: async () => (await import("./cli/account.ts")).account },
+  transfer: { summary: "signs and sends one transfer", load: async () => (await import("./cli/transfer.ts")).transfer },
+  keygen: { summary: "makes a key", load: async () => (await import("./cli/keygen.ts")).keygen },
+  genesis: { summary: "makes or checks a genesis file", load: async () => (await import("./cli/genesis.ts")).genesis },
+  load: {
+    summary: "sends transfers and keeps their history",
+    load: async () => (await import("./client/load.ts")).loadMain,
+  },
+  version: { summary: "prints the release", load: async () => version },
+};
 
-  start    runs a node (the default); hmn-node start --help lists its flags
-  load     sends transfers to a cluster and keeps their history; hmn-node load --help
-  version  prints the release
-`;
+const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}\n`);
+const HELP = `usage: hmn-node [command] [flags]\n\n${rows.join("")}\nhmn-node COMMAND --help tells the flags of each.\n`;
+
+const version: Command = async (_args, { environment, out }) => {
+  out(`${versionOf(environment)}\n`);
+  return 0;
+};
+
+const world: World = {
+  environment: process.env,
+  out: (text) => void process.stdout.write(text),
+  error: (text) => void process.stderr.write(text),
+};
 
 async function main(args: readonly string[]): Promise<void> {
   const [first, ...rest] = args;
-  const [command, flags] = first === undefined || first.startsWith("-") ? ["start", args] : [first, rest];
-  switch (command) {
-    case "start":
-      if (flags.includes("--help")) return void process.stdout.write(first === "start" ? START_HELP : HELP);
-      return start(flags);
-    case "load": {
-      // Only this command needs the client: nodes don't load it.
-      const { loadMain } = await import("./client/load.ts");
-      process.exitCode = await loadMain(flags);
-      return;
-    }
-    case "version":
-      return void process.stdout.write(`${versionOf(process.env)}\n`);
-    default:
-      process.stderr.write(`hmn-node: unknown command ${JSON.stringify(command)}\n${HELP}`);
-      process.exitCode = 2;
-  }
-}
-
-async function start(flags: readonly string[]): Promise<void> {
-  const options = parseStart(flags, process.env);
-  if (!options.ok) {
-    process.stderr.write(`hmn-node: ${options.detail ?? options.reason}\n${START_HELP}`);
+  if (first === "--help" || first === "help") return world.out(HELP);
+  const [name, flags] = first === undefined || first.startsWith("-") ? ["start", args] : [first, rest];
+  const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (known === undefined) {
+    world.error(`hmn-node: unknown command ${JSON.stringify(name)}\n${HELP}`);
     process.exitCode = 2;
     return;
   }
-  const { validator, version, logLevel, faults: faultText } = options.value;
-  const log = createLog(logLevel, { validator, version });
-  const fail = (err: unknown, message: string): never => {
-    log.fatal({ err }, message);
-    process.exit(1);
-  };
-  // The node's state is in doubt after a bug: it stops, and a restart reads what is durable.
-  process.on("uncaughtException", (error) => fail(error, "uncaught error"));
-  process.on("unhandledRejection", (error) => fail(error, "unhandled rejection"));
-  const faults = await loadFaults(faultText);
-  if (faults.crashAfterMs !== undefined) {
-    setTimeout(() => fail(new Error("crash: switched on for a test"), "uncaught error"), faults.crashAfterMs);
+  const run = await known.load();
+  try {
+    process.exitCode = await run(flags, world);
+  } catch (error) {
+    world.error(`hmn-node ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
   }
-  let running: Running | undefined;
-  let stopping = false;
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "node stops");
-    await running?.stop();
-    log.info({}, "node stopped");
-    process.exit(0);
-  };
-  // Before anything else: as process 1 of a container a signal without a handler would be ignored.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, (got) => void stop(got));
-  running = await startNode(options.value, faults, log);
 }
 
 await main(process.argv.slice(2));

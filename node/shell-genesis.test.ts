@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { GenesisFile } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
-import { readGenesis, readNetwork } from "./shell-genesis.ts";
+import { readGenesis } from "./shell-genesis.ts";
+import { readNetwork } from "./shell-network.ts";
 import { realDisk } from "./storage/disk.ts";
 
 let folder = "";

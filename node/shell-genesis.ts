@@ -1,22 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type GenesisFile, genesisFileSchema, type NetworkFile, networkFileSchema } from "./api/contract.ts";
+import { type GenesisFile, genesisFileSchema } from "./api/contract.ts";
 import type { Hex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { chainId, createChain } from "./chain/chain.ts";
 import { type Disk, isDiskRefusal } from "./storage/disk.ts";
 
 export type Genesis = { readonly file: GenesisFile; readonly chainId: Hex };
-
-/** `network.json`; throws if it is missing or malformed, as the operator mounts it before it starts a node. */
-export function readNetwork(folder: string): NetworkFile {
-  const path = join(folder, "network.json");
-  try {
-    return networkFileSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    throw new Error(`${path} cannot be used`, { cause });
-  }
-}
 
 /** `genesis.json`, if it is there and describes a chain of this network that this volume may hold. The reason of a refusal is for `/status`. */
 export function readGenesis(

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { ALLOWANCE_PER_SECOND } from "./api/allowance.ts";
 import { ENVIRONMENT, PATHS, PORTS } from "./api/contract.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 
@@ -18,6 +19,8 @@ export type StartOptions = {
     readonly api: number;
     readonly consensus: number;
   };
+  /** Transfers per second that one key may have executed through this node; 0 is no limit. */
+  readonly allowance: number;
   readonly logLevel: string;
   readonly faults: string;
 };
@@ -37,6 +40,7 @@ export const START_HELP = `hmn-node start: runs one node of a Harmonic Mesh Netw
   --client-port N    HMN_CLIENT_PORT      ${PORTS.client} client protocol (TLS)
   --api-port N       HMN_API_PORT         ${PORTS.api} JSON API (HTTPS)
   --consensus-port N HMN_CONSENSUS_PORT   ${PORTS.consensus} other nodes (mutual TLS)
+  --allowance N      HMN_ALLOWANCE        ${ALLOWANCE_PER_SECOND} transfers per second and key; 0 is no limit
   --log-level LEVEL  ${ENVIRONMENT.logLevel}        info
 `;
 
@@ -59,6 +63,7 @@ const optionsSchema = z.object({
   "client-port": port,
   "api-port": port,
   "consensus-port": port,
+  allowance: whole,
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 
@@ -84,6 +89,7 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
     "client-port": environment.HMN_CLIENT_PORT ?? PORTS.client,
     "api-port": environment.HMN_API_PORT ?? PORTS.api,
     "consensus-port": environment.HMN_CONSENSUS_PORT ?? PORTS.consensus,
+    allowance: environment.HMN_ALLOWANCE ?? ALLOWANCE_PER_SECOND,
     "log-level": environment[ENVIRONMENT.logLevel] ?? "info",
     ...flags,
   });
@@ -105,6 +111,7 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
       api: options["api-port"],
       consensus: options["consensus-port"],
     },
+    allowance: options.allowance,
     logLevel: options["log-level"],
     faults: environment[ENVIRONMENT.faults] ?? "",
   });

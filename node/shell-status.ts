@@ -1,8 +1,9 @@
-import { type NodeState, type NodeStatus, WIRE_VERSION } from "./api/contract.ts";
+import { type NodeState, type NodeStatus, WIRE_VERSION, WIRE_VERSIONS } from "./api/contract.ts";
 import type { ServiceHealth } from "./api/control-server.ts";
 import type { Hex } from "./base/bytes.ts";
 import { PPM } from "./base/units.ts";
 import type { NodeView } from "./node.ts";
+import { type ServiceName, serviceNames } from "./supervisor/core.ts";
 
 /** Everything that `/status` and `/readyz` are made of. */
 export type Facts = {
@@ -20,6 +21,10 @@ export type Facts = {
   readonly readOnly: string | undefined;
   readonly freeBytes: number;
   readonly connectedPeers: readonly number[];
+  /** Peers that were reached, and why they are not connected. */
+  readonly refusedPeers: readonly { readonly peer: number; readonly reason: string }[];
+  /** What the supervisor knows of each service; absent before genesis. */
+  readonly services: Readonly<Record<ServiceName, ServiceHealth>> | undefined;
   readonly caBundleHash: Hex;
   readonly faults: readonly string[];
   readonly silent: boolean;
@@ -66,6 +71,7 @@ export function statusOf(facts: Facts): NodeStatus {
   return {
     version: facts.version,
     wireVersion: WIRE_VERSION,
+    wireVersionMin: WIRE_VERSIONS.min,
     network: facts.network,
     chainId: facts.chainId,
     validator: facts.validator,
@@ -83,6 +89,7 @@ export function statusOf(facts: Facts): NodeStatus {
     epoch: view?.epoch ?? 0,
     validators: view === undefined ? [] : [...view.validators],
     connectedPeers: [...facts.connectedPeers],
+    refusedPeers: facts.refusedPeers.map(({ peer, reason: why }) => ({ peer, reason: why.slice(0, REASON_MAX) })),
     finality: view?.finality ?? null,
     storage: {
       writable: facts.readOnly === undefined,
@@ -95,18 +102,21 @@ export function statusOf(facts: Facts): NodeStatus {
   };
 }
 
-/** The services that exist so far: coherence, mint and mesh come with later issues and are not pretended. */
-export function healthOf(facts: Facts): Readonly<Record<"ledger" | "consensus", ServiceHealth>> {
+/** Each of the five services: what its supervisor says of it, unless the node as a whole keeps it from working. */
+export function healthOf(facts: Facts): Readonly<Record<ServiceName, ServiceHealth>> {
   const { state, reason } = standingOf(facts);
-  if (state === "ReadOnly") {
-    return { ledger: { state: "failed", reason }, consensus: { state: "failed", reason } };
+  const all = (health: ServiceHealth): Record<ServiceName, ServiceHealth> => ({
+    ...{ ledger: health, cal_engine: health, mining_agent: health, memory_mesh: health, consensus: health },
+  });
+  const { chain, services } = facts;
+  if (chain === undefined || services === undefined) {
+    return all({ state: state === "ReadOnly" ? "failed" : "waiting", reason });
   }
-  if (state === "WaitingForGenesis" || facts.chain === undefined) {
-    return { ledger: { state: "waiting", reason }, consensus: { state: "waiting", reason } };
-  }
-  const voting: ServiceHealth =
-    facts.chain.view.role === "Voter" && state === "Following"
-      ? { state: "failed", reason }
-      : { state: "running", reason };
-  return { ledger: { state: "running", reason: "" }, consensus: voting };
+  const health = { ...all({ state: "waiting", reason: "" }) };
+  for (const name of serviceNames) health[name] = services[name];
+  if (state === "ReadOnly")
+    return { ...health, ledger: { state: "failed", reason }, consensus: { state: "failed", reason } };
+  if (chain.view.role === "Voter" && state === "Following")
+    return { ...health, consensus: { state: "failed", reason } };
+  return health;
 }

@@ -1,26 +1,33 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import { type Allowance, createAllowance, UNLIMITED } from "./api/allowance.ts";
 import { type ClientServer, startClientServer } from "./api/client-server.ts";
-import type { NetworkFile } from "./api/contract.ts";
+import { LEDGERS, type NetworkFile } from "./api/contract.ts";
 import { startControlServer } from "./api/control-server.ts";
+import { createHoldings, type Holdings } from "./api/holdings.ts";
+import { type Intake, startIntake } from "./api/intake.ts";
 import { type JsonApi, startJsonApi } from "./api/json-api.ts";
 import { createMetrics } from "./api/metrics.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { accountsAfter } from "./chain/chain.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
 import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
-import { type Genesis, readGenesis, readNetwork } from "./shell-genesis.ts";
+import { type Genesis, readGenesis } from "./shell-genesis.ts";
 import { eventLog } from "./shell-log.ts";
+import { readNetwork, watchNetwork } from "./shell-network.ts";
 import type { StartOptions } from "./shell-options.ts";
+import { startServices } from "./shell-services.ts";
 import { type Facts, healthOf, readinessOf, statusOf } from "./shell-status.ts";
 import { realDisk } from "./storage/disk.ts";
 import { lockFolder } from "./storage/folder-lock.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { loadVoteKey } from "./storage/vote-key.ts";
+import type { RunningServices } from "./supervisor/run.ts";
 import { watchCredentials } from "./transport/credentials.ts";
 import { openTransport, type Transport } from "./transport/transport.ts";
 
@@ -35,8 +42,11 @@ type Service = {
   readonly genesis: Genesis;
   readonly engine: Engine;
   readonly transport: Transport;
+  readonly intake: Intake;
   readonly clients: ClientServer;
   readonly api: JsonApi;
+  readonly services: RunningServices;
+  readonly peersFile: { close(): void };
 };
 
 type Shell = {
@@ -82,6 +92,8 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     readOnly: damage ?? service?.engine.readOnly(),
     freeBytes: freeBytes(storage),
     connectedPeers: service?.transport.connectedPeers() ?? [],
+    refusedPeers: service?.transport.refusedPeers() ?? [],
+    services: service?.services.health(),
     caBundleHash: credentials.caBundleHash(),
     faults: faults.names,
     silent: faults.silent,
@@ -107,6 +119,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     listen: listenOn(options, options.ports.control),
     credentials,
     registry: metrics.registry,
+    onRefused: (reason) => metrics.connectionRefused("control", reason),
     status: () => statusOf(facts()),
     readiness: () => readinessOf(facts()),
     health: () => healthOf(facts()),
@@ -137,7 +150,9 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
   const { options, network, credentials, metrics, log, faults } = shell;
   const storage = present(shell.storage, "a chain needs its storage");
   let transport: Transport | undefined;
+  let intake: Intake | undefined;
   let clients: ClientServer | undefined;
+  let api: JsonApi | undefined;
   const logEvent = eventLog(log);
   const engine = startEngine({
     config: {
@@ -151,13 +166,18 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
     log,
     send: (peer, frame) => transport?.send(peer, frame),
     broadcast: (frame) => transport?.broadcast(frame),
-    answer: (request, answer) => clients?.answer(request, answer),
+    answer: (request, answer) => intake?.answer(request, answer),
     connectedPeers: () => transport?.connectedPeers() ?? [],
     onEvent: (event) => {
       metrics.observe(event);
       logEvent(event);
+      if (event.type !== "block-executed") return;
+      api?.blockExecuted({ height: event.height, applied: event.applied, resultsHash: event.hash });
     },
-    onReadOnly: (reason) => clients?.dropAll(reason),
+    onReadOnly: (reason) => {
+      intake?.dropAll();
+      clients?.dropAll(reason);
+    },
   });
   transport = await openTransport({
     self: options.validator,
@@ -170,43 +190,74 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
       onConnected: (peer) => engine.push({ type: "peer-connected", peer }),
       onDisconnected: (peer) => engine.push({ type: "peer-disconnected", peer }),
       onFrame: (peer, frame) => engine.push({ type: "peer-frame", peer, frame }),
+      onRefused: (reason) => metrics.connectionRefused("peers", reason),
     },
     log,
+  });
+  const { holdings, allowance } = limitsOf(options, engine);
+  intake = startIntake({
+    ...{ metrics, log, allowance, slowMs: faults.slowMs },
+    height: () => engine.view().height,
+    submit: (request, batch) => {
+      const cannot = engine.readOnly();
+      if (cannot === undefined) engine.push({ type: "client-batch", request, batch });
+      return cannot;
+    },
   });
   clients = await startClientServer({
     listen: listenOn(options, options.ports.client),
     credentials,
     network: network.network,
     chainId: genesis.chainId,
+    intake,
     metrics,
     log,
-    submit: (request, batch) => {
-      const cannot = engine.readOnly();
-      if (cannot === undefined) engine.push({ type: "client-batch", request, batch });
-      return cannot;
-    },
-    slowMs: faults.slowMs,
   });
-  const api = await startJsonApi({
+  api = await startJsonApi({
     listen: listenOn(options, options.ports.api),
-    credentials,
+    ...{ credentials, intake, metrics, log, version: options.version },
     status: () => statusOf(shell.facts()),
     chain: () => engine.chain(),
   });
+  const { connectedPeers, setPeers } = transport;
+  const services = startServices({ engine, intake, holdings, metrics, connectedPeers, log });
+  const peersFile = watchNetwork(options.config, network, {
+    peers: (peers) => {
+      log.info({ peers: peers.map(({ id }) => id) }, "peers changed");
+      setPeers(peers);
+    },
+    refused: (cause) => log.error({ err: cause }, "changed network.json refused"),
+  });
   log.info({ chainId: genesis.chainId, height: engine.view().height }, "node runs");
-  return { genesis, engine, transport, clients, api };
+  return { genesis, engine, transport, intake, clients, api, services, peersFile };
 }
 
-async function stopService({ engine, transport, clients, api }: Service, log: Logger): Promise<void> {
+/** What each key may have executed through this node. */
+function limitsOf({ allowance }: StartOptions, engine: Engine): { holdings: Holdings; allowance: Allowance } {
+  const nowMs = (): number => performance.now();
+  const holdings = createHoldings({
+    ledger: LEDGERS.RES,
+    accountsAfter: (after, limit) => accountsAfter(engine.chain(), after, limit),
+    nowMs,
+  });
+  if (allowance === 0) return { holdings, allowance: UNLIMITED };
+  return { holdings, allowance: createAllowance({ perSecond: allowance, nowMs, resOf: holdings.of }) };
+}
+
+async function stopService(service: Service, log: Logger): Promise<void> {
+  const { engine, transport, intake, clients, api } = service;
+  service.peersFile.close();
   engine.push({ type: "stop" });
   clients.stopTaking();
   const deadline = Date.now() + DRAIN_MAX_MS;
   // At least one turn, so that the peers hear of it.
   do await delay(20);
-  while (clients.outstanding() > 0 && Date.now() < deadline);
-  if (clients.outstanding() > 0) log.warn({ outstanding: clients.outstanding() }, "stops with answers owed");
+  while (intake.outstanding() > 0 && Date.now() < deadline);
+  if (intake.outstanding() > 0) log.warn({ outstanding: intake.outstanding() }, "stops with answers owed");
   await clients.close();
   await api.close();
+  service.services.close();
+  intake.close();
   engine.close();
   await transport.close();
 }

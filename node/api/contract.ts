@@ -6,8 +6,9 @@ import { z } from "zod";
  */
 export const PORTS = { control: 8000, client: 8001, api: 8002, mesh: 8004, consensus: 8005 } as const;
 
-/** Version of the frames between nodes; nodes of different wire versions refuse each other with a message. */
-export const WIRE_VERSION = 1;
+/** Versions of the frames between nodes that this release speaks; nodes without one in common refuse each other with a message. */
+export const WIRE_VERSIONS = { min: 1, max: 1 } as const;
+export const WIRE_VERSION = WIRE_VERSIONS.max;
 
 /** The transport identity of a validator, a DNS subject alternative name of its certificate. */
 export const nodeIdentity = (validator: number, network: string): string => `${validator}.${network}`;
@@ -46,6 +47,8 @@ export const nodeStatusSchema = z.object({
   /** Version of the release, as built into the image. */
   version: z.string().max(64),
   wireVersion: z.number().int().positive(),
+  /** Lowest wire version that it still speaks; absent in releases that speak only `wireVersion`. */
+  wireVersionMin: z.number().int().positive().optional(),
   network: z.string().max(63),
   /** SHA-256 of the genesis; null until there is one. */
   chainId: hex(32).nullable(),
@@ -75,6 +78,11 @@ export const nodeStatusSchema = z.object({
     .max(100),
   /** Peers with a live connection. */
   connectedPeers: z.array(z.number().int().nonnegative()).max(100),
+  /** Peers that were reached, and why they are not connected; absent in releases before it existed. */
+  refusedPeers: z
+    .array(z.object({ peer: z.number().int().nonnegative(), reason: z.string().max(1024) }))
+    .max(100)
+    .optional(),
   finality: finalityProofSchema.nullable(),
   storage: z.object({ writable: z.boolean(), reason: z.string().max(1024), freeBytes: z.number().nonnegative() }),
   /** Coherence is not measured yet: Ψ is the committed constant 1 (issue "Coherence"). */

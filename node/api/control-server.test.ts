@@ -45,6 +45,14 @@ const running: Facts = {
   readOnly: undefined,
   freeBytes: 123_456,
   connectedPeers: [1, 2],
+  refusedPeers: [{ peer: 3, reason: "the peer speaks wire version 9, this node 1" }],
+  services: {
+    ledger: { state: "running", reason: "" },
+    cal_engine: { state: "idle", reason: "not yet" },
+    mining_agent: { state: "idle", reason: "not yet" },
+    memory_mesh: { state: "idle", reason: "not yet" },
+    consensus: { state: "running", reason: "" },
+  },
   caBundleHash: "f0".repeat(32),
   faults: [],
   silent: false,
@@ -65,6 +73,7 @@ beforeEach(async () => {
     listen: { host: "127.0.0.1", port: 0 },
     credentials,
     registry: createMetrics().registry,
+    onRefused: () => {},
     status: () => statusOf(facts),
     readiness: () => readinessOf(facts),
     health: () => healthOf(facts),
@@ -167,8 +176,14 @@ test("health names each service that exists, and fails only for one that failed"
   const { code, body } = await get("/healthz");
   expect(code).toBe(503);
   expect(JSON.parse(body)).toEqual({
-    services: { ledger: { state: "running", reason: "" }, consensus: { state: "failed", reason: "journal" } },
+    services: { ...running.services, consensus: { state: "failed", reason: "journal" } },
   });
+  const { services } = running;
+  if (services === undefined) throw new Error("services run");
+  facts = { ...running, services: { ...services, memory_mesh: { state: "failed", reason: "threw" } } };
+  expect((await get("/healthz")).code).toBe(503);
+  facts = running;
+  expect((await get("/healthz")).code).toBe(200);
 });
 
 test("new certificates serve without a restart, and the bundle's hash follows", async () => {

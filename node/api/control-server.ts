@@ -5,13 +5,14 @@ import type { Credentials } from "../transport/credentials.ts";
 import type { NodeStatus } from "./contract.ts";
 import { httpsApp, type Listen, listenOn } from "./tls-server.ts";
 
-/** Whether one service of the node does its work; `reason` says what it waits for or why it failed. */
-export type ServiceHealth = { readonly state: "running" | "waiting" | "failed"; readonly reason: string };
+/** Whether one service of the node does its work; `reason` says what it waits for, why it has none, or why it failed. */
+export type ServiceHealth = { readonly state: "running" | "waiting" | "idle" | "failed"; readonly reason: string };
 
 export type ControlOptions = {
   readonly listen: Listen;
   readonly credentials: Credentials;
   readonly registry: Registry;
+  readonly onRefused: (reason: string) => void;
   readonly status: () => NodeStatus;
   readonly readiness: () => { readonly ready: boolean; readonly reason: string };
   readonly health: () => Readonly<Record<string, ServiceHealth>>;
@@ -21,7 +22,7 @@ export type ControlServer = { readonly port: number; close(): Promise<void> };
 
 /** What probes, operator and metrics read. `/livez` only says that the process answers: peers don't matter to it. */
 export async function startControlServer(options: ControlOptions): Promise<ControlServer> {
-  const app = httpsApp(options.credentials, { clients: true });
+  const app = httpsApp(options.credentials, { clients: true, onRefused: options.onRefused });
   app.get("/livez", () => ({ live: true }));
   app.get("/readyz", (_request, reply) => {
     const readiness = options.readiness();

@@ -1,121 +1,151 @@
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Logger } from "pino";
 import { z } from "zod";
-import {
-  accountOf,
-  accountsAfter,
-  type Chain,
-  headOf,
-  heightOf,
-  journalAfter,
-  totalsOf,
-  transferOf,
-} from "../chain/chain.ts";
 import type { Credentials } from "../transport/credentials.ts";
-import type { NodeStatus } from "./contract.ts";
-import { httpsApp, type Listen, listenOn } from "./tls-server.ts";
+import type { GateLimits } from "../transport/gate.ts";
+import { type BatchCalls, batchCalls } from "./batch-call.ts";
+import { type EventStream, openEventStream } from "./event-stream.ts";
+import type { Intake } from "./intake.ts";
+import type { ApiError } from "./json-contract.ts";
+import type { Metrics } from "./metrics.ts";
+import { openApi } from "./openapi.ts";
+import { ROUTES, type Route, type Source } from "./routes.ts";
+import { type HttpsApp, type HttpsTiming, httpsApp, type Listen, listenOn } from "./tls-server.ts";
 
-export type JsonApiOptions = {
+export type JsonApiOptions = Source & {
   readonly listen: Listen;
   readonly credentials: Credentials;
-  readonly status: () => NodeStatus;
-  readonly chain: () => Chain;
+  readonly intake: Intake;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly log: Logger;
+  readonly connections?: GateLimits;
+  readonly timing?: HttpsTiming;
 };
 
-export type JsonApi = { readonly port: number; close(): Promise<void> };
+export type JsonApi = {
+  readonly port: number;
+  /** Tells everybody who listens to `/v1/events`. */
+  blockExecuted(block: { readonly height: number; readonly applied: number; readonly resultsHash: string }): void;
+  close(): Promise<void>;
+};
 
-const LIMIT_MAX = 1_000;
-const U128_MAX = (1n << 128n) - 1n;
+/** The ledger as JSON, for people, checks and programs that speak no client protocol: every route of the table. */
+export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
+  const { credentials, metrics, connections, timing } = options;
+  const app = httpsApp(credentials, {
+    clients: false,
+    onRefused: (reason) => metrics.connectionRefused("api", reason),
+    ...(connections === undefined ? {} : { connections }),
+    ...(timing === undefined ? {} : { timing }),
+  });
+  const events = openEventStream({ onCutOff: () => metrics.connectionRefused("api", "slow") });
+  const calls = batchCalls(options.intake);
+  // Made once, when somebody wants it.
+  let document: object | undefined;
 
-const u128 = z
-  .string()
-  .regex(/^[0-9]{1,39}$/, "a decimal number")
-  .transform((text) => BigInt(text))
-  .refine((value) => value <= U128_MAX, "at most 2^128 - 1");
-const whole = z
-  .string()
-  .regex(/^[0-9]{1,15}$/, "a decimal number")
-  .transform(Number);
-const limit = z
-  .string()
-  .regex(/^[0-9]{1,4}$/, "a decimal number")
-  .transform(Number)
-  .refine((value) => value >= 1 && value <= LIMIT_MAX, `from 1 to ${LIMIT_MAX}`)
-  .default(100);
-
-export const accountPage = z.strictObject({ after: u128.default(0n), limit });
-export const journalPage = z.strictObject({ after: whole.default(0), limit });
-export const byId = z.strictObject({ id: u128 });
-export const byHeight = z.strictObject({ height: whole });
-
-/** What of the status anybody may read. */
-const publicStatus = (status: NodeStatus) => ({
-  version: status.version,
-  network: status.network,
-  chainId: status.chainId,
-  validator: status.validator,
-  publicKey: status.publicKey,
-  state: status.state,
-  reason: status.reason,
-  ready: status.ready,
-  role: status.role,
-  height: status.height,
-  certifiedHeight: status.certifiedHeight,
-  resultsHash: status.resultsHash,
-  checkpoint: status.checkpoint,
-  epoch: status.epoch,
-  view: status.view,
-  validators: status.validators,
-});
-
-/**
- * The ledger as JSON, for people and checks: this node's word about executed blocks. 64- and 128-bit numbers are
- * decimal strings, as JSON numbers would lose digits. Pages hold what comes after `after`, at most `limit` (1 000).
- */
-export async function startJsonApi({ listen, credentials, status, chain }: JsonApiOptions): Promise<JsonApi> {
-  const app = httpsApp(credentials, { clients: false });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: "no such path" }));
-  app.get("/v1/status", (_request, reply) => json(reply, publicStatus(status())));
-  app.get("/v1/totals", (_request, reply) => json(reply, { height: heightOf(chain()), totals: totalsOf(chain()) }));
-  app.get("/v1/accounts", ({ query }, reply) =>
-    checked(accountPage, query, reply, (page) => {
-      const accounts = accountsAfter(chain(), page.after, page.limit);
-      return json(reply, { height: heightOf(chain()), accounts });
-    }),
-  );
-  app.get("/v1/accounts/:id", ({ params }, reply) =>
-    checked(byId, params, reply, ({ id }) => found(reply, "account", accountOf(chain(), id))),
-  );
-  app.get("/v1/transfers/:id", ({ params }, reply) =>
-    checked(byId, params, reply, ({ id }) => found(reply, "transfer", transferOf(chain(), id))),
-  );
-  app.get("/v1/journal", ({ query }, reply) =>
-    checked(journalPage, query, reply, (page) => {
-      const entries = journalAfter(chain(), page.after, page.limit);
-      return json(reply, { height: heightOf(chain()), entries });
-    }),
-  );
-  app.get("/v1/blocks/:height", ({ params }, reply) =>
-    checked(byHeight, params, reply, ({ height }) => {
-      const head = headOf(chain(), height);
-      return found(reply, "block among those whose hashes are kept", head);
-    }),
-  );
-  const port = await listenOn(app, listen);
-  return { port, close: () => app.close() };
+  app.removeAllContentTypeParsers();
+  app.setNotFoundHandler((_request, reply) => json(reply, 404, { error: "no such path", field: "path" }));
+  app.setErrorHandler((error, request, reply) => {
+    if (codeOf(error) >= 500) options.log.error({ err: error, path: request.url }, "question not answered");
+    return json(reply, codeOf(error), bodyOf(error));
+  });
+  for (const route of ROUTES) {
+    if (route.body !== undefined) takeBytes(app, route.body);
+    app.route({
+      method: route.method,
+      url: route.path.replaceAll(/{(\w+)}/g, ":$1"),
+      ...(route.body === undefined ? {} : { bodyLimit: route.body.maxBytes }),
+      handler: (request, reply) => {
+        const params = checked(route.params, request.params);
+        const query = checked(route.query, request.query);
+        if (!params.ok) return json(reply, 400, params.error);
+        if (!query.ok) return json(reply, 400, query.error);
+        switch (route.answer) {
+          case "batch":
+            return postBatch(calls, request, reply);
+          case "events":
+            return listen(events, reply);
+          case "openapi":
+            document ??= openApi(options.version);
+            return json(reply, 200, document);
+          default:
+            return found(route, reply, route.answer({ params: params.value, query: query.value }, options));
+        }
+      },
+    });
+  }
+  const port = await listenOn(app, options.listen);
+  return {
+    port,
+    blockExecuted: (block) => events.publish({ name: "block", id: block.height, data: block }),
+    close: () => {
+      events.close();
+      return app.close();
+    },
+  };
 }
 
-function checked<T>(schema: z.ZodType<T>, input: unknown, reply: FastifyReply, then: (value: T) => unknown): unknown {
+const found = (route: Route, reply: FastifyReply, value: object | undefined): FastifyReply =>
+  value === undefined
+    ? json(reply, 404, { error: `no such ${route.noun}`, field: Object.keys(route.params.shape)[0] ?? "path" })
+    : json(reply, 200, described(route.answers[200]?.schema, value));
+
+/** Only what the schema names: what else the ledger keeps beside it is nobody's contract. */
+function described(schema: unknown, value: unknown): unknown {
+  if (schema instanceof z.ZodArray && Array.isArray(value)) return value.map((item) => described(schema.element, item));
+  if (!(schema instanceof z.ZodObject) || typeof value !== "object" || value === null) return value;
+  const fields = Object.entries(schema.shape);
+  return Object.fromEntries(fields.map(([name, field]) => [name, described(field, Reflect.get(value, name))]));
+}
+
+async function postBatch(calls: BatchCalls, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { body } = request;
+  if (!(body instanceof Uint8Array)) {
+    return json(reply, 415, { error: "body: application/octet-stream is needed", field: "body" });
+  }
+  const answer = await calls.post(body, (forget) => {
+    request.raw.socket.once("close", forget);
+    reply.raw.once("close", () => request.raw.socket.off("close", forget));
+  });
+  return json(reply, answer.code, answer.body);
+}
+
+function listen(events: EventStream, reply: FastifyReply): FastifyReply {
+  if (!events.add(reply.raw)) return json(reply, 503, { error: "too many listeners: later, or at another node" });
+  return reply.hijack();
+}
+
+/** Bodies are bounded before they are read. */
+const takeBytes = (app: HttpsApp, { type, maxBytes }: { type: string; maxBytes: number }): void => {
+  app.addContentTypeParser(type, { parseAs: "buffer", bodyLimit: maxBytes }, (_request, body, done) =>
+    done(null, body),
+  );
+};
+
+type Checked = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ApiError };
+
+function checked(schema: z.ZodType, input: unknown): Checked {
   const parsed = schema.safeParse(input);
-  if (parsed.success) return then(parsed.data);
+  if (parsed.success) return { ok: true, value: parsed.data };
   const [issue] = parsed.error.issues;
-  const field = issue === undefined ? "" : issue.path.join(".");
-  return reply.code(400).send({ error: `${field === "" ? "" : `${field}: `}${issue?.message ?? "malformed"}` });
+  // A field that nobody knows has no path: it is named itself.
+  const field = issue?.code === "unrecognized_keys" ? (issue.keys[0] ?? "") : (issue?.path.join(".") ?? "");
+  return { ok: false, error: { error: `${field}: ${issue?.message ?? "malformed"}`, field } };
 }
 
-const found = (reply: FastifyReply, what: string, value: object | undefined): unknown =>
-  value === undefined ? reply.code(404).send({ error: `no such ${what}` }) : json(reply, value);
+/** What Fastify itself refuses is about the request's body or its head. */
+const codeOf = (error: unknown): number =>
+  error instanceof Error && "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+function bodyOf(error: unknown): ApiError {
+  const code = codeOf(error);
+  if (code >= 500) return { error: "this node failed to answer" };
+  const message = error instanceof Error ? error.message : String(error);
+  return { error: `body: ${message}`, field: "body" };
+}
 
-const json = (reply: FastifyReply, value: unknown): unknown =>
+const json = (reply: FastifyReply, code: number, value: unknown): FastifyReply =>
   reply
+    .code(code)
     .type("application/json; charset=utf-8")
     .send(JSON.stringify(value, (_key, part: unknown) => (typeof part === "bigint" ? part.toString() : part)));

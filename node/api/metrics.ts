@@ -2,9 +2,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { unreachable } from "../base/assert.ts";
 import type { NodeEvent } from "../ports.ts";
 import { LATENCY_BUCKETS, METRICS } from "./contract.ts";
+import { type RefusalName, refusalName, refusalNames } from "./refusal.ts";
 
 export type BatchResult = "accepted" | "refused" | "failed";
 type SafetyKind = Extract<NodeEvent, { type: "safety" }>["kind"];
+
+/** Which of the node's servers turned a connection away. */
+export type ServerName = "peers" | "clients" | "api" | "control";
 
 const BATCH_RESULTS: readonly BatchResult[] = ["accepted", "refused", "failed"];
 const SAFETY_KINDS: readonly SafetyKind[] = ["fork", "results-mismatch", "equivocation"];
@@ -13,6 +17,16 @@ const SAFETY_KINDS: readonly SafetyKind[] = ["fork", "results-mismatch", "equivo
 export type Metrics = {
   readonly registry: Registry;
   batchAnswered(result: BatchResult): void;
+  /** A batch refused as a whole, by its reason. */
+  batchRefused(reason: string): void;
+  /** Something that came through the client port and is no request for a batch. */
+  frameRefused(reason: Extract<RefusalName, "frame_malformed" | "frame_too_long">): void;
+  /** A connection that was turned away, or cut off, by its reason. */
+  connectionRefused(server: ServerName, reason: string): void;
+  serviceInterval(service: string, seconds: number): void;
+  serviceRestarted(service: string): void;
+  waiting(counts: { readonly batches: number; readonly answers: number }): void;
+  consensus(state: { readonly view: number; readonly epoch: number; readonly connectedPeers: number }): void;
   /** From the frame taken in to the answer written. */
   latency(seconds: number): void;
   observe(event: NodeEvent): void;
@@ -46,6 +60,37 @@ export function createMetrics(): Metrics {
     labelNames: ["kind"],
     registers,
   });
+  const refusals = new Counter({
+    name: "hmn_client_refusals_total",
+    help: "What clients sent and was refused as a whole, by reason; a retryable refusal counts each time.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const connections = new Counter({
+    name: "hmn_connections_refused_total",
+    help: "Connections turned away or cut off, by server and reason.",
+    labelNames: ["server", "reason"],
+    registers,
+  });
+  const intervals = new Gauge({
+    name: "hmn_service_interval_seconds",
+    help: "Seconds between two ticks of a background service.",
+    labelNames: ["service"],
+    registers,
+  });
+  const restarts = new Counter({
+    name: "hmn_service_restarts_total",
+    help: "Restarts of a background service that had failed.",
+    labelNames: ["service"],
+    registers,
+  });
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
+  const pendingBatches = gauge("hmn_pending_batches", "Batches that wait for a block.");
+  const outstanding = gauge("hmn_client_outstanding", "Batches of this node's clients whose answer has not left.");
+  const view = gauge("hmn_consensus_view", "View that consensus is in.");
+  const epoch = gauge("hmn_consensus_epoch", "Epoch that consensus is in.");
+  const peers = gauge("hmn_connected_peers", "Peers with a live connection.");
+  for (const reason of refusalNames) refusals.inc({ reason }, 0);
   for (const result of BATCH_RESULTS) batches.inc({ result }, 0);
   for (const kind of SAFETY_KINDS) safety.inc({ kind }, 0);
   new Gauge({
@@ -59,6 +104,24 @@ export function createMetrics(): Metrics {
   return {
     registry,
     batchAnswered: (result) => batches.inc({ result }),
+    batchRefused: (reason) => refusals.inc({ reason: refusalName(reason) }),
+    frameRefused: (reason) => refusals.inc({ reason }),
+    connectionRefused: (server, reason) => connections.inc({ server, reason }),
+    serviceInterval: (service, seconds) => {
+      intervals.set({ service }, seconds);
+      // The series is there before the first restart.
+      restarts.inc({ service }, 0);
+    },
+    serviceRestarted: (service) => restarts.inc({ service }),
+    waiting: (counts) => {
+      pendingBatches.set(counts.batches);
+      outstanding.set(counts.answers);
+    },
+    consensus: (state) => {
+      view.set(state.view);
+      epoch.set(state.epoch);
+      peers.set(state.connectedPeers);
+    },
     latency: (seconds) => latency.observe(seconds),
     observe: (event) => {
       switch (event.type) {

@@ -1,10 +1,10 @@
 import { connect, type TLSSocket } from "node:tls";
-import { WIRE_VERSION } from "../api/contract.ts";
 import { unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import {
   CLIENT_FRAME_BYTES_MAX,
   CLIENT_IN_FLIGHT_MAX,
+  CLIENT_VERSION,
   type ClientFrame,
   encodeRequestHead,
   parseClientFrame,
@@ -42,8 +42,8 @@ export type Connection = {
   hasRoom(): boolean;
   /** Why it is not up, or undefined while it is. */
   problem(): string | undefined;
-  /** Sends a batch; the caller has asked `hasRoom`. */
-  ask(batch: Uint8Array, timeoutMs: number): Promise<Attempt>;
+  /** Sends a batch; the caller has asked `hasRoom`. The signal gives the answer up. */
+  ask(batch: Uint8Array, timeoutMs: number, signal: AbortSignal): Promise<Attempt>;
   close(): void;
 };
 
@@ -67,8 +67,13 @@ export function openConnection(options: ConnectionOptions): Connection {
   const onFrame = (from: TLSSocket, frame: ClientFrame): void => {
     switch (frame.type) {
       case "hello": {
-        if (frame.wireVersion !== WIRE_VERSION || !options.onHello(frame)) {
-          from.destroy(new Error(`another network or version: ${frame.network}, wire version ${frame.wireVersion}`));
+        const { wireVersion, network, chainId } = frame;
+        if (wireVersion !== CLIENT_VERSION) {
+          from.destroy(new Error(`the node speaks client version ${wireVersion}, this client ${CLIENT_VERSION}`));
+          return;
+        }
+        if (!options.onHello(frame)) {
+          from.destroy(new Error(`another network: ${network}, chain ${chainId}`));
           return;
         }
         up = true;
@@ -117,18 +122,21 @@ export function openConnection(options: ConnectionOptions): Connection {
     });
   };
 
-  const ask = (batch: Uint8Array, timeoutMs: number): Promise<Attempt> =>
+  const ask = (batch: Uint8Array, timeoutMs: number, signal: AbortSignal): Promise<Attempt> =>
     new Promise((resolve) => {
+      const abort = (): void => end({ type: "unanswered", reason: "aborted" });
       lastRequest += 1n;
       const requestId = lastRequest;
       const end = (attempt: Attempt): void => {
         if (!waiting.delete(requestId)) return;
         clearTimeout(timer);
+        signal.removeEventListener("abort", abort);
         waitingBytes -= batch.length;
         resolve(attempt);
         options.onFree("answered");
       };
       const timer = setTimeout(() => end({ type: "unanswered", reason: `no answer in ${timeoutMs} ms` }), timeoutMs);
+      signal.addEventListener("abort", abort, { once: true });
       waiting.set(requestId, { end });
       waitingBytes += batch.length;
       if (socket !== undefined) writeFrame(socket, encodeRequestHead(requestId), batch);

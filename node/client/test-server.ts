@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer, type TLSSocket } from "node:tls";
-import { WIRE_VERSION } from "../api/contract.ts";
 import { present } from "../base/assert.ts";
 import { nanos } from "../base/units.ts";
 import {
@@ -12,7 +11,12 @@ import {
   lastBlockTimeOf,
   resultsHashOf,
 } from "../chain/chain.ts";
-import { CLIENT_FRAME_BYTES_MAX, encodeClientFrame, parseClientFrame } from "../codec/client-protocol.ts";
+import {
+  CLIENT_FRAME_BYTES_MAX,
+  CLIENT_VERSION,
+  encodeClientFrame,
+  parseClientFrame,
+} from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
 import { frameReader, lengthPrefix } from "../transport/frames.ts";
 
@@ -51,7 +55,7 @@ export async function testServer({
     socket.on("error", () => undefined);
     const frames = frameReader(CLIENT_FRAME_BYTES_MAX);
     const { network } = chain.genesis;
-    send(encodeClientFrame({ type: "hello", wireVersion: WIRE_VERSION, network, chainId: chainId(chain) }));
+    send(encodeClientFrame({ type: "hello", wireVersion: CLIENT_VERSION, network, chainId: chainId(chain) }));
     socket.on("data", (chunk: Buffer) => {
       const cut = frames.push(chunk);
       for (const bytes of cut.ok ? cut.value : []) {

@@ -143,6 +143,13 @@ export const payloadIsSigned = ({ payload, payloadHash }: Batch): boolean => equ
 /** The records in the bytes of a batch that has been parsed before. */
 export const payloadOf = (batch: Uint8Array): Uint8Array => batch.subarray(HEADER_BYTES);
 
+/** Who claims to have signed these bytes, and how many records they claim: before anything is checked, for limits only. */
+export function peekBatch(bytes: Uint8Array): { readonly key: Hex; readonly count: number } | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined;
+  const count = (bytes[6] ?? 0) + 256 * (bytes[7] ?? 0);
+  return { key: toHex(bytes.subarray(40, 40 + PUBLIC_KEY_BYTES)), count };
+}
+
 /** Whether the payload is the signed one and the signature is the client's. */
 export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
   if (!payloadIsSigned(batch)) return refuse("payload_hash_differs");

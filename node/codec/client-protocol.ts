@@ -14,6 +14,8 @@ import { type Writer, writer } from "./writer.ts";
  * (transport/frames.ts). The server speaks first (`hello`); then the client sends requests and the server answers each
  * once, in any order.
  */
+/** Version of these frames; clients part with a server of another one, with a message. Apart from that between nodes, which changes more often. */
+export const CLIENT_VERSION = 1;
 /** Largest frame in either direction: the largest batch with its request number. */
 export const CLIENT_FRAME_BYTES_MAX = 1 << 20;
 /** Requests of one connection that may wait for an answer; a server may close a connection with more. */

@@ -1,5 +1,5 @@
 import { genesisFileSchema, networkFileSchema } from "../api/contract.ts";
-import { accountPage, byHeight, byId, journalPage } from "../api/json-api.ts";
+import { accountPageInput, heightInput, idInput, positionPageInput } from "../api/json-contract.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { Result } from "../base/result.ts";
 import { createChain } from "../chain/chain.ts";
@@ -44,8 +44,8 @@ export const TARGETS: readonly Target[] = [
   { name: "frames", samples: CLIENT_FRAMES.map(encodeClientFrame).map(framed), run: cutFrames },
   {
     name: "hello",
-    samples: [encodeHello({ wireVersion: 1, chainId: CHAIN_ID })],
-    run: (input) => toldOf(checkHello(input, { wireVersion: 1, chainId: CHAIN_ID })),
+    samples: [encodeHello({ versions: { min: 1, max: 1 }, chainId: CHAIN_ID })],
+    run: (input) => toldOf(checkHello(input, { versions: { min: 1, max: 1 }, chainId: CHAIN_ID })),
   },
   {
     name: "peer-message",
@@ -95,25 +95,25 @@ export const TARGETS: readonly Target[] = [
     name: "query-accounts",
     json: true,
     samples: [text.encode('{"after":"18446744073709551616","limit":"100"}')],
-    run: readSchema(accountPage),
+    run: readSchema(accountPageInput),
   },
   {
     name: "query-journal",
     json: true,
     samples: [text.encode('{"after":"12","limit":"1000"}')],
-    run: readSchema(journalPage),
+    run: readSchema(positionPageInput),
   },
   {
     name: "path-id",
     json: true,
     samples: [text.encode('{"id":"340282366920938463463374607431768211455"}')],
-    run: readSchema(byId),
+    run: readSchema(idInput),
   },
   {
     name: "path-height",
     json: true,
     samples: [text.encode('{"height":"999999999999999"}')],
-    run: readSchema(byHeight),
+    run: readSchema(heightInput),
   },
 ];
 

@@ -17,6 +17,7 @@ export type Dialer = {
 /** Keeps one connection to the peer: dials, and dials again whenever it ends. The name is resolved anew each time, as a pod comes back with another address. */
 export function dialPeer(context: LinkContext, peer: Peer): Dialer {
   const { credentials, log, network } = context;
+  const handshakeMs = context.handshakeMs ?? HANDSHAKE_MS;
   let closed = false;
   let backoffMs = BACKOFF_MIN_MS;
   let retry: NodeJS.Timeout | undefined;
@@ -48,7 +49,6 @@ export function dialPeer(context: LinkContext, peer: Peer): Dialer {
           : new Error(`the certificate of ${peer.host}:${peer.port} is not that of ${nodeIdentity(peer.id, network)}`),
     });
     let link: Link | undefined;
-    let open = false;
     let over = false;
     const end = (reason: string): void => {
       if (over) return;
@@ -57,7 +57,10 @@ export function dialPeer(context: LinkContext, peer: Peer): Dialer {
       socket.destroy();
       again(reason);
     };
-    const late = setTimeout(() => (link === undefined ? end("no handshake") : link.end("no hello")), HANDSHAKE_MS);
+    const late = setTimeout(
+      () => (link === undefined ? end("no handshake") : link.end("no hello", "no-hello")),
+      handshakeMs,
+    );
     abandon = () => (link === undefined ? end("closed") : link.end("closed"));
     socket.on("error", (error) => end(error.message));
     socket.on("close", () => end("closed by the peer"));
@@ -69,15 +72,14 @@ export function dialPeer(context: LinkContext, peer: Peer): Dialer {
         {
           ...context.linkEvents,
           onOpen: (opened) => {
-            open = true;
             abandon = undefined;
             clearTimeout(late);
             backoffMs = BACKOFF_MIN_MS;
             lastReason = "";
             context.linkEvents.onOpen(opened);
           },
-          onEnd: (ended, reason) => {
-            if (open) context.linkEvents.onEnd(ended, reason);
+          onEnd: (ended, reason, refusal) => {
+            context.linkEvents.onEnd(ended, reason, refusal);
             end(reason);
           },
         },

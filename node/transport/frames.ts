@@ -5,7 +5,11 @@ import { accept, type Result, refuse } from "../base/result.ts";
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 const LENGTH_BYTES = 4;
 
-export type FrameReader = { push(chunk: Uint8Array): Result<readonly Uint8Array[], "frame-too-long"> };
+export type FrameReader = {
+  push(chunk: Uint8Array): Result<readonly Uint8Array[], "frame-too-long">;
+  /** Whether a frame has begun and not ended. */
+  unfinished(): boolean;
+};
 
 /**
  * Cuts a byte stream into frames. Each byte of a frame is copied once, into the frame's own buffer: what somebody keeps of
@@ -48,6 +52,7 @@ export function frameReader(maxBytes: number = FRAME_BYTES_MAX): FrameReader {
       }
       return accept(frames);
     },
+    unfinished: () => frame !== undefined || prefixBytes > 0,
   };
 }
 

@@ -25,11 +25,12 @@ const HOUR_MS = 3_600_000;
 const pem = (label: string, der: ArrayBuffer): string =>
   `-----BEGIN ${label}-----\n${Buffer.from(der).toString("base64")}\n-----END ${label}-----\n`;
 
-export async function testAuthority(): Promise<TestAuthority> {
+/** Where two of them meet in one bundle their names have to differ: OpenSSL looks an issuer up by its name. */
+export async function testAuthority(name = "test"): Promise<TestAuthority> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const validity = { notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS) };
   const root = await X509CertificateGenerator.createSelfSigned({
-    name: "CN=test",
+    name: `CN=${name}`,
     ...validity,
     keys,
     signingAlgorithm: ALGORITHM,

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
@@ -31,7 +31,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-type Heard = { transport: Transport; events: string[]; logs: string[]; folder: string };
+type Heard = { transport: Transport; events: string[]; logs: string[]; refused: string[]; folder: string };
 
 function credentialsOf(name: string, material: Material): { credentials: Credentials; at: string } {
   const at = join(folder, name);
@@ -51,6 +51,7 @@ async function start(
   const { credentials, at } = credentialsOf(`tls-${self}-${cleanups.length}`, material);
   const events: string[] = [];
   const logs: string[] = [];
+  const refused: string[] = [];
   const transport = await openTransport({
     self,
     network: NETWORK,
@@ -61,13 +62,14 @@ async function start(
     events: {
       onConnected: (peer) => events.push(`+${peer}`),
       onDisconnected: (peer) => events.push(`-${peer}`),
+      onRefused: (reason) => refused.push(reason),
       onFrame: (peer, frame) => events.push(`${peer}: ${frame.length > 20 ? frame.length : Buffer.from(frame)}`),
     },
     log: pino({}, { write: (line: string) => logs.push(line) }),
     ...options,
   });
   cleanups.push(() => transport.close());
-  return { transport, events, logs, folder: at };
+  return { transport, events, logs, refused, folder: at };
 }
 
 const at = (id: number, port: number): Peer => ({ id, host: "127.0.0.1", port });
@@ -84,8 +86,8 @@ function client(material: Material, port: number): TLSSocket {
   cleanups.push(() => socket.destroy());
   return socket;
 }
-const greet = (socket: TLSSocket, wireVersion = 1, chainId = CHAIN): void => {
-  const hello = encodeHello({ wireVersion, chainId });
+const greet = (socket: TLSSocket): void => {
+  const hello = encodeHello({ versions: { min: 1, max: 1 }, chainId: CHAIN });
   socket.write(lengthPrefix(hello.length));
   socket.write(hello);
 };
@@ -145,14 +147,93 @@ test("the dialler refuses a server that is not the peer it dialled", async () =>
   expect([...zero.events, ...impostor.events]).toEqual([]);
 });
 
-test("a node of another chain or wire version is refused with a message on both sides", async () => {
-  for (const other of [{ chainId: "cd".repeat(32) }, { wireVersion: 2 }]) {
-    const one = await start(1, [dialsUs(0)], other);
-    const zero = await start(0, [at(1, one.transport.port)]);
-    const message = "chainId" in other ? "the peer is of chain" : "the peer speaks wire version";
-    await until(() => expect(zero.logs.join() + one.logs.join()).toContain(message));
-    expect([...zero.events, ...one.events]).toEqual([]);
-  }
+test("nodes of one release and the next speak the highest version that both know", async () => {
+  const one = await start(1, [dialsUs(0)], { wireVersions: { min: 2, max: 3 } });
+  const zero = await start(0, [at(1, one.transport.port)], { wireVersions: { min: 1, max: 2 } });
+  await until(() => expect([...zero.events, ...one.events]).toEqual(["+1", "+0"]));
+  expect([zero.transport.wireVersionWith(1), one.transport.wireVersionWith(0)]).toEqual([2, 2]);
+  expect(zero.transport.wireVersionWith(7)).toBeUndefined();
+});
+
+test.each([
+  ["chain", { chainId: "cd".repeat(32) }, /the peer is of chain (ab|cd)/],
+  [
+    "wire-version",
+    { wireVersions: { min: 2, max: 3 } },
+    /the peer speaks wire version (2 to 3, this node 1|1, this node 2 to 3)/,
+  ],
+])("a node of another %s is refused, counted, and told about", async (reason, other, message) => {
+  const one = await start(1, [dialsUs(0)], other);
+  const zero = await start(0, [at(1, one.transport.port)]);
+  await until(() => expect([...zero.refused, ...one.refused]).toContain(reason));
+  await until(() => expect(zero.logs.join() + one.logs.join()).toMatch(message));
+  const told = [...zero.transport.refusedPeers(), ...one.transport.refusedPeers()];
+  expect(told.map((refusal) => refusal.reason).join()).toMatch(message);
+  expect([...zero.events, ...one.events]).toEqual([]);
+});
+
+test("changed peers: new ones are dialled, moved ones at their new place, and nobody talks to those that are gone", async () => {
+  const one = await start(1, [dialsUs(0)]);
+  const two = await start(2, [dialsUs(0)]);
+  const zero = await start(0, [at(1, one.transport.port)]);
+  await until(() => expect([...zero.events, ...one.events]).toEqual(["+1", "+0"]));
+  zero.transport.setPeers([at(1, one.transport.port), at(2, two.transport.port)]);
+  await until(() => expect([...zero.events, ...two.events]).toEqual(["+1", "+2", "+0"]));
+  zero.transport.setPeers([at(2, two.transport.port)]);
+  await until(() => expect([...zero.events.slice(2), ...one.events.slice(1)]).toEqual(["-1", "-0"]));
+  const moved = await start(2, [dialsUs(0)]);
+  zero.transport.setPeers([at(2, moved.transport.port)]);
+  await until(() => expect([...moved.events, ...two.events]).toEqual(["+0", "+0", "-0"]));
+  await until(() => expect(zero.transport.connectedPeers()).toEqual([2]));
+  // The server side drops a peer that is gone too, and lets it in no more.
+  moved.transport.setPeers([]);
+  await until(() => expect(moved.events).toEqual(["+0", "-0"]));
+  await until(() => expect(moved.refused).toContain("not-a-peer"));
+  // Nobody went back to where a peer had been.
+  expect([one.events, two.events]).toEqual([
+    ["+0", "-0"],
+    ["+0", "-0"],
+  ]);
+});
+
+test("strangers get few places, and give them back; a proved peer takes none", async () => {
+  const one = await start(1, [dialsUs(0)], { unproved: { total: 2, perAddress: 2 } });
+  const peer = client(leaves.get(0) ?? (await authority.issue()), one.transport.port);
+  peer.on("secureConnect", () => greet(peer));
+  await until(() => expect(one.events).toEqual(["+0"]));
+  const strangers = [1, 2, 3].map(() => {
+    const socket = connectTcp(one.transport.port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.resume();
+    cleanups.push(() => socket.destroy());
+    return socket;
+  });
+  await until(() => expect(strangers.filter((socket) => socket.destroyed).length).toBe(1));
+  expect(one.refused).toEqual(["limit"]);
+  expect(peer.destroyed).toBe(false);
+});
+
+test("half a handshake and a missing hello end in time", async () => {
+  const one = await start(1, [dialsUs(0)], { handshakeMs: 300 });
+  const raw = connectTcp(one.transport.port, "127.0.0.1");
+  raw.on("error", () => {});
+  raw.resume();
+  const mute = client(leaves.get(0) ?? (await authority.issue()), one.transport.port);
+  await until(() => expect([raw.destroyed, mute.destroyed]).toEqual([true, true]));
+  expect(one.refused.toSorted()).toEqual(["handshake", "no-hello"]);
+  expect(one.transport.refusedPeers()).toEqual([{ peer: 0, reason: "no hello" }]);
+});
+
+test("a peer that does not finish a frame is cut off, however it drips", async () => {
+  const one = await start(1, [dialsUs(0)], { timing: { pingMs: 20, silentPings: 5, framePings: 10 } });
+  const socket = client(leaves.get(0) ?? (await authority.issue()), one.transport.port);
+  socket.on("secureConnect", () => greet(socket));
+  await until(() => expect(one.events).toEqual(["+0"]));
+  socket.write(lengthPrefix(1_000_000));
+  const drip = setInterval(() => socket.write(new Uint8Array(1)), 10);
+  cleanups.push(() => clearInterval(drip));
+  await until(() => expect(one.logs.join()).toContain("the peer does not finish a frame"));
+  expect(one.events).toEqual(["+0", "-0"]);
 });
 
 test("a frame over the limit ends the connection", async () => {
@@ -178,7 +259,7 @@ test("of two connections of one peer the newer one stays", async () => {
 });
 
 test("a peer that vanishes without a word is noticed", async () => {
-  const timing = { pingMs: 20, silentPings: 5 };
+  const timing = { pingMs: 20, silentPings: 5, framePings: 30 };
   const one = await start(1, [dialsUs(0)], { timing });
   const relay = await relayTo(one.transport.port);
   const zero = await start(0, [at(1, relay.port)], { timing });
@@ -214,6 +295,29 @@ test("new certificates are taken for new connections, and a set that does not fi
   expect(await presented()).toBe(old);
   writeMaterial(one.folder, next);
   await vi.waitFor(async () => expect(await presented()).not.toBe(old), { timeout: 8_000, interval: 20 });
+});
+
+test("a changed CA bundle counts for new connections: a second CA comes in, then the first one goes", async () => {
+  const one = await start(1, [dialsUs(0)]);
+  const next = await testAuthority("next");
+  const own = leaves.get(1) ?? (await authority.issue());
+  const newcomer = await next.issue(`0.${NETWORK}`);
+  const knock = async (material: Material): Promise<boolean> => {
+    const both = `${authority.ca}\n${next.ca}`;
+    const socket = client({ ...material, ca: both }, one.transport.port);
+    const before = one.events.length;
+    socket.on("secureConnect", () => greet(socket));
+    await until(() => expect(socket.destroyed || one.events.length > before).toBe(true));
+    return one.events.length > before;
+  };
+  expect(await knock(newcomer)).toBe(false);
+  writeMaterial(one.folder, { ...own, ca: `${authority.ca}\n${next.ca}` });
+  await vi.waitFor(async () => expect(await knock(newcomer)).toBe(true), { timeout: 8_000, interval: 20 });
+  const old = leaves.get(0) ?? own;
+  expect(await knock(old)).toBe(true);
+  writeMaterial(one.folder, { ...(await next.issue(`1.${NETWORK}`)), ca: next.ca });
+  await vi.waitFor(async () => expect(await knock(old)).toBe(false), { timeout: 8_000, interval: 20 });
+  expect(await knock(newcomer)).toBe(true);
 });
 
 /** Forwards bytes until it is told to swallow them, as a network that lost a host does. */

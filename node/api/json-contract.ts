@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { nodeStatusSchema } from "./contract.ts";
+
+/**
+ * The JSON of `/v1`: what it takes and what it answers, for the server, its OpenAPI document and the client. 64- and
+ * 128-bit numbers are decimal texts on the wire, as JSON numbers would lose digits, and bigints once parsed.
+ */
+export const LIMIT_MAX = 1_000;
+
+const decimal = (bits: 64 | 128, meaning: string) =>
+  z
+    .string()
+    .regex(bits === 128 ? /^[0-9]{1,39}$/ : /^[0-9]{1,20}$/, "a decimal number")
+    .transform((text) => BigInt(text))
+    .refine((value) => value < 1n << BigInt(bits), `at most 2^${bits} - 1`)
+    .meta({ description: `${meaning} Decimal, ${bits} bits.` });
+const hex32 = (meaning: string) =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits")
+    .meta({ description: meaning });
+const u32 = z.number().int().min(0).max(0xffff_ffff);
+const counter = z.number().int().nonnegative();
+const height = counter.meta({ description: "Height of a final block; 0 is genesis." });
+
+/** Numbers in a path or a query arrive as text. */
+const whole = z
+  .string()
+  .regex(/^[0-9]{1,15}$/, "a decimal number")
+  .transform(Number);
+const limit = z
+  .string()
+  .regex(/^[0-9]{1,4}$/, "a decimal number")
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= LIMIT_MAX, `from 1 to ${LIMIT_MAX}`)
+  .prefault("100")
+  .meta({ description: `At most so many, up to ${LIMIT_MAX}.` });
+
+export const idInput = z.strictObject({ id: decimal(128, "Id of the account or transfer.") });
+export const heightInput = z.strictObject({ height: whole.meta({ description: "Height of the block." }) });
+export const accountPageInput = z.strictObject({
+  after: decimal(128, "Only ids above this one.").prefault("0"),
+  limit,
+});
+export const positionPageInput = z.strictObject({
+  after: whole.prefault("0").meta({ description: "Only what stands behind this position." }),
+  limit,
+});
+export const noInput = z.strictObject({});
+
+export const accountSchema = z
+  .object({
+    id: decimal(128, "Account id; below 2^64 they are the system's."),
+    owner: hex32("Key whose signature debits it; absent where only the system moves it.").optional(),
+    ledger: u32.meta({ description: "Token: 1 FLX, 2 CHR, 3 ATR, 4 PSY, 5 RES." }),
+    code: u32,
+    flags: u32,
+    userData128: decimal(128, "The user's own."),
+    userData64: decimal(64, "The user's own."),
+    userData32: u32,
+    createdAt: decimal(64, "Block time of its creation, nanoseconds since 1970."),
+    debitsPending: decimal(128, "In the token's smallest unit."),
+    debitsPosted: decimal(128, "In the token's smallest unit."),
+    creditsPending: decimal(128, "In the token's smallest unit."),
+    creditsPosted: decimal(128, "In the token's smallest unit."),
+  })
+  .meta({ description: "An account; its balance is creditsPosted - debitsPosted." });
+
+const transferRecordSchema = z.object({
+  id: decimal(128, "The upper 48 bits are milliseconds since 1970."),
+  debit: decimal(128, "Account id."),
+  credit: decimal(128, "Account id."),
+  amount: decimal(128, "In the token's smallest unit."),
+  pendingId: decimal(128, "The pending transfer that it posts or voids; 0: none."),
+  userData128: decimal(128, "The user's own."),
+  userData64: decimal(64, "The user's own."),
+  userData32: u32,
+  timeout: u32.meta({ description: "Seconds after which a pending transfer is void; 0: never." }),
+  ledger: u32,
+  code: u32,
+  flags: u32,
+  timestamp: decimal(64, "Block time, nanoseconds since 1970."),
+});
+export const transferSchema = z
+  .object({
+    record: transferRecordSchema,
+    height,
+    debit: decimal(128, "Account really debited."),
+    credit: decimal(128, "Account really credited."),
+    ledger: u32,
+    code: u32,
+    amount: decimal(128, "Amount really moved or reserved."),
+  })
+  .meta({ description: "An applied transfer, as it was sent and as it was booked." });
+
+const entrySchema = z.object({
+  position: z.number().int().positive(),
+  height,
+  kind: z.string().meta({ description: "issue, transfer, pending, post, void, expire or a fee." }),
+  id: decimal(128, "Of the transfer, or of the account that is opened or credited."),
+  debit: decimal(128, "Account id."),
+  credit: decimal(128, "Account id."),
+  amount: decimal(128, "In the token's smallest unit."),
+  ledger: u32,
+  code: u32,
+  flags: u32,
+  pendingId: decimal(128, "The pending transfer that is resolved; 0: none."),
+  userData128: decimal(128, "The user's own."),
+  userData64: decimal(64, "The user's own."),
+  userData32: u32,
+  time: decimal(64, "Block time, nanoseconds since 1970."),
+});
+
+const atHeight = { height: height.meta({ description: "Newest block that the answer counts." }) };
+export const accountPageSchema = z.object({ ...atHeight, accounts: z.array(accountSchema) });
+export const journalPageSchema = z.object({ ...atHeight, entries: z.array(entrySchema) });
+export const historyPageSchema = z.object({
+  ...atHeight,
+  entries: z.array(entrySchema),
+  next: counter.meta({ description: "Ask again with after=next: the journal was read up to there." }),
+  more: z
+    .boolean()
+    .meta({ description: "Whether the journal goes on; a page may be empty and still have more behind it." }),
+});
+
+const totalsOfToken = z.object({
+  ledger: u32,
+  issued: decimal(128, "Ever issued."),
+  burned: decimal(128, "Ever burned."),
+  held: decimal(128, "On accounts: issued - burned."),
+  debitsPosted: decimal(128, "Over all accounts."),
+  creditsPosted: decimal(128, "Over all accounts."),
+  debitsPending: decimal(128, "Over all accounts."),
+  creditsPending: decimal(128, "Over all accounts."),
+});
+export const totalsSchema = z.object({
+  ...atHeight,
+  totals: z.object({
+    FLX: totalsOfToken,
+    CHR: totalsOfToken,
+    ATR: totalsOfToken,
+    PSY: totalsOfToken,
+    RES: totalsOfToken,
+  }),
+});
+
+export const blockSchema = z.object({
+  height,
+  hash: hex32("Of the block; absent until the next one names it.").optional(),
+  resultsHash: hex32("Hash chain over the results of every block up to this one."),
+  stateRoot: hex32("Set where the block is a checkpoint.").optional(),
+});
+export const blockPageSchema = z.object({ ...atHeight, blocks: z.array(blockSchema) });
+
+const validatorSchema = z.object({ id: u32, weight: z.number().int().positive(), publicKey: hex32("Consensus key.") });
+export const validatorsSchema = z.object({
+  ...atHeight,
+  epoch: counter,
+  totalWeight: counter,
+  validators: z.array(validatorSchema),
+});
+
+/** What of the status anybody may read. */
+export const publicStatusSchema = nodeStatusSchema
+  .pick({
+    ...{ version: true, network: true, chainId: true, validator: true, publicKey: true, state: true, reason: true },
+    ...{ ready: true, role: true, height: true, certifiedHeight: true, resultsHash: true, checkpoint: true },
+    ...{ epoch: true, view: true, validators: true },
+  })
+  .extend({ lastBlockTime: decimal(64, "Time of the newest executed block, nanoseconds since 1970.") });
+
+const failureSchema = z.object({
+  index: counter.meta({ description: "Of the record in its batch." }),
+  code: z.string().meta({ description: "Result code; docs/ledger.md lists them." }),
+});
+export const committedSchema = z
+  .object({
+    type: z.literal("committed"),
+    height,
+    count: counter.meta({ description: "Records in the batch." }),
+    failures: z.array(failureSchema).meta({ description: "Records that changed nothing; all others are applied." }),
+  })
+  .meta({ description: "Executed in a final block." });
+
+export const errorSchema = z
+  .object({
+    error: z.string().meta({ description: "For people." }),
+    field: z.string().optional().meta({ description: "What of the request is wrong, where something is." }),
+    reason: z.string().optional().meta({ description: "Why a batch was refused, as a code." }),
+    retryable: z.boolean().optional().meta({ description: "Whether the same bytes may be taken later." }),
+  })
+  .meta({ description: "What went wrong." });
+
+export type ApiError = z.output<typeof errorSchema>;

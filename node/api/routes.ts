@@ -1,0 +1,247 @@
+import type { z } from "zod";
+import {
+  accountOf,
+  accountsAfter,
+  type Chain,
+  HEADS_KEPT,
+  headOf,
+  heightOf,
+  journalAfter,
+  lastBlockTimeOf,
+  totalsOf,
+  transferOf,
+  validatorsOf,
+} from "../chain/chain.ts";
+import { BATCH_BYTES_MAX } from "../codec/batch.ts";
+import { historyOf } from "./account-history.ts";
+import type { NodeStatus } from "./contract.ts";
+import {
+  accountPageInput,
+  accountPageSchema,
+  accountSchema,
+  blockPageSchema,
+  blockSchema,
+  committedSchema,
+  errorSchema,
+  heightInput,
+  historyPageSchema,
+  idInput,
+  journalPageSchema,
+  noInput,
+  positionPageInput,
+  publicStatusSchema,
+  totalsSchema,
+  transferSchema,
+  validatorsSchema,
+} from "./json-contract.ts";
+
+/** What answers are made of: one node's word about executed blocks. */
+export type Source = { readonly status: () => NodeStatus; readonly chain: () => Chain };
+
+/** `undefined`: there is no such thing. Of the rest leaves what the schema names, bigints as decimal texts. */
+type Answer = object | undefined;
+
+export type Route = {
+  readonly method: "GET" | "POST";
+  /** As in OpenAPI: `/v1/accounts/{id}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly body?: { readonly type: string; readonly maxBytes: number; readonly description: string };
+  readonly answers: Readonly<
+    Record<number, { readonly description: string; readonly schema: z.ZodType | "events" | "any" }>
+  >;
+  /** What the answer is called when it is missing. */
+  readonly noun: string;
+  /** From checked input; a name where more than one answer comes or the body is no JSON. */
+  readonly answer:
+    | ((input: { params: unknown; query: unknown }, source: Source) => Answer)
+    | "batch"
+    | "events"
+    | "openapi";
+};
+
+/** Ties the types of a route's input to its schemas; afterwards only the schemas matter. */
+function get<P extends z.ZodObject, Q extends z.ZodObject>(route: {
+  path: string;
+  summary: string;
+  params: P;
+  query: Q;
+  schema: z.ZodType;
+  noun?: string;
+  answer: (input: { params: z.output<P>; query: z.output<Q> }, source: Source) => Answer;
+}): Route {
+  const { answer, schema, noun = "", ...rest } = route;
+  return {
+    ...rest,
+    method: "GET",
+    noun,
+    answers: {
+      200: { description: "The answer.", schema },
+      400: { description: "A parameter is wrong; `field` names it.", schema: errorSchema },
+      ...(noun === "" ? {} : { 404: { description: `There is no such ${noun} here.`, schema: errorSchema } }),
+    },
+    // The caller has checked the input against these very schemas.
+    answer: (input, source) => answer(input as { params: z.output<P>; query: z.output<Q> }, source),
+  };
+}
+
+const plain = { params: noInput, query: noInput };
+
+export const ROUTES: readonly Route[] = [
+  get({
+    ...plain,
+    path: "/v1/status",
+    summary: "How this node stands: state, heights, validators.",
+    schema: publicStatusSchema,
+    answer: (_input, { status, chain }) => ({ ...status(), lastBlockTime: lastBlockTimeOf(chain()) }),
+  }),
+  get({
+    ...plain,
+    path: "/v1/totals",
+    summary: "What exists of each token, summed over all accounts.",
+    schema: totalsSchema,
+    answer: (_input, { chain }) => ({ height: heightOf(chain()), totals: totalsOf(chain()) }),
+  }),
+  get({
+    ...plain,
+    path: "/v1/accounts",
+    query: accountPageInput,
+    summary: "Accounts by id.",
+    schema: accountPageSchema,
+    answer: ({ query: { after, limit } }, { chain }) => ({
+      height: heightOf(chain()),
+      accounts: accountsAfter(chain(), after, limit),
+    }),
+  }),
+  get({
+    path: "/v1/accounts/{id}",
+    params: idInput,
+    query: noInput,
+    summary: "One account.",
+    schema: accountSchema,
+    noun: "account",
+    answer: ({ params: { id } }, { chain }) => accountOf(chain(), id),
+  }),
+  get({
+    path: "/v1/accounts/{id}/history",
+    params: idInput,
+    query: positionPageInput,
+    summary: "What moved on one account, oldest first.",
+    schema: historyPageSchema,
+    noun: "account",
+    answer: ({ params: { id }, query }, { chain }) =>
+      accountOf(chain(), id) === undefined
+        ? undefined
+        : {
+            height: heightOf(chain()),
+            ...historyOf(query, { account: id, journalAfter: (...page) => journalAfter(chain(), ...page) }),
+          },
+  }),
+  get({
+    path: "/v1/transfers/{id}",
+    params: idInput,
+    query: noInput,
+    summary: "One applied transfer.",
+    schema: transferSchema,
+    noun: "transfer",
+    answer: ({ params: { id } }, { chain }) => transferOf(chain(), id),
+  }),
+  get({
+    ...plain,
+    path: "/v1/journal",
+    query: positionPageInput,
+    summary: "Every movement in the order of execution.",
+    schema: journalPageSchema,
+    answer: ({ query: { after, limit } }, { chain }) => ({
+      height: heightOf(chain()),
+      entries: journalAfter(chain(), after, limit),
+    }),
+  }),
+  get({
+    ...plain,
+    path: "/v1/blocks",
+    query: positionPageInput,
+    summary: `Heads of blocks by height, of the last ${HEADS_KEPT}.`,
+    schema: blockPageSchema,
+    answer: ({ query: { after, limit } }, { chain }) => ({
+      height: heightOf(chain()),
+      blocks: headsAfter(chain(), after, limit),
+    }),
+  }),
+  get({
+    path: "/v1/blocks/{height}",
+    params: heightInput,
+    query: noInput,
+    summary: `The head of one of the last ${HEADS_KEPT} blocks.`,
+    schema: blockSchema,
+    noun: "block among those whose hashes are kept",
+    answer: ({ params: { height } }, { chain }) => headOf(chain(), height),
+  }),
+  get({
+    ...plain,
+    path: "/v1/validators",
+    summary: "The committed validator set.",
+    schema: validatorsSchema,
+    answer: (_input, { status, chain }) => {
+      const validators = validatorsOf(chain());
+      const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
+      return { height: heightOf(chain()), epoch: status().epoch, totalWeight, validators };
+    },
+  }),
+  {
+    ...plain,
+    method: "POST",
+    path: "/v1/batches",
+    summary: "Takes one signed batch and answers when it is executed in a final block, or refused.",
+    body: {
+      type: "application/octet-stream",
+      maxBytes: BATCH_BYTES_MAX,
+      description: "The batch in the bytes of the client protocol. The same bytes may be sent again, to any node.",
+    },
+    noun: "",
+    answers: {
+      200: { description: "Executed.", schema: committedSchema },
+      400: { description: "A parameter or the request itself is wrong.", schema: errorSchema },
+      413: { description: "The body is larger than the largest batch.", schema: errorSchema },
+      415: { description: "The body is not application/octet-stream.", schema: errorSchema },
+      422: { description: "Refused: these bytes will never be taken.", schema: errorSchema },
+      429: { description: "Over the key's allowance or the node's limits: later, or elsewhere.", schema: errorSchema },
+      503: { description: "Not taken now: later, or elsewhere.", schema: errorSchema },
+      504: { description: "No answer yet: it may still be executed. Send the same bytes again.", schema: errorSchema },
+    },
+    answer: "batch",
+  },
+  {
+    ...plain,
+    method: "GET",
+    path: "/v1/events",
+    summary: "Server-sent events: `block` for each executed block, with its height as the event's id.",
+    noun: "",
+    answers: {
+      200: { description: "A stream without end; comments are heartbeats.", schema: "events" },
+      400: { description: "A parameter is wrong.", schema: errorSchema },
+      503: { description: "Too many listen already.", schema: errorSchema },
+    },
+    answer: "events",
+  },
+  {
+    ...plain,
+    method: "GET",
+    path: "/v1/openapi.json",
+    summary: "This description, as OpenAPI 3.1.",
+    noun: "",
+    answers: {
+      200: { description: "The document.", schema: "any" },
+      400: { description: "A parameter is wrong.", schema: errorSchema },
+    },
+    answer: "openapi",
+  },
+];
+
+function headsAfter(chain: Chain, after: number, limit: number): readonly object[] {
+  const first = Math.max(after + 1, heightOf(chain) - HEADS_KEPT + 1);
+  const count = Math.max(0, Math.min(limit, heightOf(chain) - first + 1));
+  return Array.from({ length: count }, (_, index) => headOf(chain, first + index)).filter((head) => head !== undefined);
+}

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { readNetwork, watchNetwork } from "./shell-network.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "hmn-network-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const peer = (id: number, port = 8005) => ({ id, host: `node-${id}`, port });
+const write = (content: unknown): void =>
+  writeFileSync(join(folder, "network.json"), typeof content === "string" ? content : JSON.stringify(content));
+
+test("changed peers are handed over; a broken file or another network's changes nothing and is told once", async () => {
+  write({ network: "payments", peers: [peer(0), peer(1)] });
+  const seen: unknown[] = [];
+  const refused: string[] = [];
+  const on = { peers: (peers: unknown) => seen.push(peers), refused: (cause: unknown) => refused.push(String(cause)) };
+  const watch = watchNetwork(folder, readNetwork(folder), on, 5);
+  try {
+    write("{");
+    await vi.waitFor(() => expect(refused).toEqual([expect.stringContaining("network.json cannot be used")]));
+    write({ network: "savings", peers: [peer(9)] });
+    await vi.waitFor(() => expect(refused).toEqual([expect.anything(), expect.stringContaining("network savings")]));
+    write({ network: "payments", peers: [peer(0), peer(2, 9)] });
+    await vi.waitFor(() => expect(seen).toEqual([[peer(0), peer(2, 9)]]));
+    write({ network: "payments", peers: [peer(0)] });
+    await vi.waitFor(() => expect(seen).toEqual([[peer(0), peer(2, 9)], [peer(0)]]));
+    expect(refused.length).toBe(2);
+  } finally {
+    watch.close();
+  }
+});
