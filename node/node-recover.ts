@@ -47,11 +47,13 @@ export function recover(
     time: nanos(lastBlockTimeOf(chain)),
     executed: { height: 0 },
   };
+  if (recovered.snapshot !== undefined)
+    throw new Error("the data folder holds a snapshot, which this release cannot read");
   const { tip, last } = replay(chain, recovered.blocks, genesisTip);
   if (last !== undefined && !verifyRecord(last, { ...consensusConfig, verify }).ok) {
     throw new Error(`the certificate of height ${last.block.height} in the log is not this network's`);
   }
-  const noVote = voteLost(recovered, member);
+  const noVote = voteLost(recovered, { member, hasBlocks: tip.height > 0 });
   const consensus = createState(consensusConfig, {
     tip,
     ...(last === undefined ? {} : { finality: last.certificate }),
@@ -86,22 +88,26 @@ export function recover(
 }
 
 /** Rule 3: a node that may have voted and can't say how never votes. It writes no journal, so that this stays so. */
-function voteLost({ votes, votesIntact, blocks }: Recovered, member: boolean): string {
+function voteLost(
+  { votes, votesIntact }: Recovered,
+  { member, hasBlocks }: { member: boolean; hasBlocks: boolean },
+): string {
   if (!member) return "its key is not in the validator set: it follows without a vote";
-  const journalMissing = votes.length === 0 && blocks.length > 0;
+  const journalMissing = votes.length === 0 && hasBlocks;
   if (votesIntact && !journalMissing) return "";
   return "its vote journal is missing or damaged: it follows without voting until its key is replaced";
 }
 
-function replay(chain: Chain, records: readonly Uint8Array[], genesis: Tip): { tip: Tip; last?: BlockRecord } {
+function replay(chain: Chain, records: Iterable<Uint8Array>, genesis: Tip): { tip: Tip; last?: BlockRecord } {
   let tip = genesis;
   let last: BlockRecord | undefined;
-  for (const [index, bytes] of records.entries()) {
+  for (const bytes of records) {
     const record = parseRecord(bytes);
-    if (!record.ok) throw new Error(`block ${index + 1} in the log is damaged: ${record.detail ?? record.reason}`);
+    const height = tip.height + 1;
+    if (!record.ok) throw new Error(`block ${height} in the log is damaged: ${record.detail ?? record.reason}`);
     const { block } = record.value;
-    if (block.height !== tip.height + 1 || block.parent !== tip.hash || !isLinked(record.value)) {
-      throw new Error(`block ${index + 1} in the log does not follow the one before`);
+    if (block.height !== height || block.parent !== tip.hash || !isLinked(record.value)) {
+      throw new Error(`block ${height} in the log does not follow the one before`);
     }
     executeBlock(chain, block);
     tip = tipOf(block);

@@ -69,7 +69,8 @@ function carryOut(node: Node, action: Action, context: StepContext, effects: Nod
 /** Order, then execute: only here, only final blocks, each once, in order of height. */
 function execute(node: Node, record: BlockRecord, context: StepContext, effects: NodeEffect[]): void {
   const { block } = record;
-  effects.push({ type: "persist", stream: "blocks", record: encodeRecord(record) });
+  const entry = { kind: "block", height: block.height, cars: [], bytes: encodeRecord(record) } as const;
+  effects.push({ type: "persist", stream: "log", entry });
   const { outcomes, applied, resultsHash } = executeBlock(node.chain, block);
   node.lastBlockAtMs = context.nowMs;
   block.ids.forEach((id, index) => {

@@ -44,7 +44,10 @@ function calmNetwork() {
   const wallMs = (id: number): number => nowMs + (skews.get(id) ?? 0);
   const apply = (id: number, peer: Peer, effects: readonly NodeEffect[]): void => {
     for (const effect of effects) {
-      if (effect.type === "persist") peer[effect.stream].push(effect.record);
+      if (effect.type === "persist") {
+        if (effect.stream === "votes") peer.votes.push(effect.record);
+        else peer.blocks.push(effect.entry.bytes);
+      }
       if (effect.type === "replace-votes") peer.votes = [...effect.records];
       if (effect.type === "set-timer") peer.timers.set(effect.timer, nowMs + effect.afterMs);
       if (effect.type === "clear-timer") peer.timers.delete(effect.timer);
@@ -67,9 +70,17 @@ function calmNetwork() {
     const { votes = [], blocks = [] } = peers.get(id) ?? {};
     const peer: Peer = { node: undefined, votes: [...votes], blocks: [...blocks], timers: new Map() };
     peers.set(id, peer);
-    const store = { readBlock: (height: number) => peer.blocks[height - 1] };
+    const store = {
+      readBlock: (height: number) => peer.blocks[height - 1],
+      readCar: () => undefined,
+      oldestHeight: () => 1,
+    };
     const config = { self: id, keyPair, genesis, timing: DEFAULT_TIMING, blocks: store };
-    const created = createNode(config, { votes, blocks, votesIntact: true, ...recovered }, { nowMs: wallMs(id) });
+    const created = createNode(
+      config,
+      { votes, blocks, votesIntact: true, cars: [], ...recovered },
+      { nowMs: wallMs(id) },
+    );
     peer.node = created.node;
     apply(id, peer, created.effects);
     for (const [other, { node }] of peers) {

@@ -60,6 +60,7 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
       break;
     }
     case "timer":
+    case "snapshot-written":
       break;
     case "stop":
       node.stopping = true;

@@ -43,6 +43,7 @@ const running: Facts = {
   stopping: false,
   chain: { view, lagMs: 0 },
   readOnly: undefined,
+  damage: undefined,
   freeBytes: 123_456,
   connectedPeers: [1, 2],
   caBundleHash: "f0".repeat(32),

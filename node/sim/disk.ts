@@ -1,30 +1,28 @@
 import { assert, unreachable } from "../base/assert.ts";
 import type { Random } from "../base/random.ts";
-import type { LogStream, NodeEffect, Recovered } from "../ports.ts";
-
-type Write = Extract<NodeEffect, { type: "persist" | "replace-votes" }>;
+import type { LogStream, PersistEffect, Recovered } from "../ports.ts";
 
 /** The two logs of one node: what is durable, and what was written since the last sync and a crash may take. */
 export type Disk = {
   votes: Uint8Array[];
   blocks: Uint8Array[];
   votesIntact: boolean;
-  readonly unsynced: Record<LogStream, Write[]>;
+  readonly unsynced: Record<LogStream, PersistEffect[]>;
 };
 
 export const createDisk = (): Disk => ({
   votes: [],
   blocks: [],
   votesIntact: true,
-  unsynced: { votes: [], blocks: [] },
+  unsynced: { votes: [], log: [] },
 });
 
-export function write(disk: Disk, effect: Write): void {
+export function write(disk: Disk, effect: PersistEffect): void {
   disk.unsynced[effect.type === "persist" ? effect.stream : "votes"].push(effect);
 }
 
 export function sync(disk: Disk): void {
-  for (const stream of ["votes", "blocks"] as const) keep(disk, stream, disk.unsynced[stream].length);
+  for (const stream of ["votes", "log"] as const) keep(disk, stream, disk.unsynced[stream].length);
 }
 
 /**
@@ -33,7 +31,7 @@ export function sync(disk: Disk): void {
  */
 export function crashDisk(disk: Disk, random: Random): number {
   let lost = 0;
-  for (const stream of ["votes", "blocks"] as const) {
+  for (const stream of ["votes", "log"] as const) {
     const written = disk.unsynced[stream].length;
     const kept = random.below(written + 1);
     keep(disk, stream, kept);
@@ -53,6 +51,7 @@ export const recovered = ({ votes, blocks, votesIntact }: Disk): Recovered => ({
   votes: [...votes],
   blocks: [...blocks],
   votesIntact,
+  cars: [],
 });
 
 function keep(disk: Disk, stream: LogStream, count: number): void {
@@ -60,7 +59,8 @@ function keep(disk: Disk, stream: LogStream, count: number): void {
     switch (effect.type) {
       case "persist":
         assert(effect.stream === stream, "a record goes to its own log");
-        disk[stream].push(effect.record);
+        if (effect.stream === "votes") disk.votes.push(effect.record);
+        else disk.blocks.push(effect.entry.bytes);
         break;
       case "replace-votes":
         disk.votes = [...effect.records];

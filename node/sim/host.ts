@@ -3,7 +3,7 @@ import type { Random } from "../base/random.ts";
 import { heightOf, resultsHashOf } from "../chain/chain.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
 import { chainOf, createNode, type Node, step } from "../node.ts";
-import type { ClientAnswer, LogStream, NodeEffect, NodeEvent, NodeInput } from "../ports.ts";
+import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput, PersistEffect } from "../ports.ts";
 import { createClock, type DriftingClock, realMs, wallMs } from "./clock.ts";
 import { crashDisk, createDisk, type Disk, loseJournal, recovered, sync, write } from "./disk.ts";
 import type { FaultCounts } from "./faults.ts";
@@ -39,7 +39,7 @@ export type World = {
   setTimer(host: Host, timer: string, number: number, afterMs: number): void;
   answer(host: Host, request: number, answer: ClientAnswer): void;
   report(host: Host, event: NodeEvent): void;
-  onDurable(host: Host, stream: LogStream, record: Uint8Array): void;
+  onDurable(host: Host, effect: Extract<PersistEffect, { type: "persist" }>): void;
   onRestart(host: Host, resultsHash: string): void;
   onCrash(host: Host): void;
 };
@@ -67,7 +67,11 @@ export function start(host: Host, world: World): void {
       keyPair: present(scenario.keys[host.id], "a validator has a key"),
       genesis: scenario.genesis,
       timing: scenario.timing,
-      blocks: { readBlock: (height) => host.disk.blocks[height - 1] },
+      blocks: {
+        readBlock: (height) => host.disk.blocks[height - 1],
+        readCar: () => undefined,
+        oldestHeight: () => 1,
+      },
     },
     { ...found, votes },
     { nowMs: wallMs(host.clock, world.nowMs()) },
@@ -75,7 +79,7 @@ export function start(host: Host, world: World): void {
   );
   host.node = node;
   const chain = chainOf(node);
-  const height = found.blocks.length;
+  const height = host.disk.blocks.length;
   world.onRestart(host, present(resultsHashOf(chain, height), "replayed blocks have results"));
   assert(heightOf(chain) >= height, "replay executes every block of the log");
   carryOut(host, world, effects);
@@ -129,7 +133,7 @@ function carryOut(host: Host, world: World, effects: readonly NodeEffect[]): voi
   if (!survives()) return;
   sync(host.disk);
   for (const effect of writes) {
-    if (effect.type === "persist") world.onDurable(host, effect.stream, effect.record);
+    if (effect.type === "persist") world.onDurable(host, effect);
     else world.faults["journal compacted"] += 1;
   }
   if (world.brokenShell !== "sends-before-sync") speak();
@@ -160,6 +164,11 @@ function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
     case "persist":
     case "replace-votes":
       assert(false, "writes come first");
+      break;
+    case "executed":
+    case "snapshot":
+    case "release":
+      assert(false, "this node keeps no notes and makes no snapshots");
       break;
     default:
       unreachable(effect);

@@ -148,10 +148,10 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       note("report", host.id, JSON.stringify(event));
       if (isHonest(host)) onReport(host, event);
     },
-    onDurable: (host, stream, record) => {
+    onDurable: (host, effect) => {
       if (!isHonest(host)) return;
-      if (stream === "votes") votes.onJournaled(host.id, record);
-      else finality.onRecord(host.id, record);
+      if (effect.stream === "votes") votes.onJournaled(host.id, effect.record);
+      else finality.onRecord(host.id, effect.entry.bytes);
     },
     onRestart: (host, resultsHash) => {
       note("start", host.id, resultsHash);
