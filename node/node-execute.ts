@@ -39,8 +39,8 @@ function execute(
   const entry = { kind: "block", height, cars: cars.map(({ digest }) => digest), bytes: encodeRecord(record) } as const;
   effects.push({ type: "persist", stream: "log", entry });
   compareResults(node, step, block);
-  const { outcomes, applied, resultsHash } = executeBlock(node.chain, executable(block, payload, cars));
-  effects.push({ type: "executed", height, note: NO_NOTE, entries: 0 });
+  const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executable(block, payload, cars));
+  effects.push({ type: "executed", height, first: journal.first, entries: journal.count, note: journal.note });
   node.lastBlockAtMs = context.nowMs;
   let index = 0;
   for (const { ids } of cars) {
@@ -62,9 +62,6 @@ function execute(
   if (block.kind === "closing") enterEpoch(node, step);
   noteExecuted(node, step, { record, bytes: entry.bytes, cars });
 }
-
-/** What execution will leave for queries comes with the ledger's block journal. */
-const NO_NOTE = new Uint8Array(0);
 
 /** The chain's view of a final block. */
 export function executable(block: SealedBlock, { tips }: Payload, cars: readonly Car[]): ExecutableBlock {

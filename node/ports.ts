@@ -56,9 +56,16 @@ export type NodeEffect =
   | PersistEffect
   /**
    * What execution made of a block beyond its bytes, for queries: never synced, rebuilt by replay. Written in order of
-   * height; a height that is known already is ignored.
+   * height; a height that is known already is ignored. `first` is the journal position of the block's first entry (from 1
+   * through the whole chain, without gaps), `entries` their number.
    */
-  | { readonly type: "executed"; readonly height: number; readonly note: Uint8Array; readonly entries: number }
+  | {
+      readonly type: "executed";
+      readonly height: number;
+      readonly first: number;
+      readonly entries: number;
+      readonly note: Uint8Array;
+    }
   /**
    * Begins a snapshot of the state after this block: storage pulls its parts between later steps, until there are no
    * more, makes them durable and renames them into place, then `snapshot-written` comes in. One at a time.

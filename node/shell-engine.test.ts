@@ -101,7 +101,7 @@ test("a restart takes its own log and speaks on", async () => {
   const before = first.storage.recovered().votes;
   const votes = before.length;
   expect(votes).toBeGreaterThan(0);
-  first.storage.close();
+  await first.storage.close();
   const second = start(realDisk);
   // A node that could not read its votes would follow without voting.
   expect(engine?.view()).toMatchObject({ state: "Voting", role: "Voter" });

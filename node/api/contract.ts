@@ -53,6 +53,7 @@ export const nodeStatusSchema = z.object({
   /** SHA-256 of the genesis; null until there is one. */
   chainId: hex(32).nullable(),
   validator: z.number().int().nonnegative(),
+  /** Its consensus key; zeros while its volume took no writes from the first start on, so that it has none. */
   publicKey: hex(32),
   state: z.enum(nodeStates),
   /** Why it is in this state and what would change it; empty when there is nothing to say. */

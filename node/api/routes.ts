@@ -3,7 +3,6 @@ import {
   accountOf,
   accountsAfter,
   type Chain,
-  HEADS_KEPT,
   headOf,
   heightOf,
   journalAfter,
@@ -12,6 +11,7 @@ import {
   transferOf,
   validatorsOf,
 } from "../chain/chain.ts";
+import { HEADS_KEPT } from "../chain/heads.ts";
 import { BATCH_BYTES_MAX } from "../codec/batch.ts";
 import { historyOf } from "./account-history.ts";
 import type { NodeStatus } from "./contract.ts";

@@ -124,6 +124,7 @@ const facts: Facts = {
     stopping: false,
     chain: undefined,
     readOnly: undefined,
+    damage: undefined,
     freeBytes: 5_000_000,
   },
   ...{

@@ -4,10 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { present } from "../base/assert.ts";
+import type { Result } from "../base/result.ts";
 import type { PersistEffect } from "../ports.ts";
 import { type Disk, realDisk } from "./disk.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { blocksPath, openStorage, type Storage, votesPath } from "./storage.ts";
+import { segmentPath } from "./segment.ts";
+import { openStorage, type Storage, votesPath } from "./storage.ts";
 import { loadVoteKey, voteKeyPath } from "./vote-key.ts";
 
 let folder = "";
@@ -18,22 +21,11 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const vote = (text: string): PersistEffect => ({ type: "persist", stream: "votes", record: bytes(text) });
-/** "b7" is the block of height 7. */
+/** Block "b7" has height 7. */
 const block = (text: string): PersistEffect => ({
-  ...{ type: "persist", stream: "log" },
-  entry: { kind: "block", height: Number(text.slice(1)), cars: [digestOf(7)], bytes: bytes(text) },
-});
-const digestOf = (n: number): string => n.toString(16).padStart(64, "0");
-const car = (number: number): PersistEffect => ({
-  ...{ type: "persist", stream: "log" },
-  entry: {
-    kind: "car",
-    digest: digestOf(number),
-    validator: 3,
-    incarnation: 5n,
-    number,
-    bytes: bytes(`car ${number}`),
-  },
+  type: "persist",
+  stream: "log",
+  entry: { kind: "block", height: Number(text.slice(1)), cars: [], bytes: bytes(text) },
 });
 const replace = (...all: string[]): PersistEffect => ({ type: "replace-votes", records: all.map(bytes) });
 
@@ -43,6 +35,24 @@ function open(disk: Disk = realDisk): Storage {
   return storage.value;
 }
 
+/** One flush on the inline executor, whose answer comes at once. */
+function commit(storage: Storage, effects: readonly PersistEffect[]): Result<void, "disk"> {
+  let answer: Result<void, "disk"> | undefined;
+  storage.append(effects);
+  storage.flush((result) => {
+    answer = result;
+  });
+  return present(answer, "the inline executor answers at once");
+}
+
+function probe(storage: Storage): Result<void, "disk"> {
+  let answer: Result<void, "disk"> | undefined;
+  storage.probe((result) => {
+    answer = result;
+  });
+  return present(answer, "the inline executor answers at once");
+}
+
 function content(storage: Storage): { votes: string[]; blocks: string[]; intact: boolean } {
   const { votes, blocks, votesIntact } = storage.recovered();
   const text = (record: Uint8Array): string => new TextDecoder().decode(record);
@@ -50,10 +60,10 @@ function content(storage: Storage): { votes: string[]; blocks: string[]; intact:
 }
 
 /** What a restart of this folder finds. */
-function restarted(): ReturnType<typeof content> {
+async function restarted(): Promise<ReturnType<typeof content>> {
   const storage = open();
   const found = content(storage);
-  storage.close();
+  await storage.close();
   return found;
 }
 
@@ -61,7 +71,7 @@ function restarted(): ReturnType<typeof content> {
 function firstStart(...effects: PersistEffect[]): Storage {
   const storage = open();
   expect(loadVoteKey(realDisk, folder).ok).toBe(true);
-  expect(storage.commit(effects).ok).toBe(true);
+  expect(commit(storage, effects).ok).toBe(true);
   return storage;
 }
 
@@ -103,39 +113,26 @@ function failing(fails: (call: string) => Error | undefined): Disk {
   };
 }
 
-test("blocks are found by height; votes and blocks come back in order", () => {
+test("blocks are found by height; votes and blocks come back in order", async () => {
   const storage = firstStart(vote("v1"), block("b1"), vote("v2"));
-  storage.commit([block("b2"), block("b3")]);
+  commit(storage, [block("b2"), block("b3")]);
   expect(storage.readBlock(2)).toEqual(bytes("b2"));
   expect(storage.readBlock(0)).toBeUndefined();
   expect(storage.readBlock(4)).toBeUndefined();
-  storage.close();
-  expect(restarted()).toEqual({ votes: ["v1", "v2"], blocks: ["b1", "b2", "b3"], intact: true });
+  await storage.close();
+  expect(await restarted()).toEqual({ votes: ["v1", "v2"], blocks: ["b1", "b2", "b3"], intact: true });
 });
 
-test("cars are found by digest, and a restart names them all", () => {
-  const storage = firstStart(car(1), car(2), block("b1"));
-  storage.commit([car(3)]);
-  expect(storage.readCar(digestOf(3))).toEqual(bytes("car 3"));
-  expect(storage.readCar(digestOf(4))).toBeUndefined();
-  storage.close();
-  const again = open();
-  expect(again.readCar(digestOf(2))).toEqual(bytes("car 2"));
-  expect(again.recovered().cars.map(({ number }) => number)).toEqual([1, 2, 3]);
-  expect(again.readBlock(1)).toEqual(bytes("b1"));
-  again.close();
-});
-
-test("a replaced journal holds the replacement and what came after it in the same step", () => {
+test("a replaced journal holds the replacement and what came after it in the same step", async () => {
   const storage = firstStart(vote("v1"), vote("v2"));
-  storage.commit([vote("v3"), replace("r1", "r2"), vote("v4")]);
-  storage.commit([vote("v5")]);
-  storage.close();
-  expect(restarted().votes).toEqual(["r1", "r2", "v4", "v5"]);
+  commit(storage, [vote("v3"), replace("r1", "r2"), vote("v4")]);
+  commit(storage, [vote("v5")]);
+  await storage.close();
+  expect((await restarted()).votes).toEqual(["r1", "r2", "v4", "v5"]);
 });
 
-test("a crash at any call while the journal is replaced leaves the old one or the new one, whole", () => {
-  firstStart(vote("v1"), vote("v2")).close();
+test("a crash at any call while the journal is replaced leaves the old one or the new one, whole", async () => {
+  await firstStart(vote("v1"), vote("v2")).close();
   const seen = new Set<string>();
   for (let crashAt = 0; ; crashAt++) {
     let calls = 0;
@@ -144,25 +141,25 @@ test("a crash at any call while the journal is replaced leaves the old one or th
     try {
       // Not closed on a crash: the process is gone, and its files with it.
       const storage = open(disk);
-      storage.commit([replace("r1"), vote("v3")]);
-      storage.close();
+      commit(storage, [replace("r1"), vote("v3")]);
+      await storage.close();
     } catch {
       crashed = true;
     }
-    const found = restarted();
+    const found = await restarted();
     expect(found.intact).toBe(true);
     seen.add(found.votes.join());
     if (!crashed) break;
     const storage = open();
-    storage.commit([replace("v1", "v2")]);
-    storage.close();
+    commit(storage, [replace("v1", "v2")]);
+    await storage.close();
   }
   expect([...seen]).toEqual(["v1,v2", "r1,v3"]);
 });
 
 test.each(["ENOSPC", "EROFS", "EIO"])(
   "%s at any call refuses the step; after a probe the log stands where it stood and goes on",
-  (code) => {
+  async (code) => {
     for (const victim of ["write", "sync", "create", "rename", "renamed"]) {
       rmSync(folder, { recursive: true });
       folder = mkdtempSync(join(tmpdir(), "hmn-storage-"));
@@ -172,68 +169,79 @@ test.each(["ENOSPC", "EROFS", "EIO"])(
       );
       const storage = open(disk);
       expect(loadVoteKey(disk, folder).ok).toBe(true);
-      expect(storage.commit([vote("v1")]).ok).toBe(true);
+      expect(commit(storage, [vote("v1")]).ok).toBe(true);
       failed = victim;
-      expect(storage.commit([replace("r1", "r2"), vote("v2")]), victim).toMatchObject({ ok: false, reason: "disk" });
-      expect(storage.probe().ok).toBe(false);
+      expect(commit(storage, [replace("r1", "r2"), vote("v2")]), victim).toMatchObject({ ok: false, reason: "disk" });
+      expect(probe(storage).ok).toBe(false);
       failed = undefined;
-      expect(storage.probe().ok).toBe(true);
+      expect(probe(storage).ok).toBe(true);
       expect(content(storage).votes, victim).toEqual(["v1"]);
-      expect(storage.commit([vote("v3"), block("b1")]).ok).toBe(true);
-      storage.close();
-      expect(restarted(), victim).toEqual({ votes: ["v1", "v3"], blocks: ["b1"], intact: true });
+      expect(commit(storage, [vote("v3"), block("b1")]).ok).toBe(true);
+      await storage.close();
+      expect(await restarted(), victim).toEqual({ votes: ["v1", "v3"], blocks: ["b1"], intact: true });
     }
   },
 );
 
-test("little free space counts as full before the disk is", () => {
+test("little free space counts as full before the disk is", async () => {
   let free = 1e12;
   const storage = open({ ...realDisk, freeBytes: () => free });
   free = 1_000_000;
-  expect(storage.commit([vote("v1")])).toMatchObject({ ok: false, detail: expect.stringContaining("are free") });
-  expect(storage.probe().ok).toBe(false);
+  expect(commit(storage, [vote("v1")])).toMatchObject({ ok: false, detail: expect.stringContaining("are free") });
+  expect(probe(storage).ok).toBe(false);
   free = 1e12;
-  expect(storage.probe().ok).toBe(true);
+  expect(probe(storage).ok).toBe(true);
   expect(existsSync(join(folder, "probe"))).toBe(false);
-  storage.close();
+  await storage.close();
 });
 
-test("a journal that is gone while the key is there is not intact, also after the next restart and a replacement", () => {
-  firstStart(vote("v1"), block("b1")).close();
+test("a journal that is gone while the key is there is not intact, also after the next restart and a replacement", async () => {
+  await firstStart(vote("v1"), block("b1")).close();
   rmSync(votesPath(folder));
   const storage = open();
   expect(content(storage)).toEqual({ votes: [], blocks: ["b1"], intact: false });
-  storage.commit([vote("v2"), replace("r1")]);
-  storage.close();
-  expect(restarted()).toEqual({ votes: ["r1"], blocks: ["b1"], intact: false });
+  commit(storage, [vote("v2"), replace("r1")]);
+  await storage.close();
+  expect(await restarted()).toEqual({ votes: ["r1"], blocks: ["b1"], intact: false });
 });
 
-test("a damaged journal is put aside and not intact; damaged blocks are refused with their offset", () => {
+test("a damaged journal is put aside and not intact, for good", async () => {
   const storage = firstStart(vote("v1"), block("b1"));
-  storage.commit([vote("v2"), block("b2")]);
-  storage.close();
-  for (const path of [votesPath(folder), blocksPath(folder)]) {
-    const damaged = readFileSync(path);
-    damaged[30] = (damaged[30] ?? 0) ^ 1;
-    writeFileSync(path, damaged);
-  }
-  expect(openStorage(realDisk, folder)).toMatchObject({
-    ok: false,
-    detail: expect.stringMatching(/blocks\.log is damaged at byte 24/),
-  });
-  rmSync(blocksPath(folder));
-  expect(restarted()).toEqual({ votes: [], blocks: [], intact: false });
+  commit(storage, [vote("v2"), block("b2")]);
+  await storage.close();
+  const damaged = readFileSync(votesPath(folder));
+  damaged.writeUInt8(damaged.readUInt8(damaged.indexOf("v1")) ^ 1, damaged.indexOf("v1"));
+  writeFileSync(votesPath(folder), damaged);
+  expect(await restarted()).toEqual({ votes: [], blocks: ["b1", "b2"], intact: false });
   expect(existsSync(`${votesPath(folder)}.damaged`)).toBe(true);
+  expect(await restarted()).toMatchObject({ intact: false });
 });
 
-test("lost blocks make the journal worthless, for good", () => {
-  firstStart(vote("v1"), block("b1")).close();
-  rmSync(blocksPath(folder));
-  expect(restarted()).toEqual({ votes: ["v1"], blocks: [], intact: false });
-  expect(restarted()).toEqual({ votes: ["v1"], blocks: [], intact: false });
+test("a journal is not intact while the log does not reach the blocks on which it rests", async () => {
+  const storage = firstStart(block("b1"), block("b2"));
+  commit(storage, [vote("v1")]);
+  await storage.close();
+  rmSync(segmentPath(folder, 1));
+  expect(await restarted()).toEqual({ votes: ["v1"], blocks: [], intact: false });
+  const again = open();
+  commit(again, [block("b1")]);
+  await again.close();
+  expect(await restarted()).toEqual({ votes: ["v1"], blocks: ["b1"], intact: false });
+  const whole = open();
+  commit(whole, [block("b2")]);
+  await whole.close();
+  expect(await restarted()).toEqual({ votes: ["v1"], blocks: ["b1", "b2"], intact: true });
 });
 
-test("a crash at any call of the first start leaves a folder from which a node may vote", () => {
+test("a replacement rests on the blocks that are flushed with it", async () => {
+  const storage = firstStart(vote("v1"), block("b1"));
+  commit(storage, [block("b2"), replace("r1")]);
+  await storage.close();
+  rmSync(segmentPath(folder, 1));
+  expect(await restarted()).toEqual({ votes: ["r1"], blocks: [], intact: false });
+});
+
+test("a crash at any call of the first start leaves a folder from which a node may vote", async () => {
   for (let crashAt = 0; ; crashAt++) {
     rmSync(folder, { recursive: true });
     folder = mkdtempSync(join(tmpdir(), "hmn-storage-"));
@@ -241,25 +249,25 @@ test("a crash at any call of the first start leaves a folder from which a node m
     const disk = failing(() => (calls++ === crashAt ? new Error("crash") : undefined));
     let crashed = false;
     try {
-      open(disk).close();
+      await open(disk).close();
       loadVoteKey(disk, folder);
     } catch {
       crashed = true;
     }
-    expect(restarted()).toEqual({ votes: [], blocks: [], intact: true });
+    expect(await restarted()).toEqual({ votes: [], blocks: [], intact: true });
     expect(loadVoteKey(realDisk, folder).ok).toBe(true);
     if (!crashed) break;
   }
 });
 
-test("the key is made once, readable by its owner alone; a new key starts a new journal", () => {
-  firstStart(vote("v1")).close();
+test("the key is made once, readable by its owner alone; a new key starts a new journal", async () => {
+  await firstStart(vote("v1")).close();
   expect(statSync(voteKeyPath(folder)).mode & 0o777).toBe(0o600);
   expect(loadVoteKey(realDisk, folder)).toEqual(loadVoteKey(realDisk, folder));
   writeFileSync(voteKeyPath(folder), "short");
   expect(loadVoteKey(realDisk, folder)).toMatchObject({ ok: false, reason: "damaged" });
   rmSync(voteKeyPath(folder));
-  expect(restarted()).toMatchObject({ votes: [], intact: true });
+  expect(await restarted()).toMatchObject({ votes: [], intact: true });
 });
 
 test("one process holds the folder; the lock dies with the process that is killed", async () => {

@@ -1,0 +1,41 @@
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
+import { present } from "../base/assert.ts";
+import { realDisk } from "./disk.ts";
+import { type DiskJob, type JobAnswer, jobRunner } from "./disk-job.ts";
+
+/** The log thread: takes every job that waits, carries them out together, answers them in order. */
+export type ThreadMessage = { readonly type: "job"; readonly job: DiskJob } | { readonly type: "close" };
+export type ThreadAnswer =
+  | { readonly type: "answers"; readonly answers: readonly JobAnswer[] }
+  | { readonly type: "closed" };
+
+/** Bytes of jobs that share one sync: a larger share would make the first of them wait. */
+const SHARE_BYTES = 16 * 1024 * 1024;
+
+function serve(port: MessagePort): void {
+  const run = jobRunner(realDisk);
+  const answer = (message: ThreadAnswer): void => port.postMessage(message);
+  port.on("message", (first: ThreadMessage) => {
+    const jobs: DiskJob[] = [];
+    let bytes = 0;
+    for (let message: ThreadMessage | undefined = first; message !== undefined; message = next(port)) {
+      if (message.type === "close") {
+        if (jobs.length > 0) answer({ type: "answers", answers: run(jobs.splice(0)) });
+        answer({ type: "closed" });
+        port.close();
+        return;
+      }
+      jobs.push(message.job);
+      for (const op of message.job.ops) if (op.type === "write") bytes += op.bytes.length;
+      if (bytes > SHARE_BYTES) break;
+    }
+    answer({ type: "answers", answers: run(jobs) });
+  });
+}
+
+function next(port: MessagePort): ThreadMessage | undefined {
+  const got: { message: ThreadMessage } | undefined = receiveMessageOnPort(port);
+  return got?.message;
+}
+
+serve(present(parentPort, "this file runs as a thread"));
