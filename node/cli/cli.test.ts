@@ -211,7 +211,7 @@ test("one transfer by hand, and the account afterwards", async () => {
   expect(await run(transfer, `${pay} --amount 7 --id ${id}`)).toMatchObject({ code: 0 });
   expect(await run(transfer, `${pay} --amount 8 --id ${id}`)).toMatchObject({
     code: 1,
-    out: `${id} refused: exists_with_different_amount\n`,
+    out: `${id} refused: exists_with_different_fields\n`,
   });
   for (const [line, why] of [
     [pay, "--amount is missing"],
