@@ -48,6 +48,8 @@ const PROBE_MS = 1_000;
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes of frames and batches that wait for a step. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** Time between two pieces of background work while the node is busy. */
+const WORK_EVERY_MS = 10;
 
 /** What the steps of one turn say, in order. */
 type Speech = { readonly effects: readonly SpokenEffect[]; durable: boolean };
@@ -67,7 +69,9 @@ export function startEngine(options: EngineOptions): Engine {
   let view: NodeView | undefined;
   /** Oldest first; only the first ones that are durable may be spoken. */
   let speeches: Speech[] = [];
-  let working = false;
+  /** Whether anything was appended since the last flush. */
+  let persists = false;
+  let worker: NodeJS.Timeout | undefined;
 
   const build = (): { node: Node; effects: readonly NodeEffect[] } => {
     const config = { ...options.config, blocks: storage };
@@ -88,12 +92,12 @@ export function startEngine(options: EngineOptions): Engine {
     queue.push(input);
     schedule();
   };
-  /** The disk is slower than the network: as if the wire had lost it. */
+  /** This node is slower than the network: as if the wire had lost it. */
   const shed = (input: NodeInput): void => {
     if (input.type === "client-batch") {
       options.answer(input.request, { type: "refused", reason: "busy", retryable: true });
     } else if (input.type === "peer-frame") {
-      options.onEvent({ type: "frame-dropped", peer: input.peer, reason: "this node's disk is too slow" });
+      options.onEvent({ type: "frame-dropped", peer: input.peer, reason: "this node is behind: its queue is full" });
     }
   };
   const schedule = (): void => {
@@ -110,7 +114,6 @@ export function startEngine(options: EngineOptions): Engine {
     const spoken = queue.splice(0).flatMap((input) => persisted(step(node, input, { nowMs: Date.now() })));
     carryOut(spoken);
   };
-  let persists = false;
   /** Hands over what a step wants to be durable, so that the next one can read it; the rest is left to say. */
   const persisted = (effects: readonly NodeEffect[]): readonly SpokenEffect[] => {
     const writes = effects.filter(isPersist);
@@ -145,14 +148,15 @@ export function startEngine(options: EngineOptions): Engine {
     view ??= viewOf(node);
     return view;
   };
-  /** Background work of the storage, a piece after each round of reading sockets. */
+  /** Background work of the storage: a piece in each turn while there is nothing else to do, else now and then. */
   const work = (): void => {
-    if (working || closed) return;
-    working = true;
-    setImmediate(() => {
-      working = false;
-      if (!closed && storage.work()) work();
-    });
+    if (worker !== undefined || closed) return;
+    const busy = queue.length > 0 || speeches.length > 0;
+    worker = setTimeout(workOn, busy ? WORK_EVERY_MS : 0);
+  };
+  const workOn = (): void => {
+    worker = undefined;
+    if (!closed && storage.work()) work();
   };
   storage.onWork(work);
   const perform = (effect: SpokenEffect): void => {
@@ -250,6 +254,7 @@ export function startEngine(options: EngineOptions): Engine {
     close: () => {
       closed = true;
       clearTimeout(probe);
+      clearTimeout(worker);
       clearTimers();
     },
   };

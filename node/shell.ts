@@ -99,8 +99,11 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
   });
   const shell: Shell = { options, faults, log, network, credentials, metrics, facts };
   const tryGenesis = async (): Promise<void> => {
-    if (!folder.ok) folder = openFolder(options.data, log);
-    if (!folder.ok) return;
+    if (!folder.ok) {
+      folder = openFolder(options.data, log);
+      if (!folder.ok) return;
+      log.info({}, "disk takes writes again");
+    }
     const genesis = readGenesis({ ...options, network: network.network }, realDisk);
     if (genesis.ok) {
       service = await startService(shell, folder.value, genesis.value);

@@ -96,13 +96,16 @@ export function jobRunner(disk: Disk): JobRunner {
   };
 }
 
+let zeros = new Uint8Array(0);
+
 function carryOut(disk: Disk, op: Exclude<DiskOp, { type: "sync" }>): void {
   switch (op.type) {
     case "write":
       disk.write(op.file, op.position, op.bytes);
       return;
     case "zeros":
-      disk.write(op.file, op.position, new Uint8Array(op.length));
+      if (zeros.length < op.length) zeros = new Uint8Array(op.length);
+      disk.write(op.file, op.position, zeros.subarray(0, op.length));
       return;
     case "rename":
       disk.rename(op.from, op.to);

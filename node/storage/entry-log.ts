@@ -26,16 +26,17 @@ import { type OpenFiles, type Spare, segmentPath, sparePath } from "./segment.ts
 export type EntryLog = {
   /** Takes an entry unless it is held already. `again` writes it whatever is held: to move it out of an old segment. */
   stage(key: EntryKey, body: Uint8Array, again?: "again"): void;
-  stagedBytes(): number;
+  isStaged(): boolean;
   /** Ops that make everything staged durable; empty if nothing is. Throws what the disk throws where a file is opened. */
   take(): readonly DiskOp[];
   /** The oldest job taken is durable. */
   settle(): void;
   /** The oldest job taken was refused. */
   refuse(): void;
-  /** A refused write: forgets what is not durable, for readers at once. Writing goes on in a new segment, after `resume`. */
+  /** A refused write: forgets what is not durable, for readers at once. Nothing is taken before `resume`. */
   fail(): void;
-  resume(): void;
+  /** Ops that begin a new segment, so that nothing of what was refused comes back. Throws what the disk throws. */
+  resume(): readonly DiskOp[];
   /** Ops that reserve room ahead. */
   reserve(): readonly DiskOp[];
   /** Ops that tell a later opening that everything was durable, so that decay of the newest entries is not taken for a torn write. */
@@ -79,7 +80,6 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
   let { height } = opened;
   let durable = { number, height };
   let staged: Staged[] = [];
-  let stagedBytes = 0;
   const jobs: Job[] = [];
   /** Bodies that are staged or on their way, by what they are asked for. */
   const pending = new Map<string, { readonly entry: EntryKey; readonly body: Uint8Array }>();
@@ -138,7 +138,6 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     }
     jobs.push({ written, number });
     staged = [];
-    stagedBytes = 0;
     return ops;
   };
   /** Segments that are full: their files are closed when nothing is on its way any more. */
@@ -171,9 +170,8 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       if (again === undefined && (pending.has(name) || isHeld(index, entry))) return;
       pending.set(name, { entry, body });
       staged.push({ entry, key: encodeKey(entry), body });
-      stagedBytes += body.length;
     },
-    stagedBytes: () => stagedBytes,
+    isStaged: () => staged.length > 0,
     take,
     settle: () => {
       const job = present(jobs.shift(), "a job was taken");
@@ -190,7 +188,6 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     },
     fail: () => {
       staged = [];
-      stagedBytes = 0;
       pending.clear();
     },
     resume: () => {
@@ -199,6 +196,9 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       active = undefined;
       number = durable.number;
       height = durable.height;
+      const next = openSegment();
+      active = next.file;
+      return next.ops;
     },
     seal: () => {
       if (active === undefined || jobs.length > 0 || number === 0) return [];

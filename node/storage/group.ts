@@ -133,7 +133,8 @@ export function encodeGroup(
   assert(position % ALIGNMENT === 0, "groups are aligned");
   const headsLength = records.reduce((sum, { key }) => sum + HEAD_BYTES + key.length, 0);
   const bodiesLength = records.reduce((sum, { body }) => sum + body.length, 0);
-  const bytes = new Uint8Array(GROUP_HEADER_BYTES + headsLength + bodiesLength);
+  // Not zeroed first, as every byte is written below; an allocation of its own, as it is handed to the log thread.
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(GROUP_HEADER_BYTES + headsLength + bodiesLength).buffer);
   const view = new DataView(bytes.buffer);
   const places: BodyPlace[] = [];
   let head = GROUP_HEADER_BYTES;

@@ -15,10 +15,10 @@ export type HeightTable = {
 
 export function heightTable(): HeightTable {
   const rows = placeRows();
-  /** Height of row 0; 0: empty. */
-  let base = 0;
+  /** Height of row 0; -1: empty. */
+  let base = -1;
   let highest = 0;
-  const has = (height: number): boolean => base !== 0 && height >= base && rows.segment(height - base) !== 0;
+  const has = (height: number): boolean => base !== -1 && height >= base && rows.segment(height - base) !== 0;
   const trim = (): void => {
     let empty = 0;
     while (base + empty <= highest && rows.segment(empty) === 0) empty += 1;
@@ -30,7 +30,7 @@ export function heightTable(): HeightTable {
     has,
     get: (height) => (has(height) ? rows.get(height - base) : undefined),
     set: (height, place) => {
-      if (base === 0 || highest < base) base = height;
+      if (base === -1 || highest < base) base = height;
       if (height < base) {
         rows.unshift(base - height);
         base = height;
@@ -43,7 +43,7 @@ export function heightTable(): HeightTable {
     },
     highest: () => highest,
     dropSegment: (sequence) => {
-      for (let height = base; base !== 0 && height <= highest; height++) {
+      for (let height = base; base !== -1 && height <= highest; height++) {
         if (rows.segment(height - base) === sequence) rows.clear(height - base);
       }
       trim();

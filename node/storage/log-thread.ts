@@ -1,5 +1,4 @@
-import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
-import { present } from "../base/assert.ts";
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { realDisk } from "./disk.ts";
 import { type DiskJob, type JobAnswer, jobRunner } from "./disk-job.ts";
 
@@ -8,6 +7,9 @@ export type ThreadMessage = { readonly type: "job"; readonly job: DiskJob } | { 
 export type ThreadAnswer =
   | { readonly type: "answers"; readonly answers: readonly JobAnswer[] }
   | { readonly type: "closed" };
+
+/** This file, from which the thread is started. It is imported where that is done, so that an image holds it. */
+export const LOG_THREAD = { url: new URL(import.meta.url), workerData: "hmn log thread" };
 
 /** Bytes of jobs that share one sync: a larger share would make the first of them wait. */
 const SHARE_BYTES = 16 * 1024 * 1024;
@@ -38,4 +40,4 @@ function next(port: MessagePort): ThreadMessage | undefined {
   return got?.message;
 }
 
-serve(present(parentPort, "this file runs as a thread"));
+if (parentPort !== null && workerData === LOG_THREAD.workerData) serve(parentPort);

@@ -1,6 +1,7 @@
 import type { Disk } from "./disk.ts";
 import { align, GROUPS_AT } from "./group.ts";
 import type { GroupFile } from "./group-writer.ts";
+import type { BlockEntries } from "./journal-positions.ts";
 import { indexEntry, type LogIndex, logIndex } from "./log-index.ts";
 import { type Damage, walkLog } from "./log-walk.ts";
 import { listSegments, type Segment } from "./segment.ts";
@@ -22,10 +23,8 @@ export type OpenedLog = {
   /** Where opening cut off what was never acknowledged. */
   readonly torn: { readonly path: string; readonly offset: number } | undefined;
   /** Journal positions that notes speak of, by height. */
-  readonly positions: readonly NotePositions[];
+  readonly positions: readonly BlockEntries[];
 };
-
-export type NotePositions = { readonly height: number; readonly first: number; readonly entries: number };
 
 /** Reads the whole log, cuts what was never acknowledged, and names what is damaged. Throws what the disk throws. */
 export function openLog(
@@ -43,7 +42,7 @@ export function openLog(
   };
   const index = logIndex();
   const damage: Damage[] = [];
-  const positions: NotePositions[] = [];
+  const positions: BlockEntries[] = [];
   let torn: { segment: Segment; offset: number } | undefined;
   const walk = walkLog(disk, all, onBytes);
   let step = walk.next();
@@ -68,6 +67,9 @@ export function openLog(
   const { number, height, last } = step.value;
   const newest = kept.at(-1);
   const end = torn?.offset ?? (last?.segment === newest ? last?.end : GROUPS_AT) ?? GROUPS_AT;
+  // A process killed between write and sync leaves groups that only the page cache holds; what is read as written must be
+  // durable. No flush is spread over more than two segments.
+  for (const { path } of kept.slice(-2)) withFile(disk, path, "existing", (file) => disk.sync(file));
   const active = damage.length > 0 || newest === undefined ? undefined : reopen(disk, newest, end);
   return {
     index,
@@ -94,27 +96,24 @@ function cut(disk: Disk, torn: { segment: Segment; offset: number }, all: readon
     disk.rename(path, `${path}.new`);
     disk.remove(`${path}.new`);
   }
-  const file = disk.open(torn.segment.path, "existing");
-  try {
+  withFile(disk, torn.segment.path, "existing", (file) => {
     disk.truncate(file, torn.offset);
     disk.sync(file);
-  } finally {
-    disk.close(file);
-  }
+  });
 }
 
 function reopen(disk: Disk, { path, sequence, header }: Segment, end: number): GroupFile | undefined {
   if (header === undefined) return undefined;
   const file = disk.open(path, "existing");
-  // A process killed between write and sync leaves groups that only the page cache holds; what is read as written must be durable.
-  disk.sync(file);
   return { sequence, file, seed: header.seed, end: align(end), reserved: Math.max(disk.size(file), align(end)) };
 }
 
-function sizeOf(disk: Disk, path: string): number {
-  const file = disk.open(path, "reading");
+const sizeOf = (disk: Disk, path: string): number => withFile(disk, path, "reading", disk.size);
+
+function withFile<T>(disk: Disk, path: string, how: "reading" | "existing", work: (file: number) => T): T {
+  const file = disk.open(path, how);
   try {
-    return disk.size(file);
+    return work(file);
   } finally {
     disk.close(file);
   }

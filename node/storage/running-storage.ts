@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { assert } from "../base/assert.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
+import type { PersistEffect } from "../ports.ts";
 import { compaction } from "./compaction.ts";
 import { type Disk, isDiskRefusal } from "./disk.ts";
 import type { DiskExecutor } from "./disk-executor.ts";
@@ -7,13 +9,17 @@ import type { DiskOp } from "./disk-job.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { RESERVE_BYTES } from "./group-writer.ts";
 import type { HeldHeights } from "./held-heights.ts";
-import type { OpenFiles, Spare } from "./segment.ts";
+import { type History, type HistoryEntry, openHistory } from "./history.ts";
+import { type BlockEntries, journalPositions } from "./journal-positions.ts";
+import { type OpenFiles, openFiles, type Spare } from "./segment.ts";
 import { snapshotParts } from "./snapshot-parts.ts";
 import { snapshots } from "./snapshots.ts";
 import { FREE_MIN_BYTES, type Progress, type Storage } from "./storage-port.ts";
 import type { VoteJournal } from "./vote-journal.ts";
 
 const PROBE_BYTES = 1024 * 1024;
+/** Ids are looked up for the unbonding time and a day more, even after their blocks were released. */
+const IDS_KEPT_MS = 8 * 24 * 3_600_000;
 
 /** What opening a folder gives. */
 export type Parts = {
@@ -28,6 +34,7 @@ export type Parts = {
   readonly files: OpenFiles;
   readonly spare: Spare;
   readonly segmentBytes: number;
+  readonly positions: readonly BlockEntries[];
   readonly onProgress: (progress: Progress) => void;
 };
 
@@ -35,12 +42,18 @@ export type Parts = {
 export function runningStorage(parts: Parts): Storage {
   const { disk, folder, log, votes, executor, held } = parts;
   let failed: string | undefined;
-  let pendingBytes = 0;
+  /** Bytes that were appended since the last flush, and bytes on their way. */
+  let appendedBytes = 0;
+  let flushedBytes = 0;
   let wake = (): void => {};
+  const positions = journalPositions();
+  for (const block of parts.positions) positions.add(block);
+  let history: (Pick<History<HistoryEntry>, "work" | "release" | "close"> & { readonly files: OpenFiles }) | undefined;
   const requireSpace = (bytes: number): DiskOp => ({ type: "require-space", folder, bytes });
 
   const fail = (reason: string): void => {
     failed ??= reason;
+    appendedBytes = 0;
     log.fail();
     votes.fail();
     snapshotted.giveUp();
@@ -70,7 +83,8 @@ export function runningStorage(parts: Parts): Storage {
     }
     const ops: DiskOp[] = [requireSpace(FREE_MIN_BYTES)];
     const taken = { log: false, votes: false };
-    const bytes = log.stagedBytes();
+    const bytes = appendedBytes;
+    appendedBytes = 0;
     const refused = refusable(() => {
       const logOps = log.take();
       taken.log = logOps.length > 0;
@@ -80,10 +94,10 @@ export function runningStorage(parts: Parts): Storage {
       ops.push(...votes.take({ durable, written }));
       taken.votes = true;
     });
-    pendingBytes += bytes;
+    flushedBytes += bytes;
     // A job that cannot be written is refused in its turn, behind those that are on their way.
     executor.run({ kind: "commit", ops: refused === undefined ? ops : [] }, (answer) => {
-      pendingBytes -= bytes;
+      flushedBytes -= bytes;
       const reason = refused ?? answer;
       if (taken.log) reason === undefined ? log.settle() : log.refuse();
       if (taken.votes) reason === undefined ? votes.settle() : votes.refuse();
@@ -114,10 +128,16 @@ export function runningStorage(parts: Parts): Storage {
     onRefused: fail,
   });
   const compacted = compaction({ ...parts, runAside, flush: () => flush(() => wake()) });
+  const compact = (): boolean => {
+    if (!compacted.step(snapshotted.coveredHeight() + 1)) return false;
+    positions.dropBelow(held.oldest());
+    history?.release(Date.now() - IDS_KEPT_MS);
+    return true;
+  };
   const probed = (done: (result: Result<void, "disk">) => void): void => {
-    log.resume();
     const refused = refusable(() => {
-      executor.run({ kind: "commit", ops: votes.rewrite() }, (answer) => {
+      const ops = [...log.resume(), ...votes.rewrite()];
+      executor.run({ kind: "commit", ops }, (answer) => {
         if (answer === undefined) {
           votes.settle();
           failed = undefined;
@@ -137,6 +157,7 @@ export function runningStorage(parts: Parts): Storage {
     append: (effects) => {
       if (failed !== undefined) return;
       for (const effect of effects) {
+        appendedBytes += bytesOf(effect);
         if (effect.type === "replace-votes") votes.stageReplacement(effect.records);
         else if (effect.stream === "votes") votes.stage(effect.record);
         else log.stage(effect.entry, effect.entry.bytes);
@@ -144,7 +165,18 @@ export function runningStorage(parts: Parts): Storage {
     },
     flush,
     note: ({ height, first, entries, note }) => {
-      if (failed === undefined) log.stage({ kind: "note", height, first, entries }, note);
+      if (failed !== undefined) return;
+      log.stage({ kind: "note", height, first, entries }, note);
+      positions.add({ height, first, entries });
+      if (history !== undefined) wake();
+    },
+    openHistory: (journal) => {
+      assert(history === undefined, "history is opened once");
+      const files = openFiles(disk);
+      const opened = openHistory({ disk, folder, files, write: runAside, positions, readNote: log.readNote }, journal);
+      history = { ...opened, files };
+      wake();
+      return opened;
     },
     readSnapshotPart: snapshotParts(disk, folder),
     snapshot: (effect, onWritten) => {
@@ -156,7 +188,7 @@ export function runningStorage(parts: Parts): Storage {
       compacted.want(belowHeight, keepCars);
       wake();
     },
-    work: () => failed === undefined && (snapshotted.step() || compacted.step(snapshotted.coveredHeight() + 1)),
+    work: () => failed === undefined && (snapshotted.step() || compact() || (history?.work() ?? false)),
     onWork: (callback) => {
       wake = callback;
     },
@@ -197,19 +229,26 @@ export function runningStorage(parts: Parts): Storage {
         })),
       };
     },
-    pendingBytes: () => pendingBytes + log.stagedBytes(),
+    pendingBytes: () => appendedBytes + flushedBytes,
     close: async () => {
       snapshotted.giveUp();
       if (failed === undefined) {
-        if (log.stagedBytes() > 0 || votes.isStaged()) flush(() => {});
+        if (log.isStaged() || votes.isStaged()) flush(() => {});
         // Wait for what is on its way: only then is everything known to be durable.
         await new Promise<void>((resolve) => executor.run({ kind: "aside", ops: [] }, () => resolve()));
         const seals = failed === undefined ? { log: log.seal(), votes: votes.seal() } : undefined;
         if (seals !== undefined) executor.run({ kind: "commit", ops: [...seals.log, ...seals.votes] }, () => {});
       }
       await executor.close();
+      history?.close();
+      history?.files.closeAll();
       log.close();
       votes.close();
     },
   };
+}
+
+function bytesOf(effect: PersistEffect): number {
+  if (effect.type === "replace-votes") return effect.records.reduce((sum, { length }) => sum + length, 0);
+  return effect.stream === "votes" ? effect.record.length : effect.entry.bytes.length;
 }

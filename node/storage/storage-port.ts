@@ -1,6 +1,7 @@
 import type { Result } from "../base/result.ts";
 import type { BlockStore, NodeEffect, PersistEffect, Recovered } from "../ports.ts";
 import type { DiskExecutor } from "./disk-executor.ts";
+import type { History, HistoryEntry, JournalReader } from "./history.ts";
 import type { SnapshotPart } from "./snapshot-parts.ts";
 
 type Effect<Type extends NodeEffect["type"]> = Extract<NodeEffect, { type: Type }>;
@@ -23,6 +24,10 @@ export type Storage = BlockStore & {
   readSnapshotPart(height: number, part: number): SnapshotPart | undefined;
   /** Segments may go; never what the older of the two kept snapshots needs to be followed by. */
   release(effect: Effect<"release">): void;
+  /**
+   * Opens the index that answers questions about the journal; `work` then builds it. Once at most. Throws what the disk throws.
+   */
+  openHistory<E extends HistoryEntry>(journal: JournalReader<E>): History<E>;
   /** One bounded piece of background work; false: there is none to do now. */
   work(): boolean;
   /** Called when there is background work again. */

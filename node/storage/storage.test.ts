@@ -1,14 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import type { Result } from "../base/result.ts";
+import { sha256Hex } from "../codec/hash.ts";
 import type { PersistEffect } from "../ports.ts";
 import { type Disk, realDisk } from "./disk.ts";
+import { type DiskExecutor, inlineExecutor } from "./disk-executor.ts";
 import { lockFolder } from "./folder-lock.ts";
+import { ALIGNMENT, GROUPS_AT } from "./group.ts";
 import { segmentPath } from "./segment.ts";
 import { openStorage, type Storage, votesPath } from "./storage.ts";
 import { loadVoteKey, voteKeyPath } from "./vote-key.ts";
@@ -235,10 +238,117 @@ test("a journal is not intact while the log does not reach the blocks on which i
 
 test("a replacement rests on the blocks that are flushed with it", async () => {
   const storage = firstStart(vote("v1"), block("b1"));
+  const log = readFileSync(segmentPath(folder, 1));
   commit(storage, [block("b2"), replace("r1")]);
   await storage.close();
-  rmSync(segmentPath(folder, 1));
-  expect(await restarted()).toEqual({ votes: ["r1"], blocks: [], intact: false });
+  writeFileSync(segmentPath(folder, 1), log);
+  expect(await restarted()).toEqual({ votes: ["r1"], blocks: ["b1"], intact: false });
+});
+
+test("the records of a replacement that decay are not taken for a torn write: nobody knows them to be needless", async () => {
+  const storage = firstStart(vote("v1"));
+  commit(storage, [replace("r1", "r2")]);
+  // Not closed: nothing was written behind the replacement.
+  const journal = readFileSync(votesPath(folder));
+  journal.writeUInt8(journal.readUInt8(journal.indexOf("r2")) ^ 1, journal.indexOf("r2"));
+  writeFileSync(votesPath(folder), journal);
+  expect(await restarted()).toEqual({ votes: [], blocks: [], intact: false });
+});
+
+test("a snapshot that decays is passed over: the blocks behind the one before it are still there", async () => {
+  const opened = openStorage(realDisk, folder, { segmentBytes: 16 * 1024 });
+  if (!opened.ok) throw new Error(opened.detail);
+  const storage = opened.value;
+  for (let height = 1; height <= 90; height++) {
+    commit(storage, [block(`b${height}`)]);
+    if (![10, 20, 80].includes(height)) continue;
+    let part: Uint8Array | undefined = bytes(`state ${height}`);
+    const next = (): Uint8Array | undefined => {
+      const taken = part;
+      part = undefined;
+      return taken;
+    };
+    storage.snapshot({ type: "snapshot", height, blockHash: sha256Hex(), next }, () => {});
+    while (storage.work());
+  }
+  storage.release({ type: "release", belowHeight: 91, keepCars: [] });
+  while (storage.work());
+  expect(storage.recovered().snapshot?.height).toBe(80);
+  await storage.close();
+  const files = readdirSync(folder).filter((name) => name.includes("snapshot"));
+  expect(files).toHaveLength(2);
+  const path = join(folder, files[1] ?? "");
+  const damaged = readFileSync(path);
+  damaged.writeUInt8(0, damaged.indexOf("state 80"));
+  writeFileSync(path, damaged);
+  const again = open();
+  const { snapshot, blocks } = again.recovered();
+  expect([...(snapshot?.parts ?? [])]).toEqual([bytes("state 20")]);
+  expect([...blocks]).toEqual(Array.from({ length: 70 }, (_, index) => bytes(`b${21 + index}`)));
+  await again.close();
+});
+
+/** Carries jobs out at once and answers when the test says so: flushes that follow each other do not know of each other. */
+function lateAnswers() {
+  const inline = inlineExecutor(realDisk);
+  const answers: (() => void)[] = [];
+  const executor: DiskExecutor = {
+    run: (job, done) => inline.run(job, (answer) => void answers.push(() => done(answer))),
+    close: inline.close,
+  };
+  const answerAll = (): void => {
+    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) answer();
+  };
+  return { executor, answerAll };
+}
+
+test("of flushes on their way a later one may survive an earlier one: both are cut, and stay so", async () => {
+  await firstStart().close();
+  const late = lateAnswers();
+  const opened = openStorage(realDisk, folder, { executor: () => late.executor });
+  if (!opened.ok) throw new Error(opened.detail);
+  const { append, flush } = opened.value;
+  for (const name of ["b1", "b2", "b3"]) {
+    append([block(name)]);
+    flush(() => {});
+    if (name === "b1") late.answerAll();
+  }
+  // The process is gone; of the second group the first sector never reached the disk.
+  const path = segmentPath(folder, 1);
+  const torn = readFileSync(path);
+  torn.fill(0, GROUPS_AT + ALIGNMENT, GROUPS_AT + 2 * ALIGNMENT);
+  writeFileSync(path, torn);
+  expect(await restarted()).toMatchObject({ blocks: ["b1"] });
+  const again = open();
+  commit(again, [block("b2")]);
+  // Not closed: a seal would stand where the old third group stood.
+  expect(await restarted()).toMatchObject({ blocks: ["b1", "b2"] });
+});
+
+test("a car that came after a release was asked for is kept, though its segment is old when the release gets to it", async () => {
+  const car = (n: number): PersistEffect => {
+    const body = new Uint8Array(3_000).fill(n);
+    const head = { digest: sha256Hex(body), validator: 1, incarnation: 1n, number: n };
+    return { type: "persist", stream: "log", entry: { kind: "car", ...head, bytes: body } };
+  };
+  const opened = openStorage(realDisk, folder, { segmentBytes: 32 * 1024 });
+  if (!opened.ok) throw new Error(opened.detail);
+  const storage = opened.value;
+  commit(storage, [block("b1"), block("b2")]);
+  for (const height of [2, 3]) {
+    const next = (): undefined => undefined;
+    storage.snapshot({ type: "snapshot", height, blockHash: sha256Hex(), next }, () => {});
+    while (storage.work());
+  }
+  storage.release({ type: "release", belowHeight: 3, keepCars: [] });
+  for (let n = 0; n < 30; n++) commit(storage, [car(n)]);
+  while (storage.work());
+  expect(storage.recovered().cars).toHaveLength(30);
+  storage.release({ type: "release", belowHeight: 3, keepCars: [] });
+  while (storage.work());
+  // Segments are let go as a whole, and the newest never.
+  expect(storage.recovered().cars.length).toBeLessThan(15);
+  await storage.close();
 });
 
 test("a crash at any call of the first start leaves a folder from which a node may vote", async () => {
@@ -287,4 +397,60 @@ test("one process holds the folder; the lock dies with the process that is kille
   const mine = lockFolder(folder);
   expect(mine.ok).toBe(true);
   if (mine.ok) mine.value.release();
+});
+
+test("notes ride with later flushes; history is answered from them after a restart, and says what was released", async () => {
+  const entries = (height: number) =>
+    [0, 1].map((index) => ({
+      position: 2 * height - 1 + index,
+      debit: 1n,
+      credit: BigInt(height),
+      id: BigInt(height),
+    }));
+  const segmentBytes = 16 * 1024;
+  const openSmall = (): Storage => {
+    const opened = openStorage(realDisk, folder, { segmentBytes });
+    if (!opened.ok) throw new Error(opened.detail);
+    return opened.value;
+  };
+  const historyOf = (storage: Storage) => {
+    const history = storage.openHistory({
+      entriesOf: ({ height, note }) =>
+        storage.readBlock(height) !== undefined && note[0] === height % 256 ? entries(height) : undefined,
+      idOf: ({ position, id }) => (position % 2 === 1 ? id : undefined),
+    });
+    while (storage.work());
+    return history;
+  };
+  const first = openSmall();
+  expect(loadVoteKey(realDisk, folder).ok).toBe(true);
+  for (let height = 1; height <= 60; height++) {
+    commit(first, [block(`b${height}`)]);
+    const note = new Uint8Array(500).fill(height);
+    first.note({ type: "executed", height, first: 2 * height - 1, entries: 2, note });
+  }
+  await first.close();
+  const storage = openSmall();
+  // What replay tells again is known.
+  storage.note({ type: "executed", height: 3, first: 5, entries: 2, note: new Uint8Array([0]) });
+  const history = historyOf(storage);
+  expect(await history.entriesAfter(0, 1_000)).toEqual({
+    entries: Array.from({ length: 60 }, (_, index) => entries(index + 1)).flat(),
+    heldFrom: 1,
+    indexedTo: 120,
+  });
+  expect(await history.transferById(44n)).toMatchObject({ type: "found", entry: { position: 87 } });
+  for (const height of [40, 60]) {
+    storage.snapshot({ type: "snapshot", height, blockHash: sha256Hex(), next: () => undefined }, () => {});
+    while (storage.work());
+  }
+  storage.release({ type: "release", belowHeight: 61, keepCars: [] });
+  while (storage.work());
+  const oldest = storage.oldestHeight();
+  expect(oldest).toBeGreaterThan(1);
+  expect(oldest).toBeLessThanOrEqual(41);
+  const page = await history.entriesAfter(0, 2);
+  expect(page).toMatchObject({ heldFrom: 2 * oldest - 1, entries: entries(oldest) });
+  expect(await history.transferById(1n)).toEqual({ type: "released", position: 1 });
+  await storage.close();
 });

@@ -32,19 +32,25 @@ export function openStorage(disk: Disk, folder: string, options: StorageOptions 
 
 function open(disk: Disk, folder: string, options: StorageOptions): Storage {
   const findings: string[] = [];
+  removeUnfinished(disk, folder);
   let executor = inlineExecutor(disk);
   const closeFile = (file: number): void => executor.run({ kind: "aside", ops: [] }, () => disk.close(file));
   const votes = openJournal({ disk, folder, closeFile }, findings);
   const { onProgress = () => {} } = options;
-  const opened = openLog(disk, folder, (doneBytes, totalBytes) =>
-    onProgress({ phase: "reading", doneBytes, totalBytes }),
-  );
+  const opened = (() => {
+    try {
+      return openLog(disk, folder, (doneBytes, totalBytes) => onProgress({ phase: "reading", doneBytes, totalBytes }));
+    } catch (cause) {
+      // A disk that takes no writes is asked again and again.
+      votes.close();
+      throw cause;
+    }
+  })();
   const damage = opened.damage.map(describeDamage);
   findings.push(...damage);
   if (opened.torn !== undefined) {
     findings.push(`${opened.torn.path}: cut at byte ${opened.torn.offset}, what followed was never acknowledged`);
   }
-  removeUnfinished(disk, folder);
   const files = openFiles(disk);
   const spare: Spare = { state: disk.exists(sparePath(folder)) ? "ready" : "none" };
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
@@ -62,6 +68,7 @@ function open(disk: Disk, folder: string, options: StorageOptions): Storage {
   executor = options.executor?.() ?? executor;
   return runningStorage({
     ...{ disk, folder, log, votes, executor, findings, damage, held, files, spare, segmentBytes, onProgress },
+    positions: opened.positions,
   });
 }
 

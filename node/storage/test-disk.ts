@@ -31,7 +31,7 @@ export type TestDisk = Disk & {
   powerCut(random: Random): void;
   /** Turns one bit of what is durable and says where; undefined where there is nothing to turn. */
   flipBit(random: Random, within: (path: string) => boolean): { path: string; offset: number } | undefined;
-  usedBytes(): number;
+  openFiles(): readonly string[];
   paths(): readonly string[];
 };
 
@@ -145,7 +145,7 @@ export function testDisk(): TestDisk {
       names.delete(path);
     },
     freeBytes: () => (disk.capacity === Number.POSITIVE_INFINITY ? 1e12 : disk.capacity - used()),
-    usedBytes: used,
+    openFiles: () => [...open.values()].map(({ path }) => path),
     paths: () => [...names.keys()],
     powerCut: (random) => {
       open.clear();

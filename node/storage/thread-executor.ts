@@ -2,19 +2,16 @@ import { Worker } from "node:worker_threads";
 import { present } from "../base/assert.ts";
 import type { DiskExecutor } from "./disk-executor.ts";
 import type { JobAnswer } from "./disk-job.ts";
-import type { ThreadAnswer, ThreadMessage } from "./log-thread.ts";
-
-/** Compiled for an image the thread's file is JavaScript, as this one is. */
-const threadUrl = (): URL =>
-  new URL(import.meta.url.endsWith(".ts") ? "./log-thread.ts" : "./log-thread.js", import.meta.url);
+import { LOG_THREAD, type ThreadAnswer, type ThreadMessage } from "./log-thread.ts";
 
 /**
  * Carries out disk jobs on a thread of its own, so that a slow disk never holds up the main thread. Written bytes are
  * handed over, not copied: whoever runs a job must not touch them again.
  */
 export function threadExecutor(): DiskExecutor {
-  const worker = new Worker(threadUrl(), {
+  const worker = new Worker(LOG_THREAD.url, {
     name: "log",
+    workerData: LOG_THREAD.workerData,
     // It holds buffers that it was given, and hardly anything of its own.
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
   });

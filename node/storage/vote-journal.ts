@@ -114,9 +114,14 @@ export function openVotes(disk: Disk, path: string, closeFile: (file: number) =>
     }
   }
   const { number, height, last } = step.value;
-  if (tornAt !== undefined) disk.truncate(file, tornAt);
-  // A process killed between write and sync leaves records that only the page cache holds.
-  disk.sync(file);
+  try {
+    if (tornAt !== undefined) disk.truncate(file, tornAt);
+    // A process killed between write and sync leaves records that only the page cache holds.
+    disk.sync(file);
+  } catch (cause) {
+    disk.close(file);
+    throw cause;
+  }
   const end = tornAt ?? last?.end ?? GROUPS_AT;
   const to: GroupFile = { sequence: 1, file, seed: header.seed, end, reserved: Math.max(end, disk.size(file)) };
   const content: Content = { to, places, number, durable: number, restsOn: height };
