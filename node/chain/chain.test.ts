@@ -4,6 +4,7 @@ import { seededRandom } from "../base/random.ts";
 import { accountFlags, signAccountRecord } from "../codec/account.ts";
 import { type BatchType, encodeBatch } from "../codec/batch.ts";
 import { encodeTransfers, newTransfer, type Transfer, transferFlags } from "../codec/transfer.ts";
+import { IDS_MAX } from "../ledger/known-ids.ts";
 import { ACCOUNT_FEE, systemAccountId, TOKENS } from "../ledger/tokens.ts";
 import {
   accountOf,
@@ -91,6 +92,33 @@ test("opens an account for its fee and pays into it; the journal and the totals 
   expect(totalsOf(chain).ATR.held).toBe(1_000_000_000_000n + 4n * 1_000_000_000n);
   const page = accountsAfter(chain, TREASURY, 2).map(({ id }) => id);
   expect(page).toEqual([TREASURY + 1n, TREASURY + 2n]);
+});
+
+test("a block's outcome says what the journal has to keep of it", () => {
+  const chain = testChain();
+  const opened = execute(chain, 1, openAlice(chain));
+  const batches = [batchOf(chain, encodeTransfers([pay(1), pay(2)]), { sequence: 2 }), new Uint8Array(5)];
+  const paid = execute(
+    chain,
+    2,
+    ...batches,
+    batchOf(chain, encodeTransfers([pay(3, { code: 0 }), pay(4)]), { sequence: 3 }),
+  );
+  expect(paid.journal.first).toBe(opened.journal.first + 1);
+  expect(paid.journal.count).toBe(3);
+  expect(journalAfter(chain, paid.journal.first - 1, 10).map(({ id }) => id)).toEqual([1, 2, 4].map((n) => idAt(0, n)));
+  expect(transferOf(chain, idAt(0, 3))).toBeUndefined();
+});
+
+test("a batch that would remember too many ids is refused as a whole and takes no sequence", () => {
+  const chain = testChain();
+  execute(chain, 1, openAlice(chain));
+  const batch = batchOf(chain, encodeTransfers([pay(1), pay(2)]), { sequence: 2 });
+  const { ids } = chain.ledger;
+  ids.count += IDS_MAX - 1;
+  expect(execute(chain, 2, batch)).toMatchObject({ applied: 0, outcomes: [{ refused: "ids_exhausted" }] });
+  ids.count -= IDS_MAX - 1;
+  expect(execute(chain, 3, batch)).toMatchObject({ applied: 2, outcomes: [{ count: 2, failures: [] }] });
 });
 
 test("an account needs its owner's signature and its payer's", () => {

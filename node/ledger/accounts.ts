@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { nanos } from "../base/units.ts";
 import type { Account } from "./account.ts";
-import { mix4 } from "./mix.ts";
+import { type MixKeys, mix4 } from "./mix.ts";
 import { type Owners, ownerKey } from "./owners.ts";
 import {
   appendRow,
@@ -25,7 +25,7 @@ import { readU64, readU128, writeU64, writeU128 } from "./words.ts";
  * sums in a map instead.
  */
 export type Accounts = {
-  readonly seed: number;
+  readonly keys: MixKeys;
   readonly rows: Rows;
   readonly index: SlotIndex;
   /** Hash of an account's id, for the index. */
@@ -65,14 +65,14 @@ export const META_MASK = ~0xffff;
 // Copies of imported numbers: the compiler takes them for the constants that they are only in their own module.
 const [SHIFT, MASK, ROW] = [CHUNK_SHIFT, CHUNK_MASK, ROW_WORDS];
 
-export function createAccounts(seed: number): Accounts {
+export function createAccounts(keys: MixKeys): Accounts {
   const rows = newRows();
-  const hashOf = (account: number): number => hashId(seed, wordsAt(rows, account), wordAt(account) + ID_WORD);
-  return { seed, rows, index: slotIndex(), hashOf, wide: new Map(), userData: [], key: new Int32Array(4) };
+  const hashOf = (account: number): number => hashId(keys, wordsAt(rows, account), wordAt(account) + ID_WORD);
+  return { keys, rows, index: slotIndex(), hashOf, wide: new Map(), userData: [], key: new Int32Array(4) };
 }
 
 export const hashAccount = (accounts: Accounts, words: Int32Array, at: number): number =>
-  hashId(accounts.seed, words, at);
+  hashId(accounts.keys, words, at);
 
 /** Reads where the account of that hash will be looked for, so that the memory is near when it is. */
 export function fetchAccount(accounts: Accounts, hash: number): number {
@@ -80,15 +80,15 @@ export function fetchAccount(accounts: Accounts, hash: number): number {
   return segment[hash & slotMask(segment)] as number;
 }
 
-const hashId = (seed: number, words: Int32Array, at: number): number =>
-  mix4(seed, words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
+const hashId = (keys: MixKeys, words: Int32Array, at: number): number =>
+  mix4(keys, words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
 
 /** Number of the account whose id stands at `at`, or -1. */
 export function findAccount(
   accounts: Accounts,
   words: Int32Array,
   at: number,
-  hash = hashId(accounts.seed, words, at),
+  hash = hashId(accounts.keys, words, at),
 ): number {
   const a = words[at] as number;
   const b = words[at + 1] as number;

@@ -49,7 +49,7 @@ export function scout(
     const idMs = millisAt(words, at);
     const minute = minuteAt(ids, idMs);
     const head = headAt(words, at, minute === undefined ? minuteOf(idMs) * MINUTE_MS : minute.startMs);
-    const hash = hashEntry(ids.seed, head, words[at] as number, words[at + 1] as number);
+    const hash = hashEntry(ids.keys, head, words[at] as number, words[at + 1] as number);
     heads[record] = head;
     hashes[record] = hash;
     if (minute !== undefined) sink ^= fetchSlot(minute, hash);

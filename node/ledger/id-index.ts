@@ -15,7 +15,7 @@ const SLOTS = 16_384;
 const TAIL = 2;
 /** So many of four slots may be taken. */
 const FILL = 3;
-/** Past it a full segment gets longer: hashes that somebody has made equal must not grow the directory for ever. */
+/** Past it a full segment gets longer: hashes that somebody has made alike must not grow the directory for ever. */
 const DEPTH_MAX = 14;
 
 function newSegment(slots: number, depth: number): Int32Array {
@@ -59,18 +59,24 @@ function place(segment: Int32Array, hash: number, numberAndOne: number): void {
 function split(index: IdIndex, full: Int32Array, hash: number): void {
   const slots = (full.length - TAIL) / 2;
   const shared = full[full.length - 1] as number;
-  const longer = shared === DEPTH_MAX;
-  if (!longer && shared === 32 - index.shift) {
+  const isUpper = (of: number): boolean => ((of >>> (31 - shared)) & 1) === 1;
+  let uppers = 0;
+  for (let slot = 0; slot < 2 * slots; slot += 2)
+    if (full[slot + 1] !== 0 && isUpper(full[slot] as number)) uppers += 1;
+  // Many hashes that agree in one more bit were made so: splitting would go on for ever.
+  const splits = shared < DEPTH_MAX && uppers > 0 && uppers < (full[full.length - 2] as number);
+  if (splits && shared === 32 - index.shift) {
     index.directory = index.directory.flatMap((segment) => [segment, segment]);
     index.shift -= 1;
   }
-  const lower = longer ? newSegment(2 * slots, shared) : newSegment(slots, shared + 1);
-  const upper = longer ? lower : newSegment(slots, shared + 1);
+  const lower = splits ? newSegment(slots, shared + 1) : newSegment(2 * slots, shared);
+  const upper = splits ? newSegment(slots, shared + 1) : lower;
   for (let slot = 0; slot < 2 * slots; slot += 2) {
     const number = full[slot + 1] as number;
     const other = full[slot] as number;
-    if (number !== 0) place(((other >>> (31 - shared)) & 1) === 0 ? lower : upper, other, number);
+    if (number !== 0) place(isUpper(other) ? upper : lower, other, number);
   }
+  // The segment's places in the directory lie side by side: the lower half of them, then the upper one.
   const share = 2 ** (32 - index.shift - shared);
   const first = ((hash >>> index.shift) & -share) >>> 0;
   index.directory.fill(lower, first, first + share / 2);

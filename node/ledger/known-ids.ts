@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Nanos } from "../base/units.ts";
 import { type IdIndex, idIndex, idMask, idSegment, idStart, insertId, removeId } from "./id-index.ts";
-import { mix3 } from "./mix.ts";
+import { type MixKeys, mix3 } from "./mix.ts";
 import { push, type WordList, wordList } from "./words.ts";
 
 /**
@@ -11,7 +11,7 @@ import { push, type WordList, wordList } from "./words.ts";
  * execution goes on.
  */
 export type KnownIds = {
-  readonly seed: number;
+  readonly keys: MixKeys;
   readonly minutes: Map<number, Minute>;
   /** All entries together. */
   count: number;
@@ -54,8 +54,8 @@ const placeOf = (entry: number): number => (entry & (IDS_PER_CHUNK - 1)) * ENTRY
 /** What became of a transfer: `plain` is single-phase or a resolution itself. A pending one in no table has expired. */
 export const IdState = { plain: 0, pending: 1, posted: 2, voided: 3 } as const;
 
-export const createKnownIds = (seed: number): KnownIds => ({
-  seed,
+export const createKnownIds = (keys: MixKeys): KnownIds => ({
+  keys,
   minutes: new Map(),
   count: 0,
   print: new Int32Array(2),
@@ -111,8 +111,8 @@ export const headAt = (words: Int32Array, at: number, startMs: number): number =
  * Hash of an id by the words of its entry. Ids that differ in the lowest three bits alone have hashes that do, and so lie
  * in one cache line of the index: clients count their ids up, and a batch then waits for memory once in eight records.
  */
-export const hashEntry = (seed: number, head: number, low: number, high: number): number =>
-  (mix3(seed, head, low >>> 3, high) & ~7) | (low & 7);
+export const hashEntry = (keys: MixKeys, head: number, low: number, high: number): number =>
+  (mix3(keys, head, low >>> 3, high) & ~7) | (low & 7);
 
 /** Reads where the id of that hash will be looked for, so that the memory is near when it is. */
 export function fetchSlot({ index }: Minute, hash: number): number {
@@ -141,7 +141,7 @@ export function findId(ids: KnownIds, words: Int32Array, at: number): number {
   const head = headAt(words, at, minute.startMs);
   const low = words[at] as number;
   const high = words[at + 1] as number;
-  return findEntry(minute, head, low, high, hashEntry(ids.seed, head, low, high));
+  return findEntry(minute, head, low, high, hashEntry(ids.keys, head, low, high));
 }
 
 /** Whether an entry bears the fingerprint in `print`. */
@@ -161,7 +161,7 @@ export function addId(ids: KnownIds, words: Int32Array, at: number): void {
   const head = headAt(words, at, minute.startMs);
   const low = words[at] as number;
   const high = words[at + 1] as number;
-  addEntry(ids, minute, head, low, high, hashEntry(ids.seed, head, low, high));
+  addEntry(ids, minute, head, low, high, hashEntry(ids.keys, head, low, high));
 }
 
 /** The same by the words of the entry. One argument for each: an array of them would be an object for each transfer. */
@@ -204,7 +204,7 @@ export function dropId(ids: KnownIds, minuteNumber: number): void {
   const entry = minute.count - 1;
   const words = minute.chunks[entry >>> CHUNK_SHIFT] as Int32Array;
   const at = placeOf(entry);
-  const hash = hashEntry(ids.seed, words[at] as number, words[at + 1] as number, words[at + 2] as number);
+  const hash = hashEntry(ids.keys, words[at] as number, words[at + 1] as number, words[at + 2] as number);
   removeId(minute.index, hash, entry);
   (minute.states[entry >>> CHUNK_SHIFT] as Uint8Array)[entry & (IDS_PER_CHUNK - 1)] = IdState.plain;
   minute.count = entry;

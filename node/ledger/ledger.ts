@@ -28,6 +28,7 @@ import {
   openMinute,
   stateAt,
 } from "./known-ids.ts";
+import { mixKeys } from "./mix.ts";
 import { createOwners, type Owners, ownerNumber } from "./owners.ts";
 import {
   addPending as addRow,
@@ -78,15 +79,19 @@ export type Moment = {
   readonly signer: Hex;
 };
 
-/** A ledger without accounts, and with so many journal entries behind it. `seed` spreads the tables' hashes. */
+/**
+ * A ledger without accounts, and with so many journal entries behind it. `seed` spreads the tables'
+ * hashes: where it is a secret, nobody can choose ids that slow thelook-ups down.
+ */
 export function createLedger(seed: number, entries = 0): Ledger {
   assertLittleEndian();
+  const keys = mixKeys(seed);
   return {
     seed,
-    owners: createOwners(seed),
-    accounts: createAccounts(seed),
-    pending: createPending(seed),
-    ids: createKnownIds(seed),
+    owners: createOwners(keys),
+    accounts: createAccounts(keys),
+    pending: createPending(keys),
+    ids: createKnownIds(keys),
     totals: runningTotals(),
     journal: createJournal(entries),
     undo: undoLog(),

@@ -1,6 +1,6 @@
 /**
- * Integer mixing for tables and fingerprints: cheap and the same everywhere, not cryptographic. Constants and steps are
- * those of MurmurHash3 (32 bits, with its finalizer) and of xxHash32's four lanes.
+ * Integer mixing for tables and fingerprints: cheap, not cryptographic. Steps and constants are those of MurmurHash3 (32
+ * bits, with its finalizer), its word factors replaced by keys, and of xxHash32's four lanes.
  */
 const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
 
@@ -11,16 +11,34 @@ function finish(value: number): number {
   return h ^ (h >>> 16);
 }
 
-const step = (h: number, word: number): number =>
-  (Math.imul(rotate(h ^ Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593), 13), 5) + 0xe6546b64) | 0;
+/** Odd factors for the words of a key, and where to begin. Who does not know them cannot make hashes alike. */
+export type MixKeys = {
+  readonly start: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+};
 
-/** 32 bits of three words and a seed. */
-export const mix3 = (seed: number, a: number, b: number, c: number): number =>
-  finish(step(step(step(seed, a), b), c) ^ 12);
+export function mixKeys(seed: number): MixKeys {
+  const next = (nth: number): number => finish(finish(seed ^ Math.imul(nth, 0x9e3779b9)) + nth);
+  return { start: next(1), a: next(2) | 1, b: next(3) | 1, c: next(4) | 1, d: next(5) | 1 };
+}
 
-/** 32 bits of four words and a seed. */
-export const mix4 = (seed: number, a: number, b: number, c: number, d: number): number =>
-  finish(step(step(step(step(seed, a), b), c), d) ^ 16);
+const step = (h: number, product: number): number => (Math.imul(rotate(h ^ product, 13), 5) + 0xe6546b64) | 0;
+
+/** 32 bits of three words. */
+export const mix3 = (keys: MixKeys, a: number, b: number, c: number): number =>
+  finish(step(step(step(keys.start, Math.imul(a, keys.a)), Math.imul(b, keys.b)), Math.imul(c, keys.c)));
+
+/** 32 bits of four words. */
+export const mix4 = (keys: MixKeys, a: number, b: number, c: number, d: number): number =>
+  finish(
+    step(
+      step(step(step(keys.start, Math.imul(a, keys.a)), Math.imul(b, keys.b)), Math.imul(c, keys.c)),
+      Math.imul(d, keys.d),
+    ),
+  );
 
 const lane = (sum: number, word: number): number =>
   Math.imul(rotate((sum + Math.imul(word, 0x85ebca77)) | 0, 13), 0x9e3779b1);

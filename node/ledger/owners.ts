@@ -1,6 +1,6 @@
 import { assert, present } from "../base/assert.ts";
 import { fromHex, type Hex, toHex } from "../base/bytes.ts";
-import { mix4 } from "./mix.ts";
+import { type MixKeys, mix4 } from "./mix.ts";
 import { insert, NUMBERS_MAX, numberIn, remove, type SlotIndex, segmentOf, slotIndex, slotMask } from "./slot-index.ts";
 import { wordsOf } from "./words.ts";
 
@@ -9,7 +9,7 @@ import { wordsOf } from "./words.ts";
  * system moves. Keys are added and never changed.
  */
 export type Owners = {
-  readonly seed: number;
+  readonly keys: MixKeys;
   /** Keys, 0 included. */
   count: number;
   readonly chunks: Int32Array[];
@@ -22,8 +22,8 @@ export const OWNER_WORDS = 8;
 export const OWNERS_PER_CHUNK = 4_096;
 const CHUNK_SHIFT = 12;
 
-export const createOwners = (seed: number): Owners => ({
-  seed,
+export const createOwners = (keys: MixKeys): Owners => ({
+  keys,
   count: 1,
   chunks: [new Int32Array(OWNERS_PER_CHUNK * OWNER_WORDS)],
   index: slotIndex(),
@@ -32,16 +32,13 @@ export const createOwners = (seed: number): Owners => ({
 const chunkOf = (owners: Owners, number: number): Int32Array => owners.chunks[number >>> CHUNK_SHIFT] as Int32Array;
 const placeOf = (number: number): number => (number & (OWNERS_PER_CHUNK - 1)) * OWNER_WORDS;
 
-const hashKey = (seed: number, words: Int32Array, at: number): number =>
-  mix4(
-    mix4(seed, words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number),
-    words[at + 4] as number,
-    words[at + 5] as number,
-    words[at + 6] as number,
-    words[at + 7] as number,
-  );
+function hashKey(keys: MixKeys, words: Int32Array, at: number): number {
+  const half = (from: number): number =>
+    mix4(keys, words[from] as number, words[from + 1] as number, words[from + 2] as number, words[from + 3] as number);
+  return mix4(keys, half(at), half(at + 4), 0, 0);
+}
 
-const hashOf = (owners: Owners) => (number: number) => hashKey(owners.seed, chunkOf(owners, number), placeOf(number));
+const hashOf = (owners: Owners) => (number: number) => hashKey(owners.keys, chunkOf(owners, number), placeOf(number));
 const keyWords = (key: Hex): Int32Array =>
   wordsOf(present(fromHex(key, OWNER_BYTES), "owner key is 32 bytes of hexadecimal"));
 
@@ -49,7 +46,7 @@ const keyWords = (key: Hex): Int32Array =>
 export const findOwner = (owners: Owners, key: Hex): number => findWords(owners, keyWords(key));
 
 function findWords(owners: Owners, key: Int32Array): number {
-  const hash = hashKey(owners.seed, key, 0);
+  const hash = hashKey(owners.keys, key, 0);
   const segment = segmentOf(owners.index, hash);
   const mask = slotMask(segment);
   for (let slot = hash & mask; segment[slot] !== 0; slot = (slot + 1) & mask) {
@@ -82,7 +79,7 @@ export function addKey(owners: Owners, key: Int32Array): number {
     owners.chunks.push(new Int32Array(OWNERS_PER_CHUNK * OWNER_WORDS));
   chunkOf(owners, number).set(key, placeOf(number));
   owners.count += 1;
-  insert(owners.index, hashKey(owners.seed, key, 0), number, hashOf(owners));
+  insert(owners.index, hashKey(owners.keys, key, 0), number, hashOf(owners));
   return number;
 }
 

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { mix4 } from "./mix.ts";
+import { type MixKeys, mix4 } from "./mix.ts";
 import { appendRow, dropRow, newRows, ROW_WORDS, type Rows, touch, wordAt, wordsAt } from "./rows.ts";
 import { insert, NUMBERS_MAX, numberIn, remove, type SlotIndex, segmentOf, slotIndex, slotMask } from "./slot-index.ts";
 import { compareWords, readU64, readU128, reserve, type WordList, wordList, writeU64, writeU128 } from "./words.ts";
@@ -11,7 +11,7 @@ import { compareWords, readU64, readU128, reserve, type WordList, wordList, writ
  * freed first.
  */
 export type PendingTable = {
-  readonly seed: number;
+  readonly keys: MixKeys;
   readonly rows: Rows;
   readonly index: SlotIndex;
   readonly hashOf: (row: number) => number;
@@ -43,21 +43,21 @@ const EXPIRY_WORD = 12;
 export const NEXT_WORD = 14;
 const TAKEN_WORD = 15;
 
-export function createPending(seed: number): PendingTable {
+export function createPending(keys: MixKeys): PendingTable {
   const rows = newRows();
-  const hashOf = (row: number): number => hashId(seed, wordsAt(rows, row), wordAt(row));
+  const hashOf = (row: number): number => hashId(keys, wordsAt(rows, row), wordAt(row));
   const timers = { heap: wordList(), places: new Int32Array(64) };
-  return { seed, rows, index: slotIndex(), hashOf, firstFree: 0, taken: 0, timers, key: new Int32Array(4) };
+  return { keys, rows, index: slotIndex(), hashOf, firstFree: 0, taken: 0, timers, key: new Int32Array(4) };
 }
 
-const hashId = (seed: number, words: Int32Array, at: number): number =>
-  mix4(seed, words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
+const hashId = (keys: MixKeys, words: Int32Array, at: number): number =>
+  mix4(keys, words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
 
 /** Row of the pending transfer with that id, or -1. */
 export function findPending(pending: PendingTable, id: bigint): number {
   const key = pending.key;
   writeU128(key, 0, id);
-  const hash = hashId(pending.seed, key, 0);
+  const hash = hashId(pending.keys, key, 0);
   const segment = segmentOf(pending.index, hash);
   const mask = slotMask(segment);
   for (let slot = hash & mask; segment[slot] !== 0; slot = (slot + 1) & mask) {

@@ -22,7 +22,7 @@ const SLOTS = 4_096;
 const TAIL = 2;
 /** So many of four slots may be taken. */
 const FILL = 3;
-/** Past it a full segment gets longer: hashes that somebody has made equal must not grow the directory for ever. */
+/** Past it a full segment gets longer: hashes that somebody has made alike must not grow the directory for ever. */
 const DEPTH_MAX = 16;
 
 type HashOf = (number: number) => number;
@@ -68,39 +68,30 @@ function place(segment: Int32Array, hash: number, number: number): void {
 }
 
 function split(index: SlotIndex, full: Int32Array, hash: number, hashOf: HashOf): void {
+  const numbers: number[] = [];
+  for (const entry of full.subarray(0, full.length - TAIL)) if (entry !== 0) numbers.push((entry & NUMBER_MASK) - 1);
+  const hashes = numbers.map(hashOf);
+  const shared = full[full.length - 1] as number;
+  const isUpper = (of: number): boolean => ((of >>> (31 - shared)) & 1) === 1;
+  const uppers = hashes.filter(isUpper).length;
   const slots = full.length - TAIL;
-  const shared = full[slots + 1] as number;
-  if (shared === DEPTH_MAX) {
-    const longer = newSegment(2 * slots, shared);
-    for (let slot = 0; slot < slots; slot++) move(full, slot, hashOf, () => longer);
-    replace(index, hash, [longer]);
-    return;
-  }
-  if (shared === 32 - index.shift) {
+  // Many hashes that agree in one more bit were made so: splitting would go on for ever.
+  const splits = shared < DEPTH_MAX && uppers > 0 && uppers < hashes.length;
+  if (splits && shared === 32 - index.shift) {
     index.directory = index.directory.flatMap((segment) => [segment, segment]);
     index.shift -= 1;
   }
-  const halves = [newSegment(slots, shared + 1), newSegment(slots, shared + 1)] as const;
-  const pick = (of: number): Int32Array => (((of >>> (31 - shared)) & 1) === 0 ? halves[0] : halves[1]);
-  for (let slot = 0; slot < slots; slot++) move(full, slot, hashOf, pick);
-  replace(index, hash, halves);
-}
-
-function move(from: Int32Array, slot: number, hashOf: HashOf, pick: (hash: number) => Int32Array): void {
-  const entry = from[slot] as number;
-  if (entry === 0) return;
-  const number = (entry & NUMBER_MASK) - 1;
-  const hash = hashOf(number);
-  place(pick(hash), hash, number);
-}
-
-/** Puts `segments`, in equal shares, where the directory has the segment of `hash`. */
-function replace(index: SlotIndex, hash: number, segments: readonly Int32Array[]): void {
-  const old = segmentOf(index, hash);
-  const first = index.directory.indexOf(old);
-  const share = 2 ** (32 - index.shift - (old.at(-1) as number)) / segments.length;
-  for (const [nth, segment] of segments.entries())
-    index.directory.fill(segment, first + nth * share, first + (nth + 1) * share);
+  const lower = splits ? newSegment(slots, shared + 1) : newSegment(2 * slots, shared);
+  const upper = splits ? newSegment(slots, shared + 1) : lower;
+  for (const [nth, number] of numbers.entries()) {
+    const of = hashes[nth] as number;
+    place(isUpper(of) ? upper : lower, of, number);
+  }
+  // The segment's places in the directory lie side by side: the lower half of them, then the upper one.
+  const share = 2 ** (32 - index.shift - shared);
+  const first = ((hash >>> index.shift) & -share) >>> 0;
+  index.directory.fill(lower, first, first + share / 2);
+  index.directory.fill(upper, first + share / 2, first + share);
 }
 
 /** Takes a number out that is in it, and moves the entries behind it up, so that no search ends early. */

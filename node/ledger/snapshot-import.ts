@@ -1,12 +1,13 @@
 import { accept, type Result, refuse } from "../base/result.ts";
 import { MalformedBytes } from "../codec/reader.ts";
-import { ACCOUNTS_MAX, findAccountId, isWide } from "./accounts.ts";
+import { ACCOUNTS_MAX, findAccountId } from "./accounts.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { PENDING_MAX } from "./pending.ts";
 import { isBalanced } from "./running-totals.ts";
 import { HEAD_WORDS, SLICE_BYTES_MAX, SliceKind, SNAPSHOT_VERSION } from "./snapshot-format.ts";
 import {
   checkFreeRows,
+  checkSums,
   need,
   type Slice,
   type TableCounts,
@@ -24,8 +25,9 @@ import { readPair, wordsOf } from "./words.ts";
 type Restoring = { readonly ledger: Ledger; readonly counts: TableCounts; last: number };
 
 /**
- * Restores what `exportLedger` gave. The slices may come from anybody: everything that execution takes for granted is checked,
- * a refusal names what is wrong, and whether it is the right state is for its root to say.
+ * Restores what `exportLedger` gave. The slices may come from anybody: they are checked as far as reading and hashing the
+ * tables asks for, and sums against each other; a refusal names what is wrong. Whether it is the right state is for its
+ * root to say, before anything is executed on it.
  */
 export function importLedger(parts: Iterable<Uint8Array>): Result<Ledger, "snapshot_malformed"> {
   try {
@@ -102,8 +104,7 @@ function finish({ ledger, counts }: Restoring): Ledger {
   need(owners.count === counts.owners, `it has ${owners.count} of ${counts.owners} owners`);
   need(accounts.rows.count === counts.accounts, `it has ${accounts.rows.count} of ${counts.accounts} accounts`);
   need(pending.rows.count === counts.pending, `it has ${pending.rows.count} of ${counts.pending} pending rows`);
-  for (let account = 0; account < counts.accounts; account++)
-    if (isWide(accounts, account)) need(accounts.wide.has(account), `account ${account} lacks its sums`);
+  checkSums(ledger);
   for (const token of tokenLedgers)
     for (const name of Object.keys(SYSTEM_ACCOUNTS) as SystemAccount[])
       need(

@@ -8,7 +8,9 @@ import {
   NARROW_END,
   narrowSum,
   ownerOf,
+  SUM,
   SUMS,
+  sumOf,
   tokenOf,
   USER_WORDS,
 } from "./accounts.ts";
@@ -26,7 +28,16 @@ import {
 } from "./known-ids.ts";
 import type { Ledger } from "./ledger.ts";
 import { addKey, hasRoomForOwner, isKnownKey, NOBODY, OWNER_WORDS } from "./owners.ts";
-import { findPending, indexPending, isTaken, NEXT_WORD, nextFree, type PendingTable, pendingIn } from "./pending.ts";
+import {
+  findPending,
+  indexPending,
+  isTaken,
+  NEXT_WORD,
+  nextFree,
+  type PendingTable,
+  pendingIn,
+  readPending,
+} from "./pending.ts";
 import { addChunk, CHUNK_MASK, CHUNK_ROWS, ROW_WORDS, type Rows, touch, wordAt, wordsAt } from "./rows.ts";
 import { count, countSmall } from "./running-totals.ts";
 import { WIDE_WORDS } from "./snapshot-format.ts";
@@ -143,6 +154,31 @@ export function takePending({ pending, accounts, owners }: Ledger, slice: Slice,
   }
 }
 
+/** Wide accounts have their sums, and what accounts hold pending is what pending transfers hold. */
+export function checkSums({ accounts, pending }: Ledger): void {
+  const debits = new Map<number, bigint>();
+  const credits = new Map<number, bigint>();
+  const add = (to: Map<number, bigint>, account: number, amount: bigint): unknown =>
+    to.set(account, (to.get(account) ?? 0n) + amount);
+  for (let row = 0; row < pending.rows.count; row++) {
+    if (!isTaken(pending, row)) continue;
+    const { debit, credit, amount } = readPending(pending, row);
+    add(debits, debit, amount);
+    add(credits, credit, amount);
+  }
+  for (let account = 0; account < accounts.rows.count; account++) {
+    need(!isWide(accounts, account) || accounts.wide.has(account), `account ${account} lacks its sums`);
+    for (const [sum, held] of [
+      [SUM.debitsPending, debits],
+      [SUM.creditsPending, credits],
+    ] as const)
+      need(
+        sumOf(accounts, account, sum) === (held.get(account) ?? 0n),
+        `account ${account} holds something else pending than its transfers`,
+      );
+  }
+}
+
 /** Every row that is not taken stands in the list of free ones, once, and is empty. */
 export function checkFreeRows(pending: PendingTable): void {
   let free = 0;
@@ -165,7 +201,7 @@ export function takeIds({ ids }: Ledger, slice: Slice): void {
   for (let at = 0; at < slice.body.length; at += ENTRY_WORDS) {
     const [head, low, high, printLow, printHigh] = slice.body.subarray(at, at + ENTRY_WORDS) as unknown as Entry;
     need(head >>> 16 < MINUTE_MS, `an id of minute ${slice.of} is of another`);
-    const hash = hashEntry(ids.seed, head, low, high);
+    const hash = hashEntry(ids.keys, head, low, high);
     need(findEntry(minute, head, low, high, hash) === -1, `an id of minute ${slice.of} stands there twice`);
     ids.print[0] = printLow;
     ids.print[1] = printHigh;

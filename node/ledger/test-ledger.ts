@@ -4,7 +4,7 @@ import { accountFlags } from "../codec/account.ts";
 import { encodeTransfers, newTransfer, type Transfer } from "../codec/transfer.ts";
 import { newAccount } from "./account.ts";
 import { closeBlock, openBlock } from "./block.ts";
-import { entriesOf, type JournalBlock } from "./block-journal.ts";
+import { type AppliedTransfer, entriesOf, transfersOf } from "./block-journal.ts";
 import { type RecordResult, type ResultCode, recordResults } from "./codes.ts";
 import { executeTransfers } from "./execute-transfers.ts";
 import type { JournalEntry, JournalNote } from "./journal.ts";
@@ -71,12 +71,21 @@ export const payment = (serial: number, fields: Partial<Transfer> = {}): Transfe
 export type MoveFields = Pick<SystemMove, "kind" | "debit" | "credit" | "amount"> & { token: number };
 type Block = { atMs?: number; signer?: string; height?: number; moves?: readonly MoveFields[] };
 
-/** One block with one batch, signed by Alice unless said otherwise, then moves of the system, and what came of it. */
+/** What came of a block. */
+type Executed = {
+  results: RecordResult[];
+  moved: ("applied" | ResultCode)[];
+  entries: JournalEntry[];
+  transfers: AppliedTransfer[];
+  journal: JournalNote;
+};
+
+/** One block with one batch, signed by Alice unless said otherwise, then moves of the system. */
 export function executeBlock(
   ledger: Ledger,
   records: readonly Transfer[],
   { atMs = 0, signer = ALICE, height = 1, moves = [] }: Block = {},
-): { results: RecordResult[]; moved: ("applied" | ResultCode)[]; entries: JournalEntry[]; journal: JournalNote } {
+): Executed {
   const time = timeAt(atMs);
   const payload = encodeTransfers(records);
   openBlock(ledger, { time });
@@ -86,18 +95,15 @@ export function executeBlock(
     systemMove(ledger, { ...move, id: 1n, ledger: token }, { height, time }),
   );
   const journal = closeBlock(ledger);
-  return { results, moved, entries: entriesOf(blockOf({ height, time, payload, journal })), journal };
+  // Of the batch's header nobody asks for anything.
+  const batches = [concatBytes(new Uint8Array(BATCH_HEADER_BYTES), payload)];
+  const block = { height, time, batches, journal };
+  return { results, moved, entries: entriesOf(block), transfers: transfersOf(block), journal };
 }
+const BATCH_HEADER_BYTES = 192;
 
 export const execute = (ledger: Ledger, records: readonly Transfer[], block: Block = {}): RecordResult[] =>
   executeBlock(ledger, records, block).results;
-
-/** A block of one batch, as far as its journal goes: nobody asks for its header. */
-const blockOf = ({ payload, ...block }: Omit<JournalBlock, "batches"> & { payload: Uint8Array }): JournalBlock => ({
-  ...block,
-  batches: [concatBytes(new Uint8Array(BATCH_HEADER_BYTES), payload)],
-});
-const BATCH_HEADER_BYTES = 192;
 
 /** The four sums of an account, in short. */
 export function sums(ledger: Ledger, id: bigint): { dp: bigint; d: bigint; cp: bigint; c: bigint } {
