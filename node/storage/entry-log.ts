@@ -194,6 +194,8 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       assert(jobs.length === 0, "every job is answered before writing goes on");
       if (active !== undefined) options.closeFile(active.file);
       active = undefined;
+      // A segment whose beginning was refused may never have got its name.
+      for (const [begun, { path }] of segments) if (!disk.exists(path)) segments.delete(begun);
       number = durable.number;
       height = durable.height;
       const next = openSegment();
