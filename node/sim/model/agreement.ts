@@ -41,7 +41,7 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
     const final: Hex[] = [];
     for (const [id, { weight, heads }] of weights) {
       const ballot = present(vocabulary.ballots[id], "ballots are known");
-      const enough = isTwoThirds(network, weight);
+      const enough = isTwoThirds(network.weights, weight);
       if (network.rules.quorum({ weight, heads, totalWeight: total, totalHeads: network.weights.length })) {
         certificates.push(id);
         if (!enough && ballot.kind === "finalize") hollow = vocabulary.nameOf(ballot.block);

@@ -44,7 +44,7 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
   const vocabulary = createVocabulary(network);
   const validators = network.honest.map((id) => {
     const locals = createLocals(network, id, vocabulary);
-    return { id, locals, moves: createMoves(network, locals) };
+    return { id, locals, moves: createMoves(locals) };
   });
   const counted = createCounter(network, vocabulary);
   const chancesOf = createChances(network, vocabulary.fromTheStart);

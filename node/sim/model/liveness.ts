@@ -1,4 +1,6 @@
-import { apply, type Input, lookAt, type Machine, type Said } from "./machine.ts";
+import { present } from "../../base/assert.ts";
+import type { Input, Said } from "./input.ts";
+import { apply, lookAt, type Machine } from "./machine.ts";
 import { cloneMachine } from "./machine-state.ts";
 import { isTwoThirds, type Network } from "./network.ts";
 
@@ -13,42 +15,40 @@ export type Life = "lives" | "stuck" | "too-few-voters";
  * and the liar is silent. Then a block above all that are final now has to become final everywhere.
  */
 export function comesToLife(network: Network, from: readonly Machine[]): Life {
-  const machines = from.map(cloneMachine);
-  const voters = machines.map((machine, i) =>
-    lookAt(machine).voting ? (network.weights[network.honest[i] ?? -1] ?? 0) : 0,
-  );
-  if (
-    !isTwoThirds(
-      network,
-      voters.reduce((sum, weight) => sum + weight, 0),
-    )
-  )
-    return "too-few-voters";
-  const goal = Math.max(...machines.map((machine) => lookAt(machine).certifiedHeight)) + 1;
+  const machines = new Map(network.honest.map((id, i) => [id, cloneMachine(present(from[i], "one machine each"))]));
+  const looks = () => [...machines].map(([id, machine]) => ({ id, ...lookAt(network, machine) }));
+  const before = looks();
+  let voting = 0;
+  for (const { id, votes } of before) if (votes) voting += network.weights[id] ?? 0;
+  if (!isTwoThirds(network.weights, voting)) return "too-few-voters";
+  const goal = Math.max(...before.map(({ certifiedHeight }) => certifiedHeight)) + 1;
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     settleAll(network, machines, round * ROUND_MS);
-    if (machines.every((machine) => lookAt(machine).height >= goal)) return "lives";
+    if (looks().every(({ height }) => height >= goal)) return "lives";
   }
   return "stuck";
 }
 
 /** One look at the clock by everybody, and then every message that follows from it, until nobody has anything to say. */
-function settleAll(network: Network, machines: readonly Machine[], nowMs: number): void {
+function settleAll(network: Network, machines: ReadonlyMap<number, Machine>, nowMs: number): void {
   type Letter = { readonly to: number; readonly input: Input };
-  const letters: Letter[] = machines.map((_, to) => ({ to, input: { type: "time" } }));
+  const letters: Letter[] = [...machines.keys()].map((to) => ({ to, input: { type: "time" } }));
   const post = (from: number, { messages }: Said): void => {
-    for (const message of messages) {
-      for (const to of machines.keys()) if (to !== from) letters.push({ to, input: { type: "message", message } });
+    for (const { to, message } of messages) {
+      for (const id of machines.keys()) {
+        if (id !== from && (to === undefined || to === id))
+          letters.push({ to: id, input: { type: "message", from, message } });
+      }
     }
   };
   for (let next = letters.shift(); next !== undefined; next = letters.shift()) {
-    const machine = machines[next.to];
+    const machine = machines.get(next.to);
     if (machine !== undefined) post(next.to, apply(network, machine, next.input, nowMs));
   }
   // Catching up by records is the sync room's part: here the missing ones are simply there.
-  for (const [at, machine] of machines.entries()) {
-    const ahead = machines.find((other) => lookAt(other).height > lookAt(machine).height);
+  for (const [id, machine] of machines) {
+    const ahead = [...machines.values()].find(({ records }) => records.length > machine.records.length);
     for (const record of ahead?.records.slice(machine.records.length) ?? [])
-      post(at, apply(network, machine, { type: "record", record }, nowMs));
+      post(id, apply(network, machine, { type: "record", record }, nowMs));
   }
 }

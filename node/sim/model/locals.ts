@@ -1,4 +1,5 @@
 import { present, unreachable } from "../../base/assert.ts";
+import type { Said } from "./input.ts";
 import {
   apply,
   createMachine,
@@ -9,7 +10,6 @@ import {
   openedJournal,
   PROPOSE_MS,
   restart,
-  type Said,
 } from "./machine.ts";
 import { cloneMachine, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
@@ -23,7 +23,8 @@ export type Local = {
   readonly offers: readonly number[];
   readonly votesId: number;
   readonly offersId: number;
-  readonly view: number;
+  /** Its clock may still make it propose or give up. */
+  readonly acts: boolean;
   readonly leads: boolean;
   readonly crashesKept: number;
   readonly crashesLost: number;
@@ -63,7 +64,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   const keep = (machine: Machine, before: Local | undefined, said: Said, fields: Partial<Local> = {}): number => {
     const votes = new Set(before?.votes);
     const offers = new Set(before?.offers);
-    for (const message of said.messages) {
+    for (const { message } of said.messages) {
       if (message.type === "vote" && message.vote.signer === self) {
         votes.add(vocabulary.ballot(message.vote.ballot));
         if (network.singleVotes) offers.add(vocabulary.vote(message.vote.ballot, self));
@@ -72,7 +73,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
         for (const event of vocabulary.proposal(message)) offers.add(event);
     }
     if (network.records) for (const record of machine.records) offers.add(vocabulary.record(record));
-    const { view, leads } = lookAt(machine);
+    const { acts, leads } = lookAt(network, machine);
     const ordered = (set: ReadonlySet<number>): readonly number[] => [...set].toSorted((a, b) => a - b);
     const local: Local = {
       machine,
@@ -80,7 +81,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       offers: ordered(offers),
       votesId: setId(ordered(votes)),
       offersId: setId(ordered(offers)),
-      view,
+      acts,
       leads,
       crashesKept: before?.crashesKept ?? 0,
       crashesLost: before?.crashesLost ?? 0,

@@ -1,13 +1,12 @@
 import { present } from "../../base/assert.ts";
 import { nanos } from "../../base/units.ts";
-import { type SealedBlock, sealBlock } from "../../codec/block.ts";
 import { type BlockRecord, isLinked } from "../../codec/block-record.ts";
 import { type Committee, committeeOf } from "../../codec/certificate.ts";
 import type { PeerMessage } from "../../codec/peer-message.ts";
 import { keepCertificate, onCertificate } from "../../consensus/certificates.ts";
 import { commit, onRecord } from "../../consensus/finality.ts";
 import { encodeJournal } from "../../consensus/journal.ts";
-import { leaderList, leaderOf } from "../../consensus/leaders.ts";
+import { leaderOf } from "../../consensus/leaders.ts";
 import { certificatesOf, settle } from "../../consensus/machine.ts";
 import { onBlock, onProposal } from "../../consensus/proposal.ts";
 import { restore } from "../../consensus/restore.ts";
@@ -15,6 +14,7 @@ import { type ConsensusState, createState, type Tip, tipOf } from "../../consens
 import { DEFAULT_TIMING } from "../../consensus/timing.ts";
 import type { Turn } from "../../consensus/turn.ts";
 import { onVote } from "../../consensus/votes.ts";
+import type { Input, Said, Spoken } from "./input.ts";
 import type { Network } from "./network.ts";
 
 /**
@@ -24,18 +24,9 @@ import type { Network } from "./network.ts";
  */
 export type Machine = { state: ConsensusState; records: BlockRecord[]; journal: Uint8Array[] };
 
-/** What a machine said in one step, and what it reported about others' safety. */
-export type Said = { readonly messages: readonly PeerMessage[]; readonly reports: readonly string[] };
-
-/** `time` lets the clock alone move it. */
-export type Input =
-  | { readonly type: "message"; readonly message: PeerMessage }
-  | { readonly type: "record"; readonly record: BlockRecord }
-  | { readonly type: "time" };
-
 export const BLANK_SIGNATURE = new Uint8Array(64);
 const WALL_NS = 1_760_000_000_000_000_000n;
-const GENESIS_TIME_NS = WALL_NS - 1_000_000_000n;
+export const GENESIS_TIME_NS = WALL_NS - 1_000_000_000n;
 /** One pace without doubling, so that a moment to propose and a later one to give up are the same in every view. */
 const TIMING = { ...DEFAULT_TIMING, viewTimeoutMs: 5_000, maxTimeoutMs: 5_000 };
 export const PROPOSE_MS = TIMING.idleBlockMs;
@@ -49,35 +40,12 @@ const genesisTip = ({ chainId }: Network): Tip => ({
   executed: { height: 0 },
 });
 
-const committeeIn = ({ weights, rules }: Network): Committee =>
+/** The validators, under the rule for quorums that is tried. */
+export const committeeIn = ({ weights, rules }: Network): Committee =>
   committeeOf(
     weights.map((weight, id) => ({ id, weight, publicKey: String(id).padStart(64, "0") })),
     rules.quorum,
   );
-
-/** Who leads a view: everybody knows. */
-export function scheduleOf(network: Network): (view: number) => number {
-  const list = leaderList(committeeIn(network));
-  return (view) => leaderOf(list, view);
-}
-
-/** The block that a lying leader makes: as valid as can be, but one of several of its view. */
-export function liarsBlock(
-  network: Network,
-  { proposer, view, parent, lie }: { proposer: number; view: number; parent: SealedBlock | undefined; lie: number },
-): SealedBlock {
-  const height = parent?.executed.height ?? 0;
-  return sealBlock({
-    epoch: 1,
-    view,
-    height: (parent?.height ?? 0) + 1,
-    parent: parent?.hash ?? network.chainId,
-    proposer,
-    time: nanos((parent?.time ?? GENESIS_TIME_NS) + BigInt(lie)),
-    executed: { height, resultsHash: network.resultsHash(height) },
-    batches: [],
-  });
-}
 
 /** A journal in which nothing was voted yet. */
 export const openedJournal = ({ chainId }: Network, validator: number): Uint8Array =>
@@ -122,9 +90,11 @@ export function restart(network: Network, machine: Machine, journal: readonly Ui
 export function apply(network: Network, machine: Machine, input: Input, nowMs: number): Said {
   const { state } = machine;
   const turn = turnOf(network, machine, nowMs);
-  const messages: PeerMessage[] = [];
+  const messages: Spoken[] = [];
   const reports: string[] = [];
-  if (input.type === "message") messages.push(...receive(state, turn, input.message));
+  if (input.type === "message") {
+    for (const message of receive(state, turn, input.message)) messages.push({ to: input.from, message });
+  }
   if (input.type === "record" && isLinked(input.record)) {
     keepCertificate(state, turn, input.record.certificate);
     onRecord(state, turn, input.record);
@@ -134,7 +104,8 @@ export function apply(network: Network, machine: Machine, input: Input, nowMs: n
     for (const action of turn.out.splice(0)) {
       if (action.type === "journal") machine.journal.push(action.record);
       if (action.type === "replace-journal") machine.journal = [...action.records];
-      if (action.type === "broadcast" || action.type === "send") messages.push(action.message);
+      if (action.type === "broadcast") messages.push({ to: undefined, message: action.message });
+      if (action.type === "send") messages.push({ to: action.peer, message: action.message });
       if (action.type === "finalized") machine.records.push(action.record);
       if (action.type === "safety") reports.push(`${action.kind}: ${action.detail}`);
     }
@@ -187,9 +158,10 @@ export function forgetTime({ state }: Machine): void {
 }
 
 /** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. */
-export const lookAt = ({ state, records }: Machine) => ({
-  view: state.view,
-  voting: state.voting,
+export const lookAt = (network: Network, { state, records }: Machine) => ({
+  /** Its clock may still make it propose or give up. */
+  acts: state.view <= network.views,
+  votes: state.voting,
   leads: leaderOf(state.leaders, state.view) === state.config.self,
   height: records.length,
   certifiedHeight: state.finality?.ballot.height ?? 0,

@@ -19,13 +19,13 @@ export type Moves = {
  * validator that shows. And of two states after such a step, one that the other reaches silently adds nothing: the
  * other will still get there. Every order of steps that show is still explored, and so is every set of votes.
  */
-export function createMoves(network: Network, locals: Locals): Moves {
+export function createMoves(locals: Locals): Moves {
   const known = new Map<string, readonly number[]>();
   const reaches = new Map<string, ReadonlySet<number>>();
 
-  function* eventsOf({ view, leads }: Local, { events }: Chances): Generator<number> {
+  function* eventsOf({ acts, leads }: Local, { events }: Chances): Generator<number> {
     yield* events;
-    if (view > network.views) return;
+    if (!acts) return;
     if (leads) yield PROPOSE;
     yield GIVE_UP;
   }

@@ -43,7 +43,7 @@ export const networkOf = (bounds: Bounds, rules: SafetyRules, restarts: Restarts
 });
 
 /** The checker's own thirds, in whole numbers: strictly more than two of three. */
-export function isTwoThirds({ weights }: Bounds, weight: number): boolean {
+export function isTwoThirds(weights: readonly number[], weight: number): boolean {
   let total = 0;
   for (const each of weights) total += each;
   return weight + weight + weight > total + total;

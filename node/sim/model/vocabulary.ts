@@ -1,10 +1,12 @@
 import { present } from "../../base/assert.ts";
-import type { Hex } from "../../base/bytes.ts";
+import { type Hex, toHex } from "../../base/bytes.ts";
 import type { SealedBlock } from "../../codec/block.ts";
 import type { BlockRecord } from "../../codec/block-record.ts";
 import type { PeerMessage } from "../../codec/peer-message.ts";
-import type { Ballot } from "../../codec/vote.ts";
-import { BLANK_SIGNATURE, type Input, liarsBlock, scheduleOf } from "./machine.ts";
+import { type Ballot, encodeBallot } from "../../codec/vote.ts";
+import type { Input } from "./input.ts";
+import { liarsBlocks } from "./liar.ts";
+import { BLANK_SIGNATURE } from "./machine.ts";
 import type { Network } from "./network.ts";
 
 type Proposal = Extract<PeerMessage, { type: "proposal" }>;
@@ -29,7 +31,6 @@ export type Vocabulary = {
   record(record: BlockRecord): number;
   nameOf(hash: Hex): string;
   parentOf(hash: Hex): Hex | undefined;
-  viewOf(hash: Hex): number;
 };
 
 export const [PROPOSE, GIVE_UP, CRASH, CRASH_LOST] = [0, 1, 2, 3] as const;
@@ -39,11 +40,10 @@ const FIXED: readonly Event[] = [
   { type: "crash", label: "it crashes and comes back" },
   { type: "crash-without-journal", label: "it crashes and comes back without its journal" },
 ];
-/** Blocks that a lying leader makes on one parent: they differ in their time. */
-const LIES_PER_PARENT = 2;
+/** On the explorer's wires a message comes from nobody in particular. */
+const NOBODY = -1;
 
 export function createVocabulary(network: Network): Vocabulary {
-  const leaderOf = scheduleOf(network);
   const events: Event[] = [...FIXED];
   const eventIds = new Map<string, number>();
   const ballots: Ballot[] = [];
@@ -60,7 +60,7 @@ export function createVocabulary(network: Network): Vocabulary {
     return events.length - 1;
   };
   const message = (key: string, value: PeerMessage, label: string): number =>
-    event(key, () => ({ input: { type: "message", message: value }, label }));
+    event(key, () => ({ input: { type: "message", from: NOBODY, message: value }, label }));
 
   const nameOf = (hash: Hex): string => {
     if (hash === network.chainId) return "genesis";
@@ -68,11 +68,7 @@ export function createVocabulary(network: Network): Vocabulary {
   };
   const ballotLabel = (ballot: Ballot): string =>
     ballot.kind === "nullify" ? `nullify view ${ballot.view}` : `${ballot.kind} ${nameOf(ballot.block)}`;
-  const ballotKey = (ballot: Ballot): string => {
-    if (ballot.kind === "nullify") return `nullify ${ballot.view}`;
-    const executed = ballot.kind === "notarize" ? `${ballot.executed.height} ${ballot.executed.resultsHash}` : "";
-    return `${ballot.kind} ${ballot.view} ${ballot.height} ${ballot.block} ${executed}`;
-  };
+  const ballotKey = (ballot: Ballot): string => toHex(encodeBallot(ballot));
   const ballotId = (ballot: Ballot): number => {
     const key = ballotKey(ballot);
     const known = ballotIds.get(key);
@@ -99,12 +95,8 @@ export function createVocabulary(network: Network): Vocabulary {
       found.push(vote({ kind: "notarize", epoch, view, block: hash, height, executed }, byzantine));
       found.push(vote({ kind: "finalize", epoch, view, block: hash, height }, byzantine));
     }
-    for (let view = (below?.view ?? 0) + 1; view <= network.views; view++) {
-      if (leaderOf(view) !== byzantine) continue;
-      for (let lie = 1; lie <= LIES_PER_PARENT; lie++) {
-        const block = liarsBlock(network, { proposer: byzantine, view, parent: below, lie });
-        found.push(...proposal({ type: "proposal", block, signature: BLANK_SIGNATURE, justification: [] }));
-      }
+    for (const block of liarsBlocks(network, below)) {
+      found.push(...proposal({ type: "proposal", block, signature: BLANK_SIGNATURE, justification: [] }));
     }
     return found;
   };
@@ -160,6 +152,5 @@ export function createVocabulary(network: Network): Vocabulary {
       })),
     nameOf,
     parentOf: (hash) => blocks.get(hash)?.block.parent,
-    viewOf: (hash) => blocks.get(hash)?.block.view ?? 0,
   };
 }
