@@ -304,5 +304,5 @@ test("bonds stand on the bond account of ATR", () => {
   expect(accountOf(chain, systemAccountId(TOKENS.ATR, "bond"))?.creditsPosted).toBe(4_000_000_000n);
   const toBond = pay(1, { debit: TREASURY + 2n, credit: systemAccountId(3, "bond"), ledger: TOKENS.ATR });
   const { outcomes } = execute(chain, 1, batchOf(chain, encodeTransfers([toBond])));
-  expect(outcomes).toEqual([{ count: 1, failures: [{ index: 0, code: "bonding_not_supported_yet" }] }]);
+  expect(outcomes).toEqual([{ count: 1, failures: [{ index: 0, code: "credit_account_moved_by_system_only" }] }]);
 });

@@ -66,7 +66,6 @@ export const resultCodes = [
   "id_in_future",
   "agent_reserved_for_pending_transfer",
   "token_not_transferable",
-  "bonding_not_supported_yet",
   "credit_account_moved_by_system_only",
   "pending_exhausted",
 ] as const;

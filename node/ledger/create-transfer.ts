@@ -164,7 +164,6 @@ function accountsFault(
   if (token !== tokenOf(accounts, payee)) return "accounts_must_have_the_same_ledger";
   if (transfer.ledger !== token) return "transfer_must_have_the_same_ledger_as_accounts";
   if (ownerOf(accounts, payer) !== signer) return "signer_not_owner";
-  if (transfer.credit === systemAccountId(TOKENS.ATR, "bond")) return "bonding_not_supported_yet";
   if (ownerOf(accounts, payee) === NOBODY) return "credit_account_moved_by_system_only";
   return isTransferable(token) ? undefined : "token_not_transferable";
 }

@@ -141,7 +141,6 @@ function create(scene: Scene, sent: Transfer): RecordResult {
   if (from.token !== to.token) return "accounts_must_have_the_same_ledger";
   if (from.token !== sent.ledger) return "transfer_must_have_the_same_ledger_as_accounts";
   if (from.owner !== signer) return "signer_not_owner";
-  if (sent.credit === BigInt(3 * 256 + 4)) return "bonding_not_supported_yet";
   if (to.owner === SYSTEM) return "credit_account_moved_by_system_only";
   if (![1, 4, 5].includes(from.token)) return "token_not_transferable";
   let { amount } = sent;

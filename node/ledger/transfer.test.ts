@@ -41,7 +41,6 @@ const refusals: [code: RecordResult, fields: Partial<Transfer>][] = [
   ["transfer_must_have_the_same_ledger_as_accounts", { ledger: 5, debit: aliceIn(1), credit: bobIn(1) }],
   ["signer_not_owner", { debit: bobIn(1), credit: aliceIn(1) }],
   ["signer_not_owner", { debit: systemAccountId(1, "issuance") }],
-  ["bonding_not_supported_yet", { ledger: TOKENS.ATR, credit: systemAccountId(TOKENS.ATR, "bond") }],
   ["credit_account_moved_by_system_only", { credit: systemAccountId(1, "burn") }],
   ["token_not_transferable", { ledger: TOKENS.CHR }],
   ["token_not_transferable", { ledger: TOKENS.ATR }],
