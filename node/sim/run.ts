@@ -16,6 +16,7 @@ import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
 import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
 import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
+import { journalOf } from "./journal.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
 import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
@@ -344,7 +345,8 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     for (const host of honest) {
       const node = present(host.node, "all are up at the end");
       const { idsOf } = lanes;
-      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
+      const journal = journalOf(host);
+      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history, journal });
     }
     faults["view nullified"] += skippedViews(finality.chain());
     faults["tail block"] += lanes.tails();
