@@ -1,6 +1,6 @@
 import { assert } from "./base/assert.ts";
 import { executeBlock, heightOf, resultsHashOf } from "./chain/chain.ts";
-import type { ExecutableBlock } from "./chain/types.ts";
+import type { BlockOutcome, ExecutableBlock } from "./chain/types.ts";
 import type { SealedBlock } from "./codec/block.ts";
 import { type BlockRecord, encodeRecord } from "./codec/block-record.ts";
 import type { Car } from "./codec/car.ts";
@@ -13,6 +13,7 @@ import { forgetExecuted } from "./lanes/positions.ts";
 import { confirmState, noteExecuted, refuteState } from "./node-snapshot.ts";
 import { epochStart, lanesEpoch } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
+import type { NodeEffect } from "./ports.ts";
 
 /** Order, then execute: only here, only final blocks, each once, in order of height, as soon as all its cars are here. */
 export function executeReady(node: Node, step: Step): void {
@@ -40,7 +41,7 @@ function execute(
   effects.push({ type: "persist", stream: "log", entry });
   compareResults(node, step, block);
   const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executable(block, payload, cars));
-  effects.push({ type: "executed", height, first: journal.first, entries: journal.count, note: journal.note });
+  effects.push(executed(height, journal));
   node.lastBlockAtMs = context.nowMs;
   let index = 0;
   for (const { ids } of cars) {
@@ -62,6 +63,11 @@ function execute(
   if (block.kind === "closing") enterEpoch(node, step);
   noteExecuted(node, step, { record, bytes: entry.bytes, cars });
 }
+
+/** What storage keeps of a block's execution. */
+export const executed = (height: number, { first, count, note }: BlockOutcome["journal"]): NodeEffect => ({
+  ...{ type: "executed", height, first, entries: count, note },
+});
 
 /** The chain's view of a final block. */
 export function executable(block: SealedBlock, { tips }: Payload, cars: readonly Car[]): ExecutableBlock {

@@ -1,4 +1,12 @@
-import { type Chain, createChain, epochOf, executeBlock, heightOf, chainId as idOf } from "./chain/chain.ts";
+import {
+  type Chain,
+  createChain,
+  epochOf,
+  executeBlock,
+  heightOf,
+  chainId as idOf,
+  newestJournal,
+} from "./chain/chain.ts";
 import { type BlockRecord, isLinked, parseRecord, verifyRecord } from "./codec/block-record.ts";
 import { type Committee, committeeOf, type QuorumRule } from "./codec/certificate.ts";
 import { sign, verify } from "./codec/signature.ts";
@@ -8,7 +16,7 @@ import type { ConsensusConfig } from "./consensus/state.ts";
 import { gatherCars } from "./lanes/lanes.ts";
 import { recoverLanes } from "./lanes/recover.ts";
 import { createDuties } from "./node-duties.ts";
-import { executable, payloadOf } from "./node-execute.ts";
+import { executable, executed, payloadOf } from "./node-execute.ts";
 import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
@@ -33,7 +41,10 @@ export function recover(
     compactEveryBlocks,
     crypto: { sign: (message) => sign(message, config.keyPair.secretKey), verify },
   };
-  const { standing, whole } = replay(config, start, recovered.blocks, rules.quorum);
+  const effects: NodeEffect[] = [];
+  const genesis = newestJournal(start.chain);
+  if (genesis !== undefined) effects.push(executed(heightOf(start.chain), genesis));
+  const { standing, whole } = replay({ config, start, records: recovered.blocks, quorum: rules.quorum, effects });
   checkNewest(standing, consensusConfig);
   const consensus = consensusAt(config, consensusConfig, standing, 0);
   const { chain } = standing;
@@ -57,7 +68,6 @@ export function recover(
     safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
   };
   recoverLanes(node.lanes, recovered.cars);
-  const effects: NodeEffect[] = [];
   const { turn } = stepOf(node, context, effects);
   const fresh = heightOf(chain) === 0 && recovered.cars.length === 0;
   const intact = recovered.votesIntact && whole;
@@ -85,14 +95,22 @@ function startOf(config: NodeConfig, { snapshot }: Recovered): Start {
 
 /**
  * Executes the log's blocks again. Where a car of one is missing it stops there, and the rest comes from the peers again;
- * `whole` is false then, as the vote journal may have left out what those blocks made needless.
+ * `whole` is false then, as the vote journal may have left out what those blocks made needless. What execution notes goes
+ * out again: notes are never synced.
  */
-function replay(
-  config: NodeConfig,
-  start: Standing,
-  records: Iterable<Uint8Array>,
-  quorum: QuorumRule,
-): { standing: Standing; whole: boolean } {
+function replay({
+  config,
+  start,
+  records,
+  quorum,
+  effects,
+}: {
+  config: NodeConfig;
+  start: Standing;
+  records: Iterable<Uint8Array>;
+  quorum: QuorumRule;
+  effects: NodeEffect[];
+}): { standing: Standing; whole: boolean } {
   const { chain } = start;
   let standing: Standing = start;
   const committee = (): Committee => committeeOf(epochOf(chain).members, quorum);
@@ -104,7 +122,7 @@ function replay(
     const cars = gatherCars(lanes, payload);
     if (cars === undefined) return { standing, whole: false };
     const ending = { epoch: block.epoch, committee: committee(), finality: record.certificate };
-    executeBlock(chain, executable(block, payload, cars));
+    effects.push(executed(block.height, executeBlock(chain, executable(block, payload, cars)).journal));
     standing = { ...standing, ...afterBlock(standing, record, chain) };
     if (block.kind === "closing") standing = { ...standing, previous: ending };
   }

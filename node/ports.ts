@@ -55,8 +55,8 @@ export type PersistEffect =
 export type NodeEffect =
   | PersistEffect
   /**
-   * What execution made of a block beyond its bytes, for queries: never synced, rebuilt by replay. Written in order of
-   * height; a height that is known already is ignored. `first` is the journal position of the block's first entry (from 1
+   * What execution made of a block beyond its bytes, for queries: never synced, rebuilt by replay. Taken with the writes of
+   * its step, in order of height; height 0 is the genesis, and a height that is known already is ignored. `first` is the journal position of the block's first entry (from 1
    * through the whole chain, without gaps), `entries` their number.
    */
   | {

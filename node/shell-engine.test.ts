@@ -53,6 +53,7 @@ function start(
       },
     },
     storage: opened.value,
+    archive: true,
     log: pino({ level: "silent" }),
     send: (_peer, frame) => frames.push(frame),
     broadcast: (frame) => frames.push(frame),

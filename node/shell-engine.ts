@@ -17,6 +17,8 @@ import type { Storage } from "./storage/storage.ts";
 export type EngineOptions = {
   readonly config: Omit<NodeConfig, "blocks">;
   readonly storage: Storage;
+  /** Keeps the whole log: what two snapshots cover stays too. */
+  readonly archive: boolean;
   readonly log: Logger;
   readonly send: (peer: number, frame: Uint8Array) => void;
   readonly broadcast: (frame: Uint8Array) => void;
@@ -53,7 +55,8 @@ const WORK_EVERY_MS = 10;
 
 /** What the steps of one turn say, in order. */
 type Speech = { readonly effects: readonly SpokenEffect[]; durable: boolean };
-type SpokenEffect = Exclude<NodeEffect, PersistEffect>;
+type NoteEffect = Extract<NodeEffect, { type: "executed" }>;
+type SpokenEffect = Exclude<NodeEffect, PersistEffect | NoteEffect>;
 
 export function startEngine(options: EngineOptions): Engine {
   const { storage, log } = options;
@@ -119,6 +122,7 @@ export function startEngine(options: EngineOptions): Engine {
     const writes = effects.filter(isPersist);
     persists ||= writes.length > 0;
     storage.append(writes);
+    for (const note of effects.filter(isNote)) storage.note(note);
     return effects.filter(isSpoken);
   };
   const carryOut = (effects: readonly SpokenEffect[]): void => {
@@ -161,14 +165,11 @@ export function startEngine(options: EngineOptions): Engine {
   storage.onWork(work);
   const perform = (effect: SpokenEffect): void => {
     switch (effect.type) {
-      case "executed":
-        storage.note(effect);
-        return;
       case "snapshot":
         storage.snapshot(effect, (height) => push({ type: "snapshot-written", height }));
         return;
       case "release":
-        storage.release(effect);
+        if (!options.archive) storage.release(effect);
         return;
       case "send":
         options.send(effect.peer, effect.frame);
@@ -267,4 +268,5 @@ function bytesOf(input: NodeInput): number {
 
 const isPersist = (effect: NodeEffect): effect is PersistEffect =>
   effect.type === "persist" || effect.type === "replace-votes";
-const isSpoken = (effect: NodeEffect): effect is SpokenEffect => !isPersist(effect);
+const isNote = (effect: NodeEffect): effect is NoteEffect => effect.type === "executed";
+const isSpoken = (effect: NodeEffect): effect is SpokenEffect => !isPersist(effect) && !isNote(effect);

@@ -12,12 +12,14 @@ import { createMetrics } from "./api/metrics.ts";
 import { toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { accountsAfter } from "./chain/chain.ts";
+import { exportChain, importChain } from "./chain/snapshot.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
 import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis } from "./shell-genesis.ts";
+import { openJournal } from "./shell-journal.ts";
 import { eventLog, progressLog } from "./shell-log.ts";
 import { readNetwork, watchNetwork } from "./shell-network.ts";
 import type { StartOptions } from "./shell-options.ts";
@@ -37,6 +39,8 @@ export type Running = { readonly ports: { readonly control: number }; stop(): Pr
 
 const GENESIS_POLL_MS = 500;
 const DRAIN_MAX_MS = 10_000;
+/** Log, at most, behind which a snapshot is written at the next checkpoint. */
+const SNAPSHOT_BYTES = 256 * 1024 * 1024;
 const NO_KEY = "0".repeat(64);
 
 /** What exists only once there is a chain. */
@@ -178,8 +182,11 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
       genesis: genesis.file,
       timing: DEFAULT_TIMING,
       lanes: DEFAULT_LANE_PACE,
+      snapshots: { exportChain, importChain, readPart: storage.readSnapshotPart },
+      snapshotPolicy: { everyBlocks: options.snapshotBlocks, everyBytes: SNAPSHOT_BYTES },
     },
     storage,
+    archive: options.archive,
     log,
     send: (peer, frame) => transport?.send(peer, frame),
     broadcast: (frame) => transport?.broadcast(frame),
@@ -196,6 +203,8 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
       clients?.dropAll(reason);
     },
   });
+  // After the engine: by then everything that was executed is noted.
+  const journal = openJournal(storage, genesis.file, () => engine.readOnly() === undefined);
   transport = await openTransport({
     self: options.validator,
     network: network.network,
@@ -235,6 +244,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     ...{ credentials, intake, metrics, log, version: options.version },
     status: () => statusOf(shell.facts()),
     chain: () => engine.chain(),
+    journal,
   });
   const { connectedPeers, setPeers } = transport;
   const services = startServices({ engine, intake, holdings, metrics, connectedPeers, log });

@@ -10,19 +10,11 @@ import type { ValidatorRecord } from "../codec/validator-record.ts";
 import type { Account } from "../ledger/account.ts";
 import { accountsAfter as accountsOfLedgerAfter } from "../ledger/account-order.ts";
 import { closeBlock, openBlock } from "../ledger/block.ts";
-import type { AppliedTransfer } from "../ledger/block-journal.ts";
-import type { JournalEntry } from "../ledger/journal.ts";
+import type { JournalNote } from "../ledger/journal.ts";
 import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
 import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
 import { beginEpoch } from "./begin-epoch.ts";
-import {
-  addBlock,
-  type BlockHistory,
-  createHistory,
-  journalAfter as journalOfHistoryAfter,
-  transferOf as transferOfHistory,
-} from "./block-history.ts";
 import { type ChainState, newestHead, subrootsOf } from "./chain-root.ts";
 import { duties } from "./duties.ts";
 import { executeBatch } from "./execute-batch.ts";
@@ -63,7 +55,8 @@ export type Chain = ChainState & {
   readonly streams: Streams;
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
-  readonly history: BlockHistory;
+  /** What the newest executed block noted, or the genesis; undefined where a snapshot was restored and nothing executed since. */
+  journal: JournalNote | undefined;
   time: Nanos;
   /** Its root stands in the results hash of the next checkpoint block (rule 9). */
   checkpoint: Checkpoint;
@@ -85,7 +78,7 @@ export function createChain(file: GenesisFile): Result<Chain> {
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
-    history: createHistory(0),
+    journal: closeBlock(ledger),
     governance,
     counts: [createCounts(1, 1, governance.epoch.members)],
     lanes: new Map(),
@@ -93,7 +86,6 @@ export function createChain(file: GenesisFile): Result<Chain> {
     time: genesis.time,
     checkpoint: { height: 0, time: genesis.time, stateRoot: "", subroots: [] },
   };
-  addBlock(chain.history, { height: 0, time: genesis.time, batches: [], journal: closeBlock(ledger) });
   chain.roots.absorb();
   chain.checkpoint = fold(chain);
   return accept(chain);
@@ -122,7 +114,7 @@ export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome
     chain.lanes = new Map([...chain.lanes, ...block.tips.map((tip) => [tip.validator, tip] as const)]);
   if (block.kind === "closing") closeEpoch(chain, block);
   const journal = closeBlock(chain.ledger);
-  addBlock(chain.history, { height, time, batches: block.batches, journal });
+  chain.journal = journal;
   chain.roots.absorb();
   return { height, outcomes, applied, journal, ...finishBlock(chain, block, merkleRoot(leaves)) };
 }
@@ -317,8 +309,6 @@ export function versionFault(chain: Chain): string | undefined {
 export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => accountOfLedger(chain.ledger, id);
 export const accountsAfter = (chain: Chain, afterId: bigint, limit: number): readonly Readonly<Account>[] =>
   accountsOfLedgerAfter(chain.ledger, afterId, limit);
-export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined =>
-  transferOfHistory(chain.history, id);
-export const journalAfter = (chain: Chain, position: number, limit: number): readonly JournalEntry[] =>
-  journalOfHistoryAfter(chain.history, position, limit);
+/** The journal note of the newest executed block, or of the genesis; undefined right after a snapshot was restored. */
+export const newestJournal = (chain: Chain): JournalNote | undefined => chain.journal;
 export const totalsOf = (chain: Chain) => totalsOfLedger(chain.ledger);

@@ -9,7 +9,6 @@ import { type Writer, writer } from "../codec/writer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { exportLedger } from "../ledger/snapshot-export.ts";
 import { importLedger } from "../ledger/snapshot-import.ts";
-import { createHistory } from "./block-history.ts";
 import { type Chain, fold, versionFault } from "./chain.ts";
 import { firstInUse, headsInUse } from "./chain-root.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
@@ -237,7 +236,7 @@ function assemble(
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map(heads.map((head) => [head.height, head])),
-    history: createHistory(height + 1),
+    journal: undefined,
     governance: present(heads.at(-1), "a part of a chain has heads").governance,
     counts,
     lanes,

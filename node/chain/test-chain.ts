@@ -4,8 +4,9 @@ import { nanos } from "../base/units.ts";
 import { type BatchType, encodeBatch } from "../codec/batch.ts";
 import { sha256Hex } from "../codec/hash.ts";
 import type { KeyPair } from "../codec/signature.ts";
-import { type Chain, chainId, closingAt, epochOf, executeBlock, headOf, heightOf } from "./chain.ts";
+import { type Chain, chainId, closingAt, epochOf, headOf, heightOf } from "./chain.ts";
 import { GENESIS_MS } from "./test-genesis.ts";
+import { executeKept } from "./test-journal.ts";
 import type { BlockOutcome, ExecutableBlock } from "./types.ts";
 
 /** Milliseconds since 1970 of a time after the genesis of tests. */
@@ -47,7 +48,7 @@ export function blockAt(
 }
 
 export const execute = (chain: Chain, offsetMs: number, ...batches: Uint8Array[]): BlockOutcome =>
-  executeBlock(chain, blockAt(chain, offsetMs, { batches }));
+  executeKept(chain, blockAt(chain, offsetMs, { batches }));
 
 const sequences = new WeakMap<Chain, bigint>();
 

@@ -15,7 +15,7 @@ export const account = command(
     summary: `an account's balance, from a node's JSON API (port ${PORTS.api})`,
     flags: {
       ...REACH_FLAGS,
-      history: { value: "N", help: `and its first N movements, up to ${HISTORY_MAX}` },
+      history: { value: "N", help: `and its newest N movements, up to ${HISTORY_MAX}` },
       json: { help: "as JSON" },
     },
     positionals: ["ID"],

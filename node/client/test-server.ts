@@ -2,15 +2,8 @@ import { once } from "node:events";
 import { createServer, type TLSSocket } from "node:tls";
 import { present } from "../base/assert.ts";
 import { nanos } from "../base/units.ts";
-import {
-  admitBatch,
-  type Chain,
-  chainId,
-  executeBlock,
-  heightOf,
-  lastBlockTimeOf,
-  resultsHashOf,
-} from "../chain/chain.ts";
+import { admitBatch, type Chain, chainId, heightOf, lastBlockTimeOf, resultsHashOf } from "../chain/chain.ts";
+import { executeKept } from "../chain/test-journal.ts";
 import {
   CLIENT_FRAME_BYTES_MAX,
   CLIENT_VERSION,
@@ -94,7 +87,7 @@ export function executeAlone(chain: Chain, batch: Uint8Array): ClientAnswer {
   const clock = BigInt(Date.now()) * 1_000_000n;
   const height = heightOf(chain) + 1;
   const zeros = "00".repeat(32);
-  const { outcomes } = executeBlock(chain, {
+  const { outcomes } = executeKept(chain, {
     hash: zeros,
     epoch: 1,
     view: height,

@@ -93,6 +93,14 @@ export function sealCar(
  */
 export const parseCar = (bytes: Uint8Array): Result<Car, "malformed"> => parse(bytes, (from) => readCar(from, bytes));
 
+/** Batches of a car that was checked when it came, as the log holds it: nothing is hashed again. */
+export const parseCarBatches = (bytes: Uint8Array): Result<CarBatches, "malformed"> =>
+  parse(bytes, (from) => {
+    const stub = readStub(from);
+    return { stub, batches: Array.from({ length: stub.batchCount }, () => from.bytes(BATCH_BYTES_MAX)) };
+  });
+export type CarBatches = { readonly stub: CarStub; readonly batches: readonly Uint8Array[] };
+
 /** A car's place in its lane and what proves it, without its batches: enough to see whether the rest is worth reading. */
 export type CarStub = CarHeader & {
   readonly digest: Hex;

@@ -1,5 +1,6 @@
 import { assert, unreachable } from "../base/assert.ts";
 import type { Random } from "../base/random.ts";
+import type { JournalNote } from "../ledger/journal.ts";
 import type { BlockStore, CarHead, LogEntry, LogStream, PersistEffect, Recovered } from "../ports.ts";
 
 /** The log and the vote journal of one node: what is durable, and what was written since the last sync and a crash may take. */
@@ -10,6 +11,8 @@ export type Disk = {
   /** What of the log can be looked up. */
   blocks: Uint8Array[];
   readonly cars: Map<string, Uint8Array>;
+  /** What execution noted, by height; 0 is genesis. */
+  readonly notes: Map<number, JournalNote>;
   readonly unsynced: Record<LogStream, PersistEffect[]>;
 };
 
@@ -19,6 +22,7 @@ export const createDisk = (): Disk => ({
   log: [],
   blocks: [],
   cars: new Map(),
+  notes: new Map(),
   unsynced: { votes: [], log: [] },
 });
 
@@ -59,6 +63,7 @@ export function loseJournal(disk: Disk, { logToo }: { logToo: boolean }): void {
   disk.log = [];
   disk.blocks = [];
   disk.cars.clear();
+  disk.notes.clear();
 }
 
 export const recovered = ({ votes, blocks, log, votesIntact }: Disk): Recovered => ({

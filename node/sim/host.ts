@@ -165,7 +165,7 @@ function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
       world.report(host, effect.event);
       break;
     case "executed":
-      // What execution leaves for queries is no part of what is simulated.
+      host.disk.notes.set(effect.height, { first: effect.first, count: effect.entries, note: effect.note });
       break;
     case "snapshot":
     case "release":

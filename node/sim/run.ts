@@ -16,6 +16,7 @@ import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
 import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
 import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
+import { journalOf } from "./journal.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
 import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
@@ -102,7 +103,11 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
   };
   const votes = createVotesChecker({ byzantine: scenario.byzantine });
   const lanes = createLanesChecker();
-  const finality = createFinalityChecker({ ...setting, epochLengthNs: EPOCH_LENGTH_NS, mayHaveNullified: votes.mayHaveNullified });
+  const finality = createFinalityChecker({
+    ...setting,
+    epochLengthNs: EPOCH_LENGTH_NS,
+    mayHaveNullified: votes.mayHaveNullified,
+  });
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
@@ -278,21 +283,6 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
 
   function tick(): void {
     if (stormy && nowMs >= scenario.stormMs) heal();
-    if (process.env.SIMDUMP && nowMs >= Number(process.env.SIMDUMP)) {
-      for (const h of hosts) {
-        const n: any = h.node;
-        if (!n) { console.log(h.id, "down"); continue; }
-        const c = n.consensus;
-        console.log("NODE", h.id, h.id === scenario.byzantine ? "LIAR" : "", "epoch", c.epoch, "view", c.view, "tip", c.tip.height, c.tip.kind, "chain", n.chain.height, "unexecuted", n.unexecuted.length, "certOnly", c.certifiedOnly, "mem", c.memory, "wanted", n.lanes.wanted.size, "self", c.self, "closed", c.closed, "nullInRow", c.nullifiedInRow, "fin", c.finality?.ballot.view, JSON.stringify(c.committee.members.map((m: any) => [m.id, m.weight])));
-        for (const v of [...c.views.values()].slice(-12)) {
-          const b = v.notarization && c.blocks.get(v.notarization.ballot.block);
-          console.log("  v", v.number, "not", v.notarization?.ballot.block.slice(0, 6), "null", !!v.nullification, "own", Object.keys(v.own).join(), "prop", v.proposal?.block.hash.slice(0, 6), v.proposal?.block.proposer, v.proposal?.block.kind, "refused", v.proposalRefused, "held", !!b, b && b.payload.length, b && b.parent.slice(0,6), "tallies", [...v.tallies.values()].map((t: any) => `${t.ballot.kind}:${t.ballot.block?.slice(0,4)}:${[...t.signatures.keys()].join()}`).join(" "));
-        }
-        for (const w of n.lanes.wanted.values()) console.log("  want", w.tip.validator, w.tip.number, w.tip.digest.slice(0, 6), "from", w.from, "missing", w.missing.number, w.missing.digest.slice(0,6), "asked", [...w.asked].join());
-        for (const l of n.lanes.lanes.values()) console.log("  lane", l.validator, "ordered", l.ordered?.number, l.tracks.map((t: any) => `${t.incarnation % 1000000007n}:${t.base.number}-${t.head.number}/${t.cars.size}`).join(" "), "cert", l.certificate?.tip.number);
-      }
-      done = true; return;
-    }
     if (stormy && random.oneIn(4)) storm(hosts, world, network, later);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
       const up = hosts.filter((host) => host.node !== undefined);
@@ -344,7 +334,8 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     for (const host of honest) {
       const node = present(host.node, "all are up at the end");
       const { idsOf } = lanes;
-      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
+      const journal = journalOf(host);
+      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history, journal });
     }
     faults["view nullified"] += skippedViews(finality.chain());
     faults["tail block"] += lanes.tails();

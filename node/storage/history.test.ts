@@ -3,7 +3,7 @@ import { present } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import { inlineExecutor } from "./disk-executor.ts";
 import { type History, type JournalReader, openHistory } from "./history.ts";
-import { type JournalPositions, journalPositions } from "./journal-positions.ts";
+import { type BlockEntries, type JournalPositions, journalPositions } from "./journal-positions.ts";
 import { type OpenFiles, openFiles } from "./segment.ts";
 import { type TestDisk, testDisk } from "./test-disk.ts";
 
@@ -174,6 +174,46 @@ describe("history", () => {
       "entries are held",
     );
     expect(await history.transferById(young.id)).toEqual({ type: "found", entry: young });
+  });
+
+  it("begins behind blocks that it never had, and a page ends before one that is lost", async () => {
+    execute(100);
+    const whole = positions;
+    positions = journalPositions();
+    const blocks: BlockEntries[] = [];
+    for (let block = whole.from(1); block !== undefined; block = whole.from(block.first + block.entries))
+      blocks.push(block);
+    // The genesis and what came behind a peer's snapshot, as a node finds it that joined late; then the rest arrives.
+    const [genesis, ...others] = blocks;
+    const later = others.slice(40);
+    const first = present(later[0], "there are later blocks").first;
+    positions.add(present(genesis, "there is a first block"));
+    for (const block of later) positions.add(block);
+    const history = open();
+    index(history);
+    expect(await history.entriesAfter(0, 3)).toMatchObject({
+      heldFrom: first,
+      entries: all.slice(first - 1, first + 2),
+    });
+    for (const block of others.slice(0, 40)) positions.add(block);
+    expect(await history.entriesAfter(0, 3)).toMatchObject({ heldFrom: 1, entries: all.slice(0, 3) });
+
+    const lost = present(blocks[10], "there is a tenth");
+    held.delete(lost.height);
+    const before = await history.entriesAfter(0, all.length);
+    expect(before.entries).toEqual(all.slice(0, lost.first - 1));
+    const end = lost.first + lost.entries - 1;
+    expect(await history.entriesAfter(lost.first - 1, 2)).toMatchObject({
+      heldFrom: end + 1,
+      entries: all.slice(end, end + 2),
+    });
+    // What was noted, and then refused by the disk, is known again once its block is executed again.
+    const last = present(blocks.at(-1), "there is a last one");
+    positions.dropAbove(last.height - 1);
+    expect(positions.newest()).toBe(last.first - 1);
+    positions.add(last);
+    expect(positions.newest()).toBe(all.length);
+    expect(positions.heldFrom()).toBe(1);
   });
 
   it("stays usable when the disk refuses to take its index", async () => {

@@ -67,8 +67,7 @@ export function openHistory<E extends HistoryEntry>(
   sizes: { readonly runIds?: number; readonly filePages?: number } = {},
 ): History<E> {
   const { positions } = parts;
-  const heldFrom = (): number => positions.from(1)?.first ?? positions.newest() + 1;
-  const index = { ...parts, heldFrom: heldFrom() };
+  const index = { ...parts, heldFrom: positions.heldFrom() };
   const chains: AccountChains = openAccountChains(index, sizes.filePages);
   const ids: IdRuns = openIdRuns(index, sizes.runIds);
   /** The block that was made again last: pages often go on in it. */
@@ -86,20 +85,24 @@ export function openHistory<E extends HistoryEntry>(
     return block === undefined ? undefined : entriesOf(block)?.[position - block.first];
   };
   const indexedTo = (): number => Math.min(chains.indexedTo(), ids.indexedTo());
-  const facts = () => ({ heldFrom: heldFrom(), indexedTo: indexedTo() });
+  const facts = () => ({ heldFrom: positions.heldFrom(), indexedTo: indexedTo() });
 
   return {
     entriesAfter: async (position, limit) => {
       const entries: E[] = [];
-      let block = positions.from(position + 1);
+      let heldFrom = positions.heldFrom();
+      let block = positions.from(Math.max(position + 1, heldFrom));
       while (block !== undefined && entries.length < limit) {
         const some = entriesOf(block);
-        if (some === undefined) break;
-        entries.push(...some.slice(Math.max(0, position + 1 - block.first)).slice(0, limit - entries.length));
-        block = positions.from(block.first + block.entries);
+        const end = block.first + block.entries;
+        // A page has no gap in it: what stands behind a block that is lost is the next page's, which says so.
+        if (some === undefined && entries.length > 0) break;
+        if (some === undefined) heldFrom = end;
+        else entries.push(...some.slice(Math.max(0, position + 1 - block.first)).slice(0, limit - entries.length));
+        block = positions.from(end);
         await nextTurn();
       }
-      return { ...facts(), entries };
+      return { heldFrom: Math.max(heldFrom, positions.heldFrom()), indexedTo: indexedTo(), entries };
     },
     entriesOfAccount: async (account, { before, limit }) => {
       const entries: E[] = [];
@@ -139,8 +142,8 @@ export function openHistory<E extends HistoryEntry>(
       return true;
     },
     release: (idsBeforeMs) => {
-      chains.dropBelow(heldFrom());
-      ids.dropBelow(heldFrom(), idsBeforeMs);
+      chains.dropBelow(positions.heldFrom());
+      ids.dropBelow(positions.heldFrom(), idsBeforeMs);
     },
     close: chains.close,
   };

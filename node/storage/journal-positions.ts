@@ -8,8 +8,12 @@ export type JournalPositions = {
   from(position: number): BlockEntries | undefined;
   /** Position of the newest entry that is known; 0: none. */
   newest(): number;
+  /** The first position from which on every entry up to the newest is of a known block; 1 where none is known. */
+  heldFrom(): number;
   /** Forgets blocks below this height. */
   dropBelow(height: number): void;
+  /** Forgets blocks above this height. */
+  dropAbove(height: number): void;
 };
 
 export type BlockEntries = {
@@ -24,6 +28,14 @@ export function journalPositions(): JournalPositions {
   let heights: number[] = [];
   let firsts: number[] = [];
   let counts: number[] = [];
+  /** Row from which on the known blocks have no gap; undefined: to be found. */
+  let unbroken: number | undefined;
+  const endOf = (row: number): number => (firsts[row] ?? 0) + (counts[row] ?? 0);
+  const findUnbroken = (): number => {
+    let row = Math.max(0, heights.length - 1);
+    while (row > 0 && endOf(row - 1) === firsts[row]) row -= 1;
+    return row;
+  };
   /** How many of these are at most this. */
   const upTo = (column: readonly number[], value: number): number => {
     let low = 0;
@@ -46,6 +58,7 @@ export function journalPositions(): JournalPositions {
       if (entries === 0) return;
       const row = upTo(heights, height);
       if (heights[row - 1] === height) return;
+      if (row < heights.length || (row > 0 && endOf(row - 1) !== first)) unbroken = undefined;
       heights.splice(row, 0, height);
       firsts.splice(row, 0, first);
       counts.splice(row, 0, entries);
@@ -63,8 +76,18 @@ export function journalPositions(): JournalPositions {
       const last = at(heights.length - 1);
       return last === undefined ? 0 : last.first + last.entries - 1;
     },
+    heldFrom: () => {
+      unbroken ??= findUnbroken();
+      return firsts[unbroken] ?? 1;
+    },
+    dropAbove: (height) => {
+      const rows = upTo(heights, height);
+      for (const column of [heights, firsts, counts]) column.length = rows;
+      unbroken = undefined;
+    },
     dropBelow: (height) => {
       const rows = upTo(heights, height - 1);
+      unbroken = undefined;
       heights = heights.slice(rows);
       firsts = firsts.slice(rows);
       counts = counts.slice(rows);

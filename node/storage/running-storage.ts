@@ -54,6 +54,7 @@ export function runningStorage(parts: Parts): Storage {
   const fail = (reason: string): void => {
     failed ??= reason;
     appendedBytes = 0;
+    positions.dropAbove(log.heights().durable);
     log.fail();
     votes.fail();
     snapshotted.giveUp();

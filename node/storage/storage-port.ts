@@ -16,7 +16,7 @@ export type Storage = BlockStore & {
    * `probe` accepts.
    */
   flush(done: (result: Result<void, "disk">) => void): void;
-  /** Keeps what execution made of a block, with the next flush: nothing waits for it. */
+  /** Keeps what execution made of a block, with the next flush: nothing waits for it. Questions find it at once. */
   note(effect: Effect<"executed">): void;
   /** Begins a snapshot, instead of one that is under way. `onWritten` is called when it is durable under its name. */
   snapshot(effect: Effect<"snapshot">, onWritten: (height: number) => void): void;
