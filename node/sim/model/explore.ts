@@ -27,6 +27,8 @@ export type Exploration = {
 
 export type Limits = {
   readonly statesMax: number;
+  /** Local states of all validators together: they take the memory. */
+  readonly localsMax: number;
   /** Liveness is tried from one of so many states, and from one of so many that have no way on within the bounds. */
   readonly livenessEvery: number;
   readonly onProgress?: (states: number, waiting: number) => void;
@@ -40,7 +42,7 @@ const PROGRESS_EVERY = 4096;
  * that is lost is one that never comes. Each validator's production code runs once per local state and event; a state of
  * the network is a tuple of local states, and silent steps are put off (moves.ts).
  */
-export function explore(network: Network, { statesMax, livenessEvery, onProgress }: Limits): Exploration {
+export function explore(network: Network, { statesMax, localsMax, livenessEvery, onProgress }: Limits): Exploration {
   const vocabulary = createVocabulary(network);
   const validators = network.honest.map((id) => {
     const locals = createLocals(network, id, vocabulary);
@@ -60,7 +62,9 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
   let violation: Exploration["violation"];
 
   states.add(here, 0);
-  for (; index < states.size() && states.size() < statesMax && violation === undefined; index++) {
+  const hasRoom = (): boolean =>
+    states.size() < statesMax && validators.reduce((sum, { locals }) => sum + locals.size(), 0) < localsMax;
+  for (; index < states.size() && violation === undefined && hasRoom(); index++) {
     states.read(index, here);
     const locals = localsOf(here);
     const standing = counted(locals);

@@ -13,6 +13,7 @@ import {
 } from "./machine.ts";
 import { cloneMachine, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
+import { createPairs } from "./pairs.ts";
 import type { Event, Vocabulary } from "./vocabulary.ts";
 
 /** One state of one validator, with what the network has of it for good: a crash takes nothing of that back. */
@@ -44,12 +45,10 @@ export type Locals = {
   steps(): number;
 };
 
-const UNKNOWN = -1;
-
 export function createLocals(network: Network, self: number, vocabulary: Vocabulary): Locals {
   const list: Local[] = [];
   const ids = new Map<string, number>();
-  const successors: Int32Array[] = [];
+  const successors = createPairs();
   const setIds = new Map<string, number>();
   let steps = 0;
 
@@ -103,7 +102,6 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
     if (known !== undefined) return known;
     ids.set(key, list.length);
     list.push({ ...local, fault: local.fault ?? evidenceAgainst(self, local, vocabulary) });
-    successors.push(new Int32Array(0));
     return list.length - 1;
   };
 
@@ -143,18 +141,11 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   keep(createMachine(network, self), undefined, { messages: [], reports: [] });
   return {
     after: (local, event) => {
-      let known = present(successors[local], "locals are known");
-      if (known.length <= event) {
-        const room = new Int32Array(Math.max(event + 1, vocabulary.events.length)).fill(UNKNOWN);
-        room.set(known);
-        successors[local] = room;
-        known = room;
-      }
-      const answer = known[event] ?? UNKNOWN;
-      if (answer !== UNKNOWN) return answer;
+      const known = successors.get(local, event);
+      if (known !== undefined) return known;
       const before = present(list[local], "locals are known");
       const fresh = evaluate(before, present(vocabulary.events[event], "events are known"));
-      known[event] = fresh;
+      successors.add(local, event, fresh);
       return fresh;
     },
     get: (local) => present(list[local], "locals are known"),
