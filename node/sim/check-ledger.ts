@@ -2,8 +2,9 @@ import type { Hex } from "../base/bytes.ts";
 import { accountOf, type Chain, heightOf } from "../chain/chain.ts";
 import type { SealedBlock } from "../codec/block.ts";
 import type { Transfer } from "../codec/transfer.ts";
-import type { JournalEntry } from "../ledger/journal.ts";
 import { recount } from "../ledger/totals.ts";
+import type { Host } from "./host.ts";
+import { journalOf } from "./journal.ts";
 import { ACCOUNT_BALANCE, accountId, CLIENTS } from "./scenario.ts";
 import { check } from "./violation.ts";
 
@@ -19,22 +20,20 @@ export type History = {
  * is in the chain, every batch in it was executed exactly once on this node, and no token appeared or vanished.
  */
 export function checkLedger(
-  node: number,
+  host: Host,
   chain: Chain,
   {
     blocks,
     idsOf,
     history,
-    journal,
   }: {
     blocks: readonly SealedBlock[];
     /** Ids of a block's batches, in the order of execution. */
     idsOf: (block: SealedBlock) => readonly Hex[];
     history: History;
-    /** All that the node's log tells of what moved. */
-    journal: readonly JournalEntry[];
   },
 ): void {
+  const { id: node } = host;
   const balances = Array.from({ length: CLIENTS }, () => ACCOUNT_BALANCE);
   const firstAt = new Map<Hex, number>();
   const expected = new Set<bigint>();
@@ -73,7 +72,7 @@ export function checkLedger(
       () => `node ${node}, client ${client}: holds ${held} instead of ${balance}`,
     );
   });
-  const applied = journal.filter(({ kind }) => kind === "transfer");
+  const applied = journalOf(host).filter(({ kind }) => kind === "transfer");
   const right = applied.length === expected.size && applied.every(({ id }) => expected.has(id));
   check(right, "exactly once", () => `node ${node}: ${applied.length} transfers instead of ${expected.size}`);
   for (const { ledger, issued, burned, held, debitsPosted, creditsPosted } of Object.values(recount(chain.ledger))) {

@@ -16,7 +16,6 @@ import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
 import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
 import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
-import { journalOf } from "./journal.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
 import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
@@ -334,8 +333,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     for (const host of honest) {
       const node = present(host.node, "all are up at the end");
       const { idsOf } = lanes;
-      const journal = journalOf(host);
-      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history, journal });
+      checkLedger(host, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
     }
     faults["view nullified"] += skippedViews(finality.chain());
     faults["tail block"] += lanes.tails();
