@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { type Transfer, transferFlags } from "../codec/transfer.ts";
 import { ID_WINDOW_MS } from "../ledger/known-ids.ts";
+import { exportLedger } from "../ledger/snapshot-export.ts";
+import { importLedger } from "../ledger/snapshot-import.ts";
 import { execute, idAt, payment, START_MS, testLedger } from "../ledger/test-ledger.ts";
 import { recentIds } from "./recent-ids.ts";
 
@@ -75,4 +77,21 @@ test("that a pending transfer is resolved outlives the id that resolved it", () 
   const later = 12 * MINUTE;
   const at = 9 * MINUTE;
   expect(rootOf([[at, reserved, post]], later)).not.toBe(rootOf([[at, reserved]], later));
+});
+
+test("a restored ledger has the same root", () => {
+  const ledger = testLedger();
+  const ids = recentIds(ledger.ids);
+  execute(ledger, [payment(1), payment(2, { flags: pending }), payment(3, { id: idAt(-MINUTE, 3) })]);
+  ids.absorb();
+  execute(ledger, [payment(4, { flags: voidPending, pendingId: idAt(0, 2), amount: 0n })], { atMs: 1 });
+  ids.absorb();
+  const next = exportLedger(ledger);
+  const slices: Uint8Array[] = [];
+  for (let slice = next(); slice !== undefined; slice = next()) slices.push(slice);
+  const restored = importLedger(slices, 99);
+  if (!restored.ok) throw new Error(restored.detail);
+  const again = recentIds(restored.value.ids);
+  again.absorb();
+  expect(toHex(again.root(START_MS))).toBe(toHex(ids.root(START_MS)));
 });

@@ -184,7 +184,7 @@ export const userDataOf = (accounts: Accounts, account: number): Int32Array | un
 
 /** One of the four sums, by its place. */
 export const sumOf = (accounts: Accounts, account: number, sum: number): bigint =>
-  accounts.wide.get(account)?.[sum] ?? BigInt(narrowSum(accounts, account, sum));
+  isWide(accounts, account) ? (accounts.wide.get(account)?.[sum] as bigint) : BigInt(narrowSum(accounts, account, sum));
 
 export const narrowSum = (accounts: Accounts, account: number, sum: number): number =>
   (accounts.rows.doubles[account >>> CHUNK_SHIFT] as Float64Array)[

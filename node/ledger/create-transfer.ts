@@ -1,18 +1,19 @@
 import { readTransfer, TRANSFER_BYTES, type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
 import { has } from "./account.ts";
-import { findAccountId, idOf, ownerOf, SUM, tokenOf } from "./accounts.ts";
+import { findAccount, findAccountId, ownerOf, SUM, tokenOf } from "./accounts.ts";
 import { numberOf, type RecordResult, type ResultCode } from "./codes.ts";
 import type { TransferBatch } from "./execute-transfers.ts";
 import { countPlain, record } from "./journal.ts";
 import { findId, hasPrint, ID_FUTURE_MS, IdState, inWindow, millisAt, minuteOf, openMinute } from "./known-ids.ts";
-import { addPending, book, type Ledger, markId, rememberTransfer, systemAccount } from "./ledger.ts";
+import { addPending, book, type Ledger, markId, rememberTransfer } from "./ledger.ts";
 import { creditable, creditFault, debitable, debitFault } from "./limits.ts";
 import { mixTransfer } from "./mix.ts";
 import { NOBODY } from "./owners.ts";
+import { bookPayment, feeFault, recordPayment } from "./payment.ts";
 import { PENDING_MAX } from "./pending.ts";
 import { resolvePending } from "./resolve-pending.ts";
 import { feeOf, isTransferable, systemAccountId, TOKENS } from "./tokens.ts";
-import { RECORD_WORDS } from "./transfer-words.ts";
+import { RECORD_WORDS, Word } from "./transfer-words.ts";
 
 const KNOWN_FLAGS = Object.values(transferFlags).reduce((all, flag) => all | flag, 0);
 const BALANCING = transferFlags.balancingDebit | transferFlags.balancingCredit;
@@ -69,12 +70,12 @@ function flagsExclude(flags: number): boolean {
 }
 
 function createNew(ledger: Ledger, call: TransferCall): RecordResult {
-  const { transfer } = call;
+  const { transfer, words, at } = call;
   const malformed = newFault(transfer);
   if (malformed !== undefined) return malformed;
-  const payer = findAccountId(ledger.accounts, transfer.debit);
+  const payer = findAccount(ledger.accounts, words, at + Word.debit);
   if (payer === -1) return "debit_account_not_found";
-  const payee = findAccountId(ledger.accounts, transfer.credit);
+  const payee = findAccount(ledger.accounts, words, at + Word.credit);
   if (payee === -1) return "credit_account_not_found";
   const refused = accountsFault(ledger, call, { payer, payee });
   if (refused !== undefined) return refused;
@@ -82,12 +83,11 @@ function createNew(ledger: Ledger, call: TransferCall): RecordResult {
   const amount = balancedAmount(ledger, transfer, { payer, payee });
   const fault = debitFault(ledger.accounts, payer, amount) ?? creditFault(ledger.accounts, payee, amount);
   if (fault !== undefined) return fault;
-  const feeAccount = systemAccount(ledger, transfer.ledger, "fee");
   const fee = feeOf(transfer.ledger, amount);
-  if (creditFault(ledger.accounts, feeAccount, fee) !== undefined) return "overflows_credits";
+  if (feeFault(ledger, transfer.ledger, fee)) return "overflows_credits";
   return has(transfer.flags, transferFlags.pending)
     ? reserve(ledger, call, { payer, payee, amount })
-    : pay(ledger, call, { payer, payee, feeAccount, amount, fee });
+    : pay(ledger, call, { payer, payee, amount, fee });
 }
 
 type Parties = { readonly payer: number; readonly payee: number };
@@ -123,21 +123,12 @@ function reserve(
 function pay(
   ledger: Ledger,
   { transfer, words, at }: TransferCall,
-  { payer, payee, feeAccount, amount, fee }: Parties & { feeAccount: number; amount: bigint; fee: bigint },
+  { payer, payee, amount, fee }: Parties & { amount: bigint; fee: bigint },
 ): RecordResult {
-  book(ledger, [
-    { account: payer, sum: SUM.debitsPosted, change: amount },
-    { account: payee, sum: SUM.creditsPosted, change: amount - fee },
-    { account: feeAccount, sum: SUM.creditsPosted, change: fee },
-  ]);
+  bookPayment(ledger, { payer, payee, amount, fee });
   rememberTransfer(ledger, words, at);
-  if (fee === 0n && !has(transfer.flags, BALANCING)) {
-    countPlain(ledger.journal);
-    return "applied";
-  }
-  record(ledger.journal, { ...transfer, kind: "transfer", amount: amount - fee });
-  if (fee === 0n) return "applied";
-  record(ledger.journal, { ...transfer, kind: "token_fee", credit: idOf(ledger.accounts, feeAccount), amount: fee });
+  if (fee === 0n && !has(transfer.flags, BALANCING)) countPlain(ledger.journal);
+  else recordPayment(ledger, { ...transfer, kind: "transfer" }, { amount, fee });
   return "applied";
 }
 

@@ -1,4 +1,6 @@
+import { assert } from "../base/assert.ts";
 import { accountFlags } from "../codec/account.ts";
+import { BATCH_RECORDS_MAX } from "../codec/batch.ts";
 import { TRANSFER_BYTES, transferFlags } from "../codec/transfer.ts";
 import { META_MASK, META_WORD, metaOf, OWNER_WORD, ROW_NUMBERS, SUM } from "./accounts.ts";
 import { scout } from "./batch-scout.ts";
@@ -62,6 +64,7 @@ export function executeTransfers(
   { payload, batch, moment }: { payload: Uint8Array; batch: number; moment: Moment },
 ): Uint8Array {
   const words = wordsOf(payload);
+  assert(words.length <= BATCH_RECORDS_MAX * WORDS, "records of a batch are bounded");
   const call: TransferBatch = {
     payload,
     words,

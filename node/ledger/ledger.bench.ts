@@ -2,37 +2,44 @@ import { toHex } from "../base/bytes.ts";
 import { seededRandom } from "../base/random.ts";
 import { nanos } from "../base/units.ts";
 import { sha256 } from "../codec/hash.ts";
-import { TRANSFER_BYTES } from "../codec/transfer.ts";
+import { TRANSFER_BYTES, transferFlags } from "../codec/transfer.ts";
 import { closeBlock, openBlock } from "./block.ts";
 import { executeTransfers } from "./execute-transfers.ts";
 import { type Ledger, openAccount } from "./ledger.ts";
-import { accountsRoot, beginRoots, foldRoots, ledgerRoots } from "./roots.ts";
+import { accountsRoot, beginRoots, foldRoots, type LedgerRoots, ledgerRoots } from "./roots.ts";
 import { exportLedger } from "./snapshot-export.ts";
 import { importLedger } from "./snapshot-import.ts";
 import { fund, START_MS, testAccount, testLedger } from "./test-ledger.ts";
 import { TOKENS } from "./tokens.ts";
-import { Word } from "./transfer-words.ts";
+import { RECORD_WORDS, Word } from "./transfer-words.ts";
 import { writeU64, writeU128 } from "./words.ts";
 
 /**
- * Transfers per second of one core, at 1 000 per batch: one payer to a batch, payees drawn evenly from all accounts, every
- * account with an owner of its own. `sh e2e/with-node.sh node/ledger/ledger.bench.ts [SECONDS]`; with
- * `NODE_OPTIONS=--expose-gc` memory is measured after a collection.
+ * What execution costs, in processor time of one thread, at 1 000 per batch: one payer to a batch, payees drawn evenly from
+ * all accounts, every account with an owner of its own. `sh e2e/with-node.sh node/ledger/ledger.bench.ts [SECONDS]` measures
+ * five runs of so many seconds; with `NODE_OPTIONS=--expose-gc` memory is what remains after a collection.
  */
 const BATCH = 1_000;
 const BATCHES_PER_BLOCK = 4;
 const BLOCK_MS = 10;
+/** Blocks that are written before they are executed, so that writing them is not measured. */
+const BLOCKS_AHEAD = 50;
 const RUNS = 5;
+const all = Number.POSITIVE_INFINITY;
 const seconds = Number(process.argv[2] ?? 2);
-const BASE = 1n << 64n;
+const idOf = (account: number): bigint => (4n << 64n) + BigInt(account);
+const ownerOf = (account: number): string => toHex(sha256(new Uint8Array(new Uint32Array([account]).buffer)));
+
 /** Milliseconds of processor time of this thread: other load on the machine does not count. */
 const now = (): number => {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1_000;
 };
-const ownerOf = (account: number): string => toHex(sha256(new Uint8Array(new Uint32Array([account]).buffer)));
-const idOf = (account: number): bigint => BASE * 4n + BigInt(account);
-
+const timed = <T>(work: () => T): { readonly ms: number; readonly value: T } => {
+  const started = now();
+  const value = work();
+  return { ms: now() - started, value };
+};
 const memory = (): number => {
   globalThis.gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -49,100 +56,119 @@ function openAccounts(ledger: Ledger, count: number): void {
   closeBlock(ledger);
 }
 
-/** Batches that are written anew before each block, outside of the measured time. */
-function traffic(accounts: number) {
+type SignedBatch = { readonly payload: Uint8Array; readonly signer: string };
+type Kind = "payments" | "reservations, each voided";
+
+/** Writes batches of a kind; ids are counted up, as the client does. */
+function traffic(accounts: number, kind: Kind): (nowMs: bigint) => SignedBatch {
   const random = seededRandom(BigInt(accounts));
-  const words = new Int32Array((BATCH * TRANSFER_BYTES) / 4);
-  let serial = 0n;
-  return (nowMs: bigint): { payload: Uint8Array; signer: string } => {
+  let serial = kind === "payments" ? 0n : 1n << 40n;
+  return (nowMs) => {
+    const words = new Int32Array((BATCH * TRANSFER_BYTES) / 4);
     const payer = random.below(accounts);
     for (let record = 0; record < BATCH; record++) {
-      const at = (record * TRANSFER_BYTES) / 4;
+      const at = record * RECORD_WORDS;
       const payee = random.below(accounts);
+      const voids = kind !== "payments" && record % 2 === 1;
+      const flags = kind === "payments" ? 0 : voids ? transferFlags.voidPending : transferFlags.pending;
       serial += 1n;
-      writeU128(words, at + Word.id, (nowMs << 80n) | serial);
+      const id = (nowMs << 80n) | serial;
+      writeU128(words, at + Word.id, id);
+      words[at + Word.codeAndFlags] = 1 | (flags << 16);
+      if (voids) {
+        writeU128(words, at + Word.pendingId, id - 1n);
+        continue;
+      }
       writeU128(words, at + Word.debit, idOf(payer));
       writeU128(words, at + Word.credit, idOf(payee === payer ? (payer + 1) % accounts : payee));
       writeU64(words, at + Word.amount, BigInt(1 + (record % 5)));
       words[at + Word.ledger] = TOKENS.FLX;
-      words[at + Word.codeAndFlags] = 1;
     }
-    return { payload: new Uint8Array(words.slice().buffer), signer: ownerOf(payer) };
+    return { payload: new Uint8Array(words.buffer), signer: ownerOf(payer) };
   };
 }
 
-function bench(count: number): void {
-  const before = memory();
-  const ledger = testLedger();
-  const opening = now();
-  openAccounts(ledger, count);
-  const opened = now() - opening;
-  const roots = ledgerRoots(ledger);
-  const folding = now();
-  beginRoots(roots);
-  foldRoots(roots, Number.POSITIVE_INFINITY);
-  const folded = now() - folding;
-  const perAccount = (memory() - before) / count;
-  const next = traffic(count);
-  const rates: number[] = [];
-  let height = 0;
-  let applied = 0;
-  const idsBefore = memory();
-  for (let run = -1; run < RUNS; run++) {
-    let spent = 0;
-    let done = 0;
-    while (spent < (run < 0 ? 500 : seconds * 1_000)) {
-      height += 1;
-      const nowMs = START_MS + BigInt(height * BLOCK_MS);
-      const batches = Array.from({ length: BATCHES_PER_BLOCK }, () => next(nowMs));
-      const time = nanos(nowMs * 1_000_000n);
-      const started = now();
+/** Time goes on from one measurement to the next, so that ids leave their window as they do in a node. */
+type Clock = { height: number };
+
+/** Milliseconds that blocks of that kind took. */
+function execute(ledger: Ledger, next: (nowMs: bigint) => SignedBatch, clock: Clock, blocks: number): number {
+  const written = Array.from({ length: blocks }, () => {
+    clock.height += 1;
+    const nowMs = START_MS + BigInt(clock.height * BLOCK_MS);
+    const batches = Array.from({ length: BATCHES_PER_BLOCK }, () => next(nowMs));
+    return { height: clock.height, time: nanos(nowMs * 1_000_000n), batches };
+  });
+  return timed(() => {
+    for (const { height, time, batches } of written) {
       openBlock(ledger, { time });
       for (const [batch, { payload, signer }] of batches.entries()) {
         const results = executeTransfers(ledger, { payload, batch, moment: { height, time, signer } });
-        for (const result of results) if (result !== 0) throw new Error(`a transfer was not applied: ${result}`);
+        if (results.some((result) => result !== 0)) throw new Error("a transfer was not applied");
       }
       closeBlock(ledger);
-      spent += now() - started;
-      done += BATCH * BATCHES_PER_BLOCK;
     }
-    applied += done;
-    if (run >= 0) rates.push(done / spent);
-  }
-  const perId = (memory() - idsBefore) / applied;
-  const checkpoint = now();
-  beginRoots(roots);
-  foldRoots(roots, Number.POSITIVE_INFINITY);
-  const checkpointMs = now() - checkpoint;
-  const exporting = now();
-  const slices: Uint8Array[] = [];
-  const slice = exportLedger(ledger);
-  for (let part = slice(); part !== undefined; part = slice()) slices.push(part);
-  const exported = now() - exporting;
-  const importing = now();
-  const restored = importLedger(slices);
-  if (!restored.ok) throw new Error(restored.detail);
-  const imported = now() - importing;
-  const again = ledgerRoots(restored.value);
-  beginRoots(again);
-  foldRoots(again, Number.POSITIVE_INFINITY);
-  if (toHex(accountsRoot(again)) !== toHex(accountsRoot(roots))) throw new Error("restored root differs");
-  const sorted = rates.toSorted((a, b) => a - b);
-  const rate = (at: number): string => (sorted[at] ?? 0).toFixed(0);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  console.log(
-    [
-      `${count} accounts, ${BATCH} per batch:`,
-      `${rate(Math.floor(RUNS / 2))} k transfers/s per core (${rate(0)}–${rate(RUNS - 1)}, ${RUNS} runs),`,
-      `${(1_000 / median).toFixed(3)} µs each`,
-    ].join(" "),
-  );
-  console.log(
-    `  ${perAccount.toFixed(0)} MB per million accounts${globalThis.gc === undefined ? " (before collection)" : ""}, ${perId.toFixed(1)} bytes per remembered id of ${applied}`,
-  );
-  console.log(
-    `  open ${opened.toFixed(0)} ms, first root ${folded.toFixed(0)} ms, checkpoint ${checkpointMs.toFixed(0)} ms, snapshot ${exported.toFixed(0)} ms in ${slices.length} slices, restore ${imported.toFixed(0)} ms`,
-  );
+  }).ms;
 }
 
-for (const count of [100_000, 1_000_000]) bench(count);
+/** Prints the rate of a kind of transfers; answers how many there were. */
+function measure(ledger: Ledger, { accounts, kind, clock }: { accounts: number; kind: Kind; clock: Clock }): number {
+  const next = traffic(accounts, kind);
+  const rates: number[] = [];
+  let blocks = 0;
+  for (let run = -1; run < RUNS; run++) {
+    let spent = 0;
+    let done = 0;
+    while (spent < (run < 0 ? 300 : seconds * 1_000)) {
+      spent += execute(ledger, next, clock, BLOCKS_AHEAD);
+      done += BLOCKS_AHEAD;
+    }
+    blocks += done;
+    if (run >= 0) rates.push((done * BATCHES_PER_BLOCK * BATCH) / spent);
+  }
+  const sorted = rates.toSorted((a, b) => a - b);
+  const [least = 0, median = 0, most = 0] = [sorted[0], sorted[RUNS >> 1], sorted[RUNS - 1]];
+  const range = `${least.toFixed(0)} to ${most.toFixed(0)} in ${RUNS} runs`;
+  const each = `${(1_000 / median).toFixed(3)} µs each`;
+  console.log(`${accounts} accounts, ${kind}: ${median.toFixed(0)} k/s per core (${range}), ${each}`);
+  return blocks * BATCHES_PER_BLOCK * BATCH;
+}
+
+function fold(roots: LedgerRoots): number {
+  return timed(() => {
+    beginRoots(roots);
+    foldRoots(roots, all);
+  }).ms;
+}
+
+function bench(accounts: number): void {
+  const before = memory();
+  const ledger = testLedger();
+  const clock: Clock = { height: 0 };
+  openAccounts(ledger, accounts);
+  const roots = ledgerRoots(ledger);
+  const firstRoot = fold(roots);
+  const perAccount = (memory() - before) / accounts;
+  const empty = memory();
+  const applied = measure(ledger, { accounts, kind: "payments", clock });
+  const perId = (memory() - empty) / applied;
+  measure(ledger, { accounts, kind: "reservations, each voided", clock });
+  const checkpoint = fold(roots);
+  const exported = timed(() => {
+    const next = exportLedger(ledger);
+    const slices: Uint8Array[] = [];
+    for (let slice = next(); slice !== undefined; slice = next()) slices.push(slice);
+    return slices;
+  });
+  const restored = timed(() => importLedger(exported.value));
+  if (!restored.value.ok) throw new Error(restored.value.detail);
+  const again = ledgerRoots(restored.value.value);
+  fold(again);
+  if (toHex(accountsRoot(again)) !== toHex(accountsRoot(roots))) throw new Error("restored root differs");
+  const collected = globalThis.gc === undefined ? " (without a collection)" : "";
+  console.log(`  ${perAccount.toFixed(0)} MB per million accounts, ${perId.toFixed(1)} bytes per known id${collected}`);
+  const snapshot = `snapshot ${exported.ms.toFixed(0)} ms, restored in ${restored.ms.toFixed(0)} ms`;
+  console.log(`  first root ${firstRoot.toFixed(0)} ms, next ${checkpoint.toFixed(0)} ms; ${snapshot}`);
+}
+
+for (const accounts of [100_000, 1_000_000]) bench(accounts);

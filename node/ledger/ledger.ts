@@ -55,8 +55,6 @@ import { assertLittleEndian } from "./words.ts";
 
 /** The whole ledger of one chain, in typed arrays. Changed only through the functions of this room. */
 export type Ledger = {
-  /** Of the tables' hashes; nothing that nodes agree on depends on it. */
-  readonly seed: number;
   readonly owners: Owners;
   readonly accounts: Accounts;
   readonly pending: PendingTable;
@@ -87,7 +85,6 @@ export function createLedger(seed: number, entries = 0): Ledger {
   assertLittleEndian();
   const keys = mixKeys(seed);
   return {
-    seed,
     owners: createOwners(keys),
     accounts: createAccounts(keys),
     pending: createPending(keys),

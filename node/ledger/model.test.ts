@@ -256,14 +256,14 @@ test("agrees with the reference on every result, entry and balance, whatever che
         expect(totals.debitsPending).toBe(totals.creditsPending);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
   // Random input that reaches none of the interesting cases would prove nothing.
   const interesting = ["applied", "exists", "exists_with_different_fields", "linked_event_failed", "exceeds_credits"];
   const resolved = ["post", "void", "expire", "pending_transfer_already_posted", "pending_transfer_expired"];
   const rare = ["token_fee", "bond", "slash", "issue", "id_expired", "id_in_future", "wide", "snapshot", "checkpoint"];
   for (const what of [...interesting, ...resolved, ...rare])
-    expect([what, (reached.get(what) ?? 0) > 20]).toEqual([what, true]);
+    expect([what, (reached.get(what) ?? 0) > 10]).toEqual([what, true]);
 });
 
 test("sums never pass 128 bits", () => {

@@ -6,8 +6,8 @@ import type { RecordResult, ResultCode } from "./codes.ts";
 import type { TransferCall } from "./create-transfer.ts";
 import { record } from "./journal.ts";
 import { findId, IdState, inWindow, millisAt, minuteOf, openMinute, stateAt } from "./known-ids.ts";
-import { book, type Ledger, markId, rememberTransfer, removePending, systemAccount } from "./ledger.ts";
-import { creditFault } from "./limits.ts";
+import { book, type Ledger, markId, rememberTransfer, removePending } from "./ledger.ts";
+import { bookPayment, feeFault, recordPayment } from "./payment.ts";
 import { dueRow, findPending, type PendingTransfer, readPending } from "./pending.ts";
 import { feeOf } from "./tokens.ts";
 import { Word } from "./transfer-words.ts";
@@ -32,8 +32,7 @@ export function resolvePending(ledger: Ledger, call: TransferCall): RecordResult
   const { amount } = wanted;
   const token = tokenOf(accounts, payer);
   const fee = post ? feeOf(token, amount) : 0n;
-  const feeAccount = systemAccount(ledger, token, "fee");
-  if (creditFault(accounts, feeAccount, fee) !== undefined) return "overflows_credits";
+  if (feeFault(ledger, token, fee)) return "overflows_credits";
 
   release(ledger, row, pending);
   markId(ledger, words, at + Word.pendingId, post ? IdState.posted : IdState.voided);
@@ -49,14 +48,8 @@ export function resolvePending(ledger: Ledger, call: TransferCall): RecordResult
     record(ledger.journal, { ...entry, kind: "void", amount });
     return "applied";
   }
-  book(ledger, [
-    { account: payer, sum: SUM.debitsPosted, change: amount },
-    { account: payee, sum: SUM.creditsPosted, change: amount - fee },
-    { account: feeAccount, sum: SUM.creditsPosted, change: fee },
-  ]);
-  record(ledger.journal, { ...entry, kind: "post", amount: amount - fee });
-  if (fee > 0n)
-    record(ledger.journal, { ...entry, kind: "token_fee", credit: idOf(accounts, feeAccount), amount: fee });
+  bookPayment(ledger, { payer, payee, amount, fee });
+  recordPayment(ledger, { ...entry, kind: "post" }, { amount, fee });
   return "applied";
 }
 

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { SUMS } from "./accounts.ts";
+import { SUMS, USER_WORDS } from "./accounts.ts";
 import { ENTRY_WORDS, IDS_PER_CHUNK, type Minute } from "./known-ids.ts";
 import type { Ledger } from "./ledger.ts";
 import { OWNER_WORDS, OWNERS_PER_CHUNK } from "./owners.ts";
@@ -38,7 +38,7 @@ export function exportLedger(ledger: Ledger): () => Uint8Array | undefined {
 }
 
 /** Takes hold of everything at once, so that what is read later is of one moment. */
-function slicesOf({ seed, owners, accounts, pending, ids, journal }: Ledger): Iterator<Uint8Array> {
+function slicesOf({ owners, accounts, pending, ids, journal }: Ledger): Iterator<Uint8Array> {
   const rowset = (rows: Rows): Rowset => ({ rows, count: rows.count, chunks: share(rows) });
   const tables = { accounts: rowset(accounts.rows), pending: rowset(pending.rows) };
   const keys = { count: owners.count, chunks: [...owners.chunks] };
@@ -58,16 +58,19 @@ function slicesOf({ seed, owners, accounts, pending, ids, journal }: Ledger): It
     journal.count / 2 ** 32,
   ]);
   return (function* () {
-    yield slice(SliceKind.head, { of: seed, count: 1, first: 0 }, head);
+    yield slice(SliceKind.head, { of: 0, count: 1, first: 0 }, head);
     for (let first = 0; first < keys.count; first += ROWS_PER_SLICE) {
       const count = Math.min(ROWS_PER_SLICE, keys.count - first);
       const words = part(keys.chunks, OWNERS_PER_CHUNK, OWNER_WORDS, { first, count });
       yield slice(SliceKind.owners, { of: 0, count, first }, words);
     }
     yield* rowSlices(SliceKind.accounts, tables.accounts);
-    for (const [chunk, words] of userData.entries())
-      if (words !== undefined)
-        yield slice(SliceKind.userData, { of: 0, count: CHUNK_ROWS, first: chunk * CHUNK_ROWS }, words);
+    for (const [chunk, words] of userData.entries()) {
+      if (words === undefined) continue;
+      const first = chunk * CHUNK_ROWS;
+      const count = Math.min(CHUNK_ROWS, tables.accounts.count - first);
+      if (count > 0) yield slice(SliceKind.userData, { of: 0, count, first }, words.subarray(0, count * USER_WORDS));
+    }
     for (let first = 0; first < wide.length; first += ROWS_PER_SLICE) {
       const sums = wide.slice(first, first + ROWS_PER_SLICE);
       yield slice(SliceKind.wideSums, { of: 0, count: sums.length, first }, wideWords(sums));

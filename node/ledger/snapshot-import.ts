@@ -27,22 +27,22 @@ type Restoring = { readonly ledger: Ledger; readonly counts: TableCounts; last: 
 /**
  * Restores what `exportLedger` gave. The slices may come from anybody: they are checked as far as reading and hashing the
  * tables asks for, and sums against each other; a refusal names what is wrong. Whether it is the right state is for its
- * root to say, before anything is executed on it.
+ * root to say, before anything is executed on it. `seed` is `createLedger`'s.
  */
-export function importLedger(parts: Iterable<Uint8Array>): Result<Ledger, "snapshot_malformed"> {
+export function importLedger(parts: Iterable<Uint8Array>, seed = 0): Result<Ledger, "snapshot_malformed"> {
   try {
-    return accept(restore(parts));
+    return accept(restore(parts, seed));
   } catch (cause) {
     if (cause instanceof MalformedBytes) return refuse("snapshot_malformed", cause.message);
     throw cause;
   }
 }
 
-function restore(parts: Iterable<Uint8Array>): Ledger {
+function restore(parts: Iterable<Uint8Array>, seed: number): Ledger {
   let state: Restoring | undefined;
   for (const bytes of parts) {
     const slice = readSlice(bytes);
-    if (state === undefined) state = begin(slice);
+    if (state === undefined) state = begin(slice, seed);
     else if (slice.kind === SliceKind.end) return finish(state);
     else takeIn(state, slice);
   }
@@ -58,7 +58,7 @@ function readSlice(bytes: Uint8Array): Slice {
   return { kind, of, count: many, first, body: words.subarray(HEAD_WORDS) };
 }
 
-function begin({ kind, of, body }: Slice): Restoring {
+function begin({ kind, body }: Slice, seed: number): Restoring {
   need(kind === SliceKind.head, "it does not begin with its head");
   need(body[0] === SNAPSHOT_VERSION, `its version is ${body[0]}, this release reads ${SNAPSHOT_VERSION}`);
   need(body.length === 7, "its head has another length");
@@ -69,7 +69,7 @@ function begin({ kind, of, body }: Slice): Restoring {
   need(pending >= 0 && pending <= PENDING_MAX, `it has ${pending} rows of pending transfers`);
   need(firstFree >= 0 && firstFree <= pending, "its first free row is none");
   need(Number.isSafeInteger(entries), "it has too many journal entries");
-  const ledger = createLedger(of, entries);
+  const ledger = createLedger(seed, entries);
   ledger.pending.firstFree = firstFree;
   return { ledger, counts: { owners, accounts, pending }, last: SliceKind.head };
 }
@@ -78,6 +78,7 @@ function takeIn(state: Restoring, slice: Slice): unknown {
   const { kind } = slice;
   need(kind >= state.last && kind < SliceKind.end, `a slice of kind ${kind} is out of order`);
   state.last = kind;
+  checkCounts(state, kind);
   const { ledger, counts } = state;
   switch (kind) {
     case SliceKind.owners:
@@ -99,11 +100,19 @@ function takeIn(state: Restoring, slice: Slice): unknown {
   }
 }
 
-function finish({ ledger, counts }: Restoring): Ledger {
-  const { accounts, owners, pending } = ledger;
-  need(owners.count === counts.owners, `it has ${owners.count} of ${counts.owners} owners`);
-  need(accounts.rows.count === counts.accounts, `it has ${accounts.rows.count} of ${counts.accounts} accounts`);
-  need(pending.rows.count === counts.pending, `it has ${pending.rows.count} of ${counts.pending} pending rows`);
+/** Tables before this kind are whole: what comes later refers to them. */
+function checkCounts({ ledger: { owners, accounts, pending }, counts }: Restoring, kind: number): void {
+  const whole = (of: number, have: number, count: number, what: string): void =>
+    need(kind <= of || have === count, `it has ${have} of ${count} ${what}`);
+  whole(SliceKind.owners, owners.count, counts.owners, "owners");
+  whole(SliceKind.accounts, accounts.rows.count, counts.accounts, "accounts");
+  whole(SliceKind.pending, pending.rows.count, counts.pending, "pending rows");
+}
+
+function finish(state: Restoring): Ledger {
+  checkCounts(state, SliceKind.end);
+  const { ledger } = state;
+  const { accounts, pending } = ledger;
   checkSums(ledger);
   for (const token of tokenLedgers)
     for (const name of Object.keys(SYSTEM_ACCOUNTS) as SystemAccount[])

@@ -112,12 +112,11 @@ export function takeAccounts({ accounts, owners, totals }: Ledger, slice: Slice,
 export function takeUserData({ accounts }: Ledger, slice: Slice, counts: TableCounts): void {
   needWhole(slice, USER_WORDS, "user data");
   const chunk = slice.first / CHUNK_ROWS;
-  need(slice.count === CHUNK_ROWS && Number.isInteger(chunk), "user data are of whole chunks");
-  need(
-    slice.first < counts.accounts && accounts.userData[chunk] === undefined,
-    `user data of chunk ${chunk} are not due`,
-  );
-  accounts.userData[chunk] = slice.body.slice();
+  const count = Math.min(CHUNK_ROWS, counts.accounts - slice.first);
+  const due = Number.isInteger(chunk) && slice.count === count && accounts.userData[chunk] === undefined;
+  need(due, `user data from ${slice.first} on are not due`);
+  accounts.userData[chunk] = new Int32Array(CHUNK_ROWS * USER_WORDS);
+  accounts.userData[chunk].set(slice.body);
 }
 
 export function takeWideSums({ accounts, totals }: Ledger, slice: Slice, counts: TableCounts): void {

@@ -13,15 +13,15 @@ import { execute, executeBlock, fund, idAt, payment, testAccount, testLedger } f
 import { recount, totalsOf } from "./totals.ts";
 
 const { pending, voidPending } = transferFlags;
-const ACCOUNTS = 9_000;
+const ACCOUNTS = 5_000;
 const keyOf = (number: number): string => toHex(sha256(new Uint8Array([number & 255, number >> 8])));
 const idOf = (number: number): bigint => (9n << 64n) + BigInt(number);
 
-/** More than two chunks of accounts, some with user data, one wide, pending transfers with holes between them. */
+/** More than a chunk of accounts, some with user data, one wide, pending transfers with holes between them. */
 function largeLedger(): Ledger {
   const ledger = testLedger();
   for (let number = 0; number < ACCOUNTS; number++) {
-    const data = number === 8_200 ? { userData128: 5n, userData64: 6n, userData32: 7 } : {};
+    const data = number === 4_200 ? { userData128: 5n, userData64: 6n, userData32: 7 } : {};
     openAccount(ledger, { ...testAccount({ id: idOf(number), owner: keyOf(number), ledger: 1 }), ...data });
   }
   fund(ledger, { to: idOf(3), token: 1, amount: 2n ** 70n });
@@ -65,6 +65,9 @@ test("a snapshot is of the moment it began, in bounded slices, while execution g
     serial += 2;
     for (let paid = 0; paid < 3; paid++) fund(ledger, { to: idOf(random.below(ACCOUNTS)), token: 1, amount: 1n });
     openAccount(ledger, testAccount({ id: idOf(20_000 + serial), owner: keyOf(serial), ledger: 5 }));
+    // Among accounts that the snapshot has, but behind them.
+    const data = slices.length === 1 ? { userData32: 9 } : {};
+    openAccount(ledger, { ...testAccount({ id: idOf(40_000 + serial), owner: keyOf(1), ledger: 5 }), ...data });
     const late = payment(serial, { flags: voidPending, pendingId: idAt(0, 10 + slices.length), amount: 0n });
     execute(ledger, [payment(serial + 1, { flags: pending, amount: 1n }), late], { atMs: 3 });
   }
@@ -160,7 +163,7 @@ test("whatever bits are flipped or bytes lost, it is restored or refused", () =>
   const slices = slicesOf(largeLedger());
   const random = seededRandom(77n);
   const outcomes = { restored: 0, refused: 0 };
-  for (let run = 0; run < 150; run++) {
+  for (let run = 0; run < 100; run++) {
     const place = random.below(slices.length);
     const bytes = new Uint8Array(slices[place] ?? []);
     const at = random.oneIn(2) ? random.below(Math.min(64, bytes.length)) : random.below(bytes.length);
@@ -174,5 +177,5 @@ test("whatever bits are flipped or bytes lost, it is restored or refused", () =>
       rootOf(result.value);
     } else outcomes.refused += 1;
   }
-  expect(Math.min(outcomes.restored, outcomes.refused)).toBeGreaterThan(10);
+  expect(Math.min(outcomes.restored, outcomes.refused)).toBeGreaterThan(5);
 });

@@ -5,8 +5,10 @@ import { U128_MAX } from "../codec/transfer.ts";
  * Records and tables are read as little-endian 32-bit words: small integers that the engine keeps in registers, where a
  * BigInt would be an object for each field. A number of 128 bits is four words, the lowest first.
  */
-const LOW_32 = 0xffff_ffffn;
 const WORD = 2 ** 32;
+// BigInts go through this memory, which costs less than shifting them; nothing stays in it from one call to the next.
+const longs = new BigUint64Array(2);
+const halves = new Int32Array(longs.buffer);
 
 /** Typed arrays have the byte order of the machine, and the wire is little-endian. */
 export const assertLittleEndian = (): void =>
@@ -23,8 +25,11 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
 export const readPair = (words: Int32Array, at: number): number =>
   ((words[at + 1] as number) >>> 0) * WORD + ((words[at] as number) >>> 0);
 
-export const readU64 = (words: Int32Array, at: number): bigint =>
-  (BigInt((words[at + 1] as number) >>> 0) << 32n) | BigInt((words[at] as number) >>> 0);
+export function readU64(words: Int32Array, at: number): bigint {
+  halves[0] = words[at] as number;
+  halves[1] = words[at + 1] as number;
+  return longs[0] as bigint;
+}
 
 export function readU128(words: Int32Array, at: number): bigint {
   const low = readU64(words, at);
@@ -32,8 +37,9 @@ export function readU128(words: Int32Array, at: number): bigint {
 }
 
 export function writeU64(words: Int32Array, at: number, value: bigint): void {
-  words[at] = Number(value & LOW_32);
-  words[at + 1] = Number((value >> 32n) & LOW_32);
+  longs[0] = value;
+  words[at] = halves[0] as number;
+  words[at + 1] = halves[1] as number;
 }
 
 export function writeU128(words: Int32Array, at: number, value: bigint): void {
