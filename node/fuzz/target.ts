@@ -48,6 +48,9 @@ const EDGES = [
   (1n << 64n) - 1n,
 ];
 
+/** Bytes that mean something special in one place, and nothing in another. */
+const TOKENS = ["\ufeff", "\0", "HMN", "HMNB", "\ud7ff\uffff"].map((token) => new TextEncoder().encode(token));
+
 const joined = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
 const place = (bytes: Uint8Array, random: Random): number => random.below(bytes.length + 1);
 
@@ -74,6 +77,12 @@ const CHANGES: readonly Change[] = [
   (bytes, _, random) => {
     const at = place(bytes, random);
     return joined(bytes.subarray(0, at), noise(1 + random.below(8), random), bytes.subarray(at));
+  },
+  (bytes, _, random) => {
+    // Over what stands there, so that lengths stay right.
+    const token = random.pick(TOKENS);
+    const at = place(bytes, random);
+    return joined(bytes.subarray(0, at), token, bytes.subarray(at + token.length));
   },
   (bytes, _, random) => {
     const at = place(bytes, random);
