@@ -69,7 +69,6 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
       break;
     }
     case "timer":
-    case "snapshot-written":
       break;
     case "snapshot-written":
       onSnapshotWritten(node, current, input.height);
