@@ -8,7 +8,7 @@ import { command, type World } from "./command.ts";
 import type { Parsed } from "./flags.ts";
 import { FOLDER_FLAGS, openFolder, readCars, readRecord } from "./folder.ts";
 import { FolderFault, progress, reading } from "./folder-fault.ts";
-import { decimalOf, heightIn } from "./numbers.ts";
+import { bigints, decimalOf, heightIn } from "./numbers.ts";
 import { beginReplay, type Replay, replay } from "./replay.ts";
 import { table } from "./table.ts";
 import { timeText } from "./time-text.ts";
@@ -48,8 +48,6 @@ export const inspect = command(
     });
   },
 );
-
-const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value);
 
 const open = ({ flags, world }: Inspection) => openFolder(flags, world, progress("inspect", world));
 

@@ -33,27 +33,27 @@ export const prove = command(
       case "batch":
         if (index === undefined || decimalOf(index) === undefined)
           return refuse("usage", "INDEX: the batch's place in the block, from 0");
-        return write({ flags, world, out }, (run) => batchIn(run, heightIn(first), heightIn(index)));
+        return write({ flags, world, out }, (run, blocks) =>
+          batchIn(run, blocks, { height: heightIn(first), index: heightIn(index) }),
+        );
       case "account":
         if (index !== undefined) return refuse("usage", `${index} is one argument too many`);
-        return write({ flags, world, out }, (run) => accountIn(run, BigInt(first)));
+        return write({ flags, world, out }, (run, blocks) => accountIn(run, blocks, BigInt(first)));
       default:
         return refuse("usage", "WHAT: batch or account");
     }
   },
 );
 
-type Run = Replay & { readonly blocks: Iterable<Replayed> };
-
 function write(
   { flags, world, out }: { flags: Parsed<typeof FLAGS>; world: World; out: string },
-  make: (run: Run) => BatchProof | AccountProof,
+  make: (run: Replay, blocks: Iterable<Replayed>) => BatchProof | AccountProof,
 ): number | Refusal<"usage"> {
   let refused: Refusal<"usage"> | undefined;
   const code = reading("prove", world, () => {
     const tell = progress("prove", world);
-    const replayed = beginReplay(openFolder(flags, world, tell));
-    const proof = make({ ...replayed, blocks: told(replayed, tell) });
+    const run = beginReplay(openFolder(flags, world, tell));
+    const proof = make(run, told(run, tell));
     try {
       writeFileSync(out, `${writeProof(proof)}\n`, { flag: "wx" });
     } catch (cause) {
@@ -79,11 +79,15 @@ function* told(run: Replay, tell: (how: () => string) => void): Generator<Replay
 const epochsUpTo = ({ epochs }: Replay, { record }: Replayed) =>
   epochs.filter(({ header: { epoch } }) => epoch < record.block.epoch);
 
-function batchIn(run: Run, height: number, index: number): BatchProof {
+function batchIn(
+  run: Replay,
+  blocks: Iterable<Replayed>,
+  { height, index }: { height: number; index: number },
+): BatchProof {
   if (height <= run.from || height > run.last)
     throw new FolderFault(`block ${height} is not executed here: ${run.from + 1} to ${run.last} are`, "asked");
   let executed: Replayed["executed"] = [];
-  for (const replayed of run.blocks) {
+  for (const replayed of blocks) {
     const { record } = replayed;
     if (record.block.height === height) executed = replayed.executed;
     if (record.block.executed.height < height) continue;
@@ -98,7 +102,7 @@ function batchIn(run: Run, height: number, index: number): BatchProof {
 type Checkpointed = Pick<Parameters<typeof proveAccount>[1], "checkpoint" | "leaf">;
 
 /** Of the newest checkpoint whose root the results of a later one took in, where a final block names those. */
-function accountIn(run: Run, account: bigint): AccountProof {
+function accountIn(run: Replay, blocks: Iterable<Replayed>, account: bigint): AccountProof {
   const { chain } = run;
   const { ledgerRoots } = chain.roots;
   const now = (): Checkpointed | undefined => {
@@ -110,7 +114,7 @@ function accountIn(run: Run, account: bigint): AccountProof {
   let proof: AccountProof | undefined;
   // Asked for again before every block: the next one may be the checkpoint, and that ends the asking.
   wantProof(ledgerRoots, account);
-  for (const replayed of run.blocks) {
+  for (const replayed of blocks) {
     wantProof(ledgerRoots, account);
     const { record, stateRoot } = replayed;
     if (stateRoot !== undefined) {

@@ -26,7 +26,7 @@ import { verify } from "../codec/signature.ts";
 import { executable, payloadOf } from "../node-execute.ts";
 import { openSnapshot } from "../node-snapshot.ts";
 import { headFault, newestOf, proveEpoch, type SnapshotHead } from "../node-snapshot-head.ts";
-import type { Snapshot } from "../storage/snapshot-files.ts";
+import { type Snapshot, snapshotPath } from "../storage/snapshot-files.ts";
 import { bodyFault } from "./block-body.ts";
 import { baseHeight, type Folder, lastHeight, oldestUsable, readCars, readRecord } from "./folder.ts";
 import { FolderFault, type Place } from "./folder-fault.ts";
@@ -93,7 +93,7 @@ const snapshotDoubt = ({ chainId }: Folder, head: SnapshotHead, members: readonl
   headFault(head, { chainId, epoch: 1, members, anchor: undefined, verify });
 
 const snapshotPlace = ({ path }: Folder, { height }: Snapshot): Pick<Place, "path" | "offset"> => ({
-  path: `${path}/snapshot-${String(height).padStart(12, "0")}.snap`,
+  path: snapshotPath(path, height),
   offset: 0,
 });
 

@@ -19,7 +19,7 @@ const NAME = /^snapshot-([0-9]{12})\.snap$/;
 const NO_KEY = new Uint8Array();
 
 const snapshotName = (height: number): string => `snapshot-${String(height).padStart(12, "0")}.snap`;
-const snapshotPath = (folder: string, height: number): string => join(folder, snapshotName(height));
+export const snapshotPath = (folder: string, height: number): string => join(folder, snapshotName(height));
 
 export type Snapshot = NonNullable<Recovered["snapshot"]>;
 
