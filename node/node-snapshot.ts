@@ -158,7 +158,9 @@ function trustFault(node: Node, head: SnapshotHead, height: number): string | un
 
 /** The chain of a snapshot, with the place in it that consensus starts from. */
 export function openSnapshot(
-  { config }: Pick<Node, "config">,
+  {
+    config,
+  }: { readonly config: Pick<Node["config"], "genesis"> & { readonly snapshots?: Pick<Snapshots, "importChain"> } },
   parts: Iterable<Uint8Array>,
 ): Result<{ head: SnapshotHead; chain: Chain }> {
   const iterator = parts[Symbol.iterator]();

@@ -66,13 +66,15 @@ const emptyPeer = (): Peer => ({
 export type CalmSetting = {
   readonly parameters?: NonNullable<GenesisFile["parameters"]>;
   readonly snapshotPolicy?: SnapshotPolicy;
+  /** Sees every effect of every node, as its storage would. */
+  readonly watch?: (id: number, effect: NodeEffect) => void;
 };
 
 /** What a start may find or be told besides what its volume holds. */
 export type StartSetting = Partial<Recovered> & { readonly keyPair?: KeyPair; readonly trust?: TrustAnchor };
 
 /** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
-export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy }: CalmSetting = {}) {
+export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy, watch }: CalmSetting = {}) {
   const genesis = genesisOf(parameters);
   const parsed = parseGenesis(genesis);
   const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
@@ -85,6 +87,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   const wallMs = (id: number): number => nowMs + (skews.get(id) ?? 0);
   const apply = (id: number, peer: Peer, effects: readonly NodeEffect[]): void => {
     for (const effect of effects) {
+      watch?.(id, effect);
       if (effect.type === "persist" && effect.stream === "votes") peer.votes.push(effect.record);
       if (effect.type === "persist" && effect.stream === "log") {
         const { entry } = effect;
@@ -198,7 +201,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   };
   const view = (id: number) => viewOf(present(peers.get(id)?.node, "the node runs"));
   const chain = (id: number) => chainOf(present(peers.get(id)?.node, "the node runs"));
-  return { chainId, peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
+  return { chainId, genesis, peers, answers, feed, start, stop, until, settle, view, chain, skews, nowMs: () => nowMs };
 }
 
 /** All four of them. */

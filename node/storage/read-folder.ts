@@ -3,7 +3,7 @@ import type { EntryKey } from "./entry-key.ts";
 import type { Damage } from "./log-walk.ts";
 import { describeDamage, walkLog } from "./log-walk.ts";
 import { listSegments } from "./segment.ts";
-import { openSnapshot, type Snapshot, snapshotHeights } from "./snapshot-files.ts";
+import { readThrough, type Snapshot, snapshotHeights } from "./snapshot-files.ts";
 
 /** One entry of the log as it stands on disk. */
 export type FoundEntry = {
@@ -18,8 +18,8 @@ export type FoundEntry = {
 export type FolderReading = {
   /** Every entry in the order of writing, and between them what is damaged. What a crash tore off is left out: nobody was told of it. */
   readonly entries: Iterable<FoundEntry | { readonly type: "damage"; readonly damage: Damage; readonly text: string }>;
-  /** Newest first; undefined in place of one that is damaged. */
-  readonly snapshots: readonly { readonly height: number; readonly snapshot: Snapshot | undefined }[];
+  /** Newest first; each whole, or with what is wrong in its file. */
+  readonly snapshots: readonly (Snapshot | { readonly damage: Damage })[];
 };
 
 /**
@@ -29,10 +29,7 @@ export type FolderReading = {
 export function openForReading(disk: Disk, folder: string): FolderReading {
   return {
     entries: { [Symbol.iterator]: () => entriesOf(disk, folder) },
-    snapshots: snapshotHeights(disk, folder).map((height) => ({
-      height,
-      snapshot: openSnapshot(disk, folder, height),
-    })),
+    snapshots: snapshotHeights(disk, folder).map((height) => readThrough(disk, folder, height)),
   };
 }
 

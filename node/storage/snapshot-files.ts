@@ -8,6 +8,7 @@ import type { DiskOp } from "./disk-job.ts";
 import { type FileHeader, GROUPS_AT, newFileHeader, parseFileHeader } from "./group.ts";
 import { walkGroups } from "./group-walk.ts";
 import { appendGroup, type GroupFile } from "./group-writer.ts";
+import type { Damage } from "./log-walk.ts";
 
 /**
  * Snapshots of the state after a block, one file each: parts, then an end that names the block and their number. A file
@@ -18,7 +19,7 @@ const NAME = /^snapshot-([0-9]{12})\.snap$/;
 const NO_KEY = new Uint8Array();
 
 const snapshotName = (height: number): string => `snapshot-${String(height).padStart(12, "0")}.snap`;
-const snapshotPath = (folder: string, height: number): string => join(folder, snapshotName(height));
+export const snapshotPath = (folder: string, height: number): string => join(folder, snapshotName(height));
 
 export type Snapshot = NonNullable<Recovered["snapshot"]>;
 
@@ -36,21 +37,30 @@ export function removeUnfinished(disk: Disk, folder: string): void {
 
 /** The snapshot of this height, if every byte of it is what was written: it is read through once now, and its parts later. */
 export function openSnapshot(disk: Disk, folder: string, height: number): Snapshot | undefined {
+  const read = readThrough(disk, folder, height);
+  return "damage" in read ? undefined : read;
+}
+
+/** The same, or what is wrong with its file. */
+export function readThrough(disk: Disk, folder: string, height: number): Snapshot | { readonly damage: Damage } {
   const path = snapshotPath(folder, height);
   let parts = 0;
   let end: { blockHash: Hex; parts: number } | undefined;
+  let read = GROUPS_AT;
   for (const body of bodiesOf(disk, path, height)) {
-    if (body === undefined || end !== undefined) return undefined;
+    if ("damage" in body) return body;
+    if (end !== undefined) return { damage: { path, offset: read, what: "more stands behind its end" } };
     if (body.key.length === 0) parts += 1;
     else end = parseEnd(body.key);
+    read = body.place.offset + body.place.length;
   }
-  if (end === undefined || end.parts !== parts) return undefined;
+  if (end === undefined || end.parts !== parts) return { damage: { path, offset: read, what: "its end is missing" } };
   return { height, blockHash: end.blockHash, parts: { [Symbol.iterator]: () => partsOf(disk, path, height) } };
 }
 
 function* partsOf(disk: Disk, path: string, height: number): Generator<Uint8Array> {
   for (const body of bodiesOf(disk, path, height)) {
-    if (body === undefined) throw new Error(`${path} is damaged: it was whole when it was opened`);
+    if ("damage" in body) throw new Error(`${path} is damaged: it was whole when it was opened`);
     if (body.key.length === 0) yield body.read();
   }
 }
@@ -63,7 +73,7 @@ export function placesOf(
 ): { readonly height: number; readonly name: string; readonly places: readonly Body["place"][] } | undefined {
   if (openSnapshot(disk, folder, height) === undefined) return undefined;
   const bodies = [...bodiesOf(disk, snapshotPath(folder, height), height)];
-  const places = bodies.flatMap((body) => (body?.key.length === 0 ? [body.place] : []));
+  const places = bodies.flatMap((body) => ("place" in body && body.key.length === 0 ? [body.place] : []));
   return { height, name: snapshotName(height), places };
 }
 
@@ -73,16 +83,22 @@ type Body = {
   read(): Uint8Array;
 };
 
-/** Every record in order; undefined where something is wrong, which ends it. */
-function* bodiesOf(disk: Disk, path: string, height: number): Generator<Body | undefined> {
+/** Every record in order; what is wrong ends it. */
+function* bodiesOf(disk: Disk, path: string, height: number): Generator<Body | { readonly damage: Damage }> {
+  const wrong = (offset: number, what: string) => ({ damage: { path, offset, what } });
   const file = disk.open(path, "reading");
   try {
     const header = parseFileHeader(disk.read(file, 0, GROUPS_AT));
-    if (header?.kind !== "snapshot" || header.sequence !== height) return yield undefined;
+    if (header?.kind !== "snapshot" || header.sequence !== height)
+      return yield wrong(0, `its header is not of the snapshot of height ${height}`);
     for (const event of walkGroups(disk, [{ sequence: 1, path, header }])) {
-      if (event.type !== "group") return yield undefined;
+      if (event.type !== "group")
+        return yield wrong(
+          "offset" in event ? event.offset : 0,
+          `a part of the snapshot of height ${height} cannot be read`,
+        );
       for (const { key, place, intact } of event.group.records) {
-        if (!intact) return yield undefined;
+        if (!intact) return yield wrong(place.offset, `a part of the snapshot of height ${height}`);
         yield { key, place, read: () => disk.read(file, place.offset, place.length) };
       }
     }
