@@ -201,9 +201,10 @@ async function stopService({ engine, transport, clients, api }: Service, log: Lo
   engine.push({ type: "stop" });
   clients.stopTaking();
   const deadline = Date.now() + DRAIN_MAX_MS;
-  // At least one turn, so that the peers hear of it.
+  // At least one turn, so that the peers hear of it. It votes on until its lane is empty: what it took is ordered by the others.
+  const owes = (): boolean => clients.outstanding() > 0 || engine.view().pendingBatches > 0;
   do await delay(20);
-  while (clients.outstanding() > 0 && Date.now() < deadline);
+  while (owes() && Date.now() < deadline);
   if (clients.outstanding() > 0) log.warn({ outstanding: clients.outstanding() }, "stops with answers owed");
   await clients.close();
   await api.close();

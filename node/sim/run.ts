@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
-import type { SealedBlock } from "../codec/block.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
@@ -64,16 +63,6 @@ type Event =
   | { readonly type: "work"; readonly work: () => void }
   | { readonly type: "tick" };
 
-/** Views of final blocks' epochs that no block came of. */
-function skippedViews(chain: readonly SealedBlock[]): number {
-  let skipped = 0;
-  for (const [index, block] of chain.entries()) {
-    const parent = chain[index - 1];
-    skipped += block.view - (parent?.epoch === block.epoch ? parent.view : 0) - 1;
-  }
-  return skipped;
-}
-
 /** One network under one seed, from genesis through a storm until everything has come right. */
 export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell }: RunOptions): RunReport {
   const scenario = scenarioOf(seed, stormMs, shape);
@@ -102,7 +91,11 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
   };
   const votes = createVotesChecker({ byzantine: scenario.byzantine });
   const lanes = createLanesChecker();
-  const finality = createFinalityChecker({ ...setting, epochLengthNs: EPOCH_LENGTH_NS, mayHaveNullified: votes.mayHaveNullified });
+  const finality = createFinalityChecker({
+    ...setting,
+    epochLengthNs: EPOCH_LENGTH_NS,
+    mayHaveNullified: votes.mayHaveNullified,
+  });
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
@@ -278,21 +271,6 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
 
   function tick(): void {
     if (stormy && nowMs >= scenario.stormMs) heal();
-    if (process.env.SIMDUMP && nowMs >= Number(process.env.SIMDUMP)) {
-      for (const h of hosts) {
-        const n: any = h.node;
-        if (!n) { console.log(h.id, "down"); continue; }
-        const c = n.consensus;
-        console.log("NODE", h.id, h.id === scenario.byzantine ? "LIAR" : "", "epoch", c.epoch, "view", c.view, "tip", c.tip.height, c.tip.kind, "chain", n.chain.height, "unexecuted", n.unexecuted.length, "certOnly", c.certifiedOnly, "mem", c.memory, "wanted", n.lanes.wanted.size, "self", c.self, "closed", c.closed, "nullInRow", c.nullifiedInRow, "fin", c.finality?.ballot.view, JSON.stringify(c.committee.members.map((m: any) => [m.id, m.weight])));
-        for (const v of [...c.views.values()].slice(-12)) {
-          const b = v.notarization && c.blocks.get(v.notarization.ballot.block);
-          console.log("  v", v.number, "not", v.notarization?.ballot.block.slice(0, 6), "null", !!v.nullification, "own", Object.keys(v.own).join(), "prop", v.proposal?.block.hash.slice(0, 6), v.proposal?.block.proposer, v.proposal?.block.kind, "refused", v.proposalRefused, "held", !!b, b && b.payload.length, b && b.parent.slice(0,6), "tallies", [...v.tallies.values()].map((t: any) => `${t.ballot.kind}:${t.ballot.block?.slice(0,4)}:${[...t.signatures.keys()].join()}`).join(" "));
-        }
-        for (const w of n.lanes.wanted.values()) console.log("  want", w.tip.validator, w.tip.number, w.tip.digest.slice(0, 6), "from", w.from, "missing", w.missing.number, w.missing.digest.slice(0,6), "asked", [...w.asked].join());
-        for (const l of n.lanes.lanes.values()) console.log("  lane", l.validator, "ordered", l.ordered?.number, l.tracks.map((t: any) => `${t.incarnation % 1000000007n}:${t.base.number}-${t.head.number}/${t.cars.size}`).join(" "), "cert", l.certificate?.tip.number);
-      }
-      done = true; return;
-    }
     if (stormy && random.oneIn(4)) storm(hosts, world, network, later);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
       const up = hosts.filter((host) => host.node !== undefined);
@@ -346,7 +324,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       const { idsOf } = lanes;
       checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
     }
-    faults["view nullified"] += skippedViews(finality.chain());
+    faults["view nullified"] += finality.skippedViews();
     faults["tail block"] += lanes.tails();
     faults["vote regained"] += votes.regained();
     const liarState = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end"))).get(

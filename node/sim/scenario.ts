@@ -61,7 +61,7 @@ export function scenarioOf(seed: number, stormMs: number, shape: Shape = {}): Sc
     duplicateIn: random.pick([50, 15]),
     crashInSteps: random.pick([1_000, 200, 60]),
     // Shorter than a frame takes: then blocks follow a closing one before it is final.
-    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5]) },
+    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5, 5]) },
     lanes: {
       ...DEFAULT_LANE_PACE,
       carIntervalMs: random.pick([2, 50]),
