@@ -1,5 +1,5 @@
 import { assert } from "./base/assert.ts";
-import { executeBlock, heightOf, resultsHashOf } from "./chain/chain.ts";
+import { type Chain, closingAt, executeBlock, heightOf, resultsHashOf } from "./chain/chain.ts";
 import type { BlockOutcome, ExecutableBlock } from "./chain/types.ts";
 import type { SealedBlock } from "./codec/block.ts";
 import { type BlockRecord, encodeRecord } from "./codec/block-record.ts";
@@ -18,6 +18,10 @@ import type { NodeEffect } from "./ports.ts";
 /** Order, then execute: only here, only final blocks, each once, in order of height, as soon as all its cars are here. */
 export function executeReady(node: Node, step: Step): void {
   for (let record = node.unexecuted[0]; record !== undefined; record = node.unexecuted[0]) {
+    if (node.unproved && contradicts(node.chain, record.block)) {
+      refuteState(node);
+      return;
+    }
     const payload = payloadOf(record.block);
     const cars = gatherCars(node.lanes, payload);
     if (cars === undefined) {
@@ -85,14 +89,18 @@ export function payloadOf({ payload }: SealedBlock): Payload {
 /** A final block names results that a quorum has: where they are not this node's, its own state is wrong. */
 function compareResults(node: Node, { turn }: Step, { height, executed }: SealedBlock): void {
   const own = resultsHashOf(node.chain, executed.height);
-  if (own === undefined || own === executed.resultsHash) {
-    confirmState(node, executed.height);
-    return;
-  }
-  if (node.unproved) refuteState(node);
-  if (node.safety.resultsMismatch > 0) return;
+  if (own === executed.resultsHash) confirmState(node, executed.height);
+  if (own === undefined || own === executed.resultsHash || node.safety.resultsMismatch > 0) return;
   const detail = `height ${height} is final with other results of height ${executed.height} than this node's`;
   turn.out.push({ type: "safety", kind: "results-mismatch", detail });
+}
+
+/** Whether a final block names other results, or another next epoch, than this state has: then a peer's state was a lie. */
+export function contradicts(chain: Chain, { executed, time, kind, next }: SealedBlock): boolean {
+  const own = resultsHashOf(chain, executed.height);
+  if (own === undefined) return kind === "closing";
+  if (own !== executed.resultsHash) return true;
+  return kind === "closing" && closingAt(chain, { executedHeight: executed.height, time })?.next !== next;
 }
 
 /** Rule 5: with its closing block executed the next epoch begins. */

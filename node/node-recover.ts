@@ -16,7 +16,7 @@ import type { ConsensusConfig } from "./consensus/state.ts";
 import { gatherCars } from "./lanes/lanes.ts";
 import { recoverLanes } from "./lanes/recover.ts";
 import { createDuties } from "./node-duties.ts";
-import { executable, executed, payloadOf } from "./node-execute.ts";
+import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
 import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
@@ -94,9 +94,10 @@ function startOf(config: NodeConfig, { snapshot }: Recovered): Start {
 }
 
 /**
- * Executes the log's blocks again. Where a car of one is missing it stops there, and the rest comes from the peers again;
- * `whole` is false then, as the vote journal may have left out what those blocks made needless. What execution notes goes
- * out again: notes are never synced.
+/**
+ * Executes the log's blocks again. Where a car of one is missing, or one contradicts a peer's state, it stops there, and the
+ * rest comes from the peers again; `whole` is false then, as the vote journal may have left out what those blocks made
+ * needless. What execution notes goes out again: notes are never synced.
  */
 function replay({
   config,
@@ -106,7 +107,7 @@ function replay({
   effects,
 }: {
   config: NodeConfig;
-  start: Standing;
+  start: Start;
   records: Iterable<Uint8Array>;
   quorum: QuorumRule;
   effects: NodeEffect[];
@@ -120,7 +121,7 @@ function replay({
     const { block } = record;
     const payload = payloadOf(block);
     const cars = gatherCars(lanes, payload);
-    if (cars === undefined) return { standing, whole: false };
+    if (cars === undefined || (!start.own && contradicts(chain, block))) return { standing, whole: false };
     const ending = { epoch: block.epoch, committee: committee(), finality: record.certificate };
     effects.push(executed(block.height, executeBlock(chain, executable(block, payload, cars)).journal));
     standing = { ...standing, ...afterBlock(standing, record, chain) };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { present } from "./base/assert.ts";
-import { chainId, epochOf } from "./chain/chain.ts";
+import { type Chain, chainId, epochOf } from "./chain/chain.ts";
 import { verify } from "./codec/signature.ts";
 import {
   encodeHead,
@@ -80,6 +80,30 @@ describe("a snapshot", () => {
     network.until(() => network.view(3).height > 20 && network.view(3).state === "Voting", 120_000);
     expect(network.view(3).safety).toEqual(unharmed);
   });
+});
+
+it("leaves a state that a final block contradicts for the next snapshot, restarts included", () => {
+  const network = grown();
+  network.stop(3);
+  network.peers.delete(3);
+  let imports = 0;
+  // The first peers' states are whole in themselves, and not the chain's.
+  const onImport = (chain: Chain): void => {
+    imports += 1;
+    if (imports > 2) return;
+    const head = present(chain.heads.get(chain.height), "the newest block has a head");
+    chain.heads.set(chain.height, { ...head, resultsHash: "ab".repeat(32) });
+  };
+  network.start(3, { votesIntact: false, onImport });
+  network.until(() => imports === 1);
+  const reached = network.view(3).height;
+  network.until(() => network.view(0).height > reached + 3);
+  network.stop(3);
+  network.start(3, { onImport });
+  expect(imports).toBe(2);
+  network.until(() => network.view(3).state === "Voting", 120_000);
+  expect(imports).toBe(3);
+  expect(network.view(3).resultsHash).toBe(network.view(0).resultsHash);
 });
 
 describe("the head of a snapshot", () => {

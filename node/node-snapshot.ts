@@ -53,7 +53,8 @@ export function noteExecuted(
   keeper.blocks += 1;
   keeper.bytes += cars.reduce((sum, car) => sum + car.bytes.length, bytes.length);
   const { snapshots, snapshotPolicy: policy } = config;
-  if (snapshots === undefined || policy === undefined || keeper.writing !== undefined || node.unproved) return;
+  if (snapshots === undefined || policy === undefined || node.unproved) return;
+  if (keeper.writing !== undefined || keeper.fetched !== undefined) return;
   const height = heightOf(chain);
   if (checkpointOf(chain).height !== height) return;
   if (keeper.blocks < policy.everyBlocks && keeper.bytes < policy.everyBytes) return;
@@ -128,6 +129,7 @@ export function onSnapshotPart(
     return `snapshot: ${reason}`;
   };
   if (message.height <= heightOf(node.chain)) return useless("none that is further on");
+  if (keeper.writing !== undefined) return useless("one at a time, and an own one is being written");
   if (message.part === 0) {
     const head = parseHead(message.bytes);
     if (!head.ok) return useless(head.detail ?? head.reason);

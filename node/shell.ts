@@ -277,9 +277,10 @@ async function stopService(service: Service, log: Logger): Promise<void> {
   engine.push({ type: "stop" });
   clients.stopTaking();
   const deadline = Date.now() + DRAIN_MAX_MS;
-  // At least one turn, so that the peers hear of it.
+  // At least one turn, so that the peers hear of it. It votes on until its lane is empty: what it took is ordered by the others.
+  const owes = (): boolean => intake.outstanding() > 0 || engine.view().pendingBatches > 0;
   do await delay(20);
-  while (intake.outstanding() > 0 && Date.now() < deadline);
+  while (owes() && Date.now() < deadline);
   if (intake.outstanding() > 0) log.warn({ outstanding: intake.outstanding() }, "stops with answers owed");
   await clients.close();
   await api.close();

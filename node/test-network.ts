@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import type { GenesisFile } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import type { Chain } from "./chain/chain.ts";
 import { parseGenesis } from "./chain/genesis.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
 import { type BatchType, encodeBatch } from "./codec/batch.ts";
@@ -71,7 +72,12 @@ export type CalmSetting = {
 };
 
 /** What a start may find or be told besides what its volume holds. */
-export type StartSetting = Partial<Recovered> & { readonly keyPair?: KeyPair; readonly trust?: TrustAnchor };
+export type StartSetting = Partial<Recovered> & {
+  readonly keyPair?: KeyPair;
+  readonly trust?: TrustAnchor;
+  /** Sees each chain that comes out of a snapshot. */
+  readonly onImport?: (chain: Chain) => void;
+};
 
 /** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
 export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy, watch }: CalmSetting = {}) {
@@ -140,9 +146,13 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
     readCar: (digest) => peer.cars.get(digest),
     oldestHeight: () => Math.min(...peer.blocks.keys(), (peer.snapshots.at(-1)?.height ?? 0) + 1),
   });
-  const snapshotsOf = (peer: Peer): Snapshots => ({
+  const snapshotsOf = (peer: Peer, onImport: (chain: Chain) => void): Snapshots => ({
     exportChain,
-    importChain,
+    importChain: (file, parts) => {
+      const imported = importChain(file, parts);
+      if (imported.ok) onImport(imported.value);
+      return imported;
+    },
     readPart: (height, part) => {
       const { snapshots } = peer;
       const found = height === 0 ? snapshots.at(-1) : snapshots.find((one) => one.height === height);
@@ -151,13 +161,16 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
       return { height: found.height, bytes, last: part === found.parts.length - 1 };
     },
   });
-  const start = (id: number, { keyPair = keyOf(id + 1), trust, ...recovered }: StartSetting = {}): void => {
+  const start = (
+    id: number,
+    { keyPair = keyOf(id + 1), trust, onImport = () => {}, ...recovered }: StartSetting = {},
+  ): void => {
     const before = peers.get(id) ?? emptyPeer();
     const peer: Peer = { ...before, votes: [...before.votes], blocks: new Map(before.blocks), timers: new Map() };
     peers.set(id, peer);
     const config = {
       ...{ self: id, keyPair, genesis, timing: DEFAULT_TIMING, lanes: DEFAULT_LANE_PACE, blocks: storeOf(peer) },
-      snapshots: snapshotsOf(peer),
+      snapshots: snapshotsOf(peer, onImport),
       ...(snapshotPolicy === undefined ? {} : { snapshotPolicy }),
       ...(trust === undefined ? {} : { trust }),
     };

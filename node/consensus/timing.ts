@@ -7,8 +7,6 @@ export type Timing = {
   /** How long a view may last once there is something to order; doubles with each nullified view in a row. */
   readonly viewTimeoutMs: number;
   readonly maxTimeoutMs: number;
-  readonly maxBatchesPerBlock: number;
-  readonly maxBlockBytes: number;
 };
 
 export const DEFAULT_TIMING: Timing = {
@@ -16,8 +14,6 @@ export const DEFAULT_TIMING: Timing = {
   minBlockIntervalMs: 8,
   viewTimeoutMs: 500,
   maxTimeoutMs: 10_000,
-  maxBatchesPerBlock: 1024,
-  maxBlockBytes: 4 * 1024 * 1024,
 };
 
 /** The announcement of a stopping node counts at most this long. */

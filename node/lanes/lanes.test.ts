@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { toHex } from "../base/bytes.ts";
 import { type Car, NO_CAR, sealCar } from "../codec/car.ts";
+import { committeeOf } from "../codec/certificate.ts";
 import { BLOCK_CARS_MAX, encodePayload, type Payload, parsePayload } from "../codec/payload.ts";
 import { isDurable, judgePayload } from "./judge.ts";
-import { gatherCars, lanesWakeAtMs } from "./lanes.ts";
+import { beginLanesEpoch, gatherCars, lanesWakeAtMs } from "./lanes.ts";
 import { addBatch, waitingBatches } from "./own-lane.ts";
 import { LANE_CARS_MAX, laneOf } from "./state.ts";
 import { take, waits } from "./take.ts";
@@ -225,7 +227,15 @@ describe("a proposal", () => {
     network.pass(60);
     const { tips, certificates } = payloadOf(proposal(network, 1, true));
     const moved = tips.map((tip) => ({ ...tip, number: 2, cars: 2 }));
-    expect(judge(network, 3, blockOf(encodePayload({ tips: moved, certificates }), 1))).toBe("wait");
+    const liar = blockOf(encodePayload({ tips: moved, certificates }), 1);
+    network.restart(3, { keepsLog: false });
+    expect(judge(network, 3, liar)).toBe("wait");
+    // What was looked for in the wrong place does not stand in the way of the right one.
+    const honest = blockOf(encodePayload({ tips, certificates }), 1);
+    expect(judge(network, 3, honest)).toBe("valid");
+    network.pass(100);
+    expect(network.act(3, (lanes, turn) => isDurable(lanes, turn, honest))).toBe(true);
+    expect(network.act(3, (lanes, turn) => isDurable(lanes, turn, liar))).toBe(false);
   });
 
   it("takes from each lane in turn within its leader's limits", () => {
@@ -326,6 +336,31 @@ describe("a lane that forks", () => {
     expect(network.log(1).size).toBe(0);
     expect(BLOCK_CARS_MAX).toBeGreaterThanOrEqual(LANE_CARS_MAX);
   });
+});
+
+it("lets a lane go with its member, who begins a new one on coming back", () => {
+  const network = laneNetwork();
+  network.submit(0, 1);
+  network.settle();
+  const { committee, blockBatchBytesMax } = network.lanes(0);
+  const others = committeeOf(
+    committee.members.slice(1).map(({ id, weight, publicKey }) => ({ id, weight, publicKey: toHex(publicKey) })),
+  );
+  const enter = (set: typeof committee): void => {
+    for (const id of network.ids) beginLanesEpoch(network.lanes(id), { committee: set, blockBatchBytesMax });
+  };
+  enter(others);
+  expect(waitingBatches(network.lanes(0))).toBe(0);
+  expect(waits(network.lanes(2), [])).toBe(false);
+  network.submit(0, 2);
+  network.pass(50);
+  expect(cars(network, 0)).toHaveLength(1);
+  network.time.nowMs += 5000;
+  enter(committee);
+  network.pass(50);
+  const [before, after] = cars(network, 0);
+  expect(after?.incarnation).toBeGreaterThan(before?.incarnation ?? 0n);
+  expect(payloadOf(proposal(network, 2)).tips[0]?.digest).toBe(after?.digest);
 });
 
 describe("a restart", () => {

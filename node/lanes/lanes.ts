@@ -3,7 +3,7 @@ import { ackMessage } from "../codec/availability.ts";
 import { type Car, type Tip, tipOfCar } from "../codec/car.ts";
 import type { Payload } from "../codec/payload.ts";
 import type { PeerMessage } from "../codec/peer-message.ts";
-import { carDueAtMs, newestUnordered, sealDueCar } from "./own-lane.ts";
+import { carDueAtMs, closeOwnLane, newestUnordered, sealDueCar } from "./own-lane.ts";
 import {
   armAck,
   carOf,
@@ -55,6 +55,7 @@ export function beginLanesEpoch(lanes: Lanes, { committee, blockBatchBytesMax }:
     if (!committee.byId.has(lane.validator)) lane.tracks = [];
   }
   lanes.own.acks.clear();
+  if (!committee.byId.has(lanes.config.self)) closeOwnLane(lanes);
 }
 
 /** A final block's cars in the order of execution, by lane, then number; undefined while one is missing. */

@@ -5,10 +5,10 @@ import { CAR_BATCHES_MAX, CAR_BYTES_MAX, type Car, carMessage, sealCar, tipOfCar
 import {
   heldBytes,
   heldCars,
-  LANE_BYTES_MAX,
   LANE_CARS_MAX,
   type Lanes,
   type LaneTurn,
+  laneBytesMax,
   laneOf,
   type OwnLane,
   openTrack,
@@ -40,7 +40,7 @@ export function carDueAtMs(lanes: Lanes): number {
   const lane = laneOf(lanes, config.self);
   const cars = heldCars(lane);
   if (own.pool.size === 0 || !lanes.committee.byId.has(config.self)) return Number.POSITIVE_INFINITY;
-  if (cars >= LANE_CARS_MAX || heldBytes(lane) + CAR_BYTES_MAX > LANE_BYTES_MAX) return Number.POSITIVE_INFINITY;
+  if (cars >= LANE_CARS_MAX || heldBytes(lane) + CAR_BYTES_MAX > laneBytesMax(lanes)) return Number.POSITIVE_INFINITY;
   const full = own.pool.size >= CAR_BATCHES_MAX || own.poolBytes >= CAR_BYTES_MAX;
   const intervalMs = config.pace.carIntervalMs * (full ? 1 : 2 ** (cars / CARS_PER_DOUBLING));
   return own.lastCarAtMs + Math.min(intervalMs, config.pace.repeatMs);
@@ -108,6 +108,15 @@ export function abandonIncarnation(lanes: Lanes): void {
   own.incarnation = undefined;
   own.last = LANE_START;
   own.acks.clear();
+}
+
+/** A node that is no member has no lane: what waits here can be sent again, to a member. */
+export function closeOwnLane({ own }: Lanes): void {
+  own.pool.clear();
+  own.poolBytes = 0;
+  own.sealed.clear();
+  own.incarnation = undefined;
+  own.last = LANE_START;
 }
 
 const batchesOf = ({ ids, batches }: Car): [Hex, Uint8Array][] =>

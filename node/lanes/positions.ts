@@ -61,7 +61,6 @@ export function forgetExecuted(lanes: Lanes, tips: Payload["tips"]): void {
   for (const [digest, car] of lanes.fetched) {
     const ordered = lanes.lanes.get(car.validator)?.ordered;
     if (ordered !== undefined && isBeyond(car, ordered)) continue;
-    if (lanes.wanted.has(digest)) continue;
     lanes.fetched.delete(digest);
     lanes.fetchedBytes -= car.bytes.length;
   }

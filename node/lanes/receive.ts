@@ -8,11 +8,11 @@ import {
   FETCHED_BYTES_MAX,
   heldBytes,
   heldCars,
-  LANE_BYTES_MAX,
   LANE_CARS_MAX,
   type Lane,
   type Lanes,
   type LaneTurn,
+  laneBytesMax,
   laneOf,
   openTrack,
   placeBefore,
@@ -35,9 +35,11 @@ export function onCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array): string |
 
 /** Cars that were asked for: each proves the one after it. */
 export function onCars(lanes: Lanes, turn: LaneTurn, peer: number, cars: readonly Uint8Array[]): string | undefined {
+  const before = turn.out.length;
   let dropped: string | undefined;
   for (const bytes of cars) dropped ??= onCar(lanes, turn, bytes);
-  answered(lanes, peer);
+  // Only an answer that brought something lets the next question go at once, or a peer could keep this node asking.
+  if (turn.out.length > before) answered(lanes, peer);
   return dropped;
 }
 
@@ -51,8 +53,8 @@ function takeCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array, stub: CarStub)
   const track = trackOf(lane, stub.incarnation);
   const first = track?.cars.get(stub.number);
   if (first !== undefined) return first.digest === stub.digest ? undefined : "car forks its lane";
-  makeRoom(lane, stub);
-  const noRoom = roomFault(lane, track, stub, turn.nowMs);
+  makeRoom(lanes, lane, stub);
+  const noRoom = roomFault(lanes, turn, lane, stub);
   if (noRoom !== undefined) return noRoom;
   const message = carMessage(lanes.config.chainId, stub.digest);
   if (!lanes.config.verify({ message, signature: stub.signature, publicKey: member.publicKey }))
@@ -68,15 +70,16 @@ function takeCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array, stub: CarStub)
 }
 
 /** A full lane whose owner lost its state gives up its oldest incarnation, which nothing may complete any more. */
-function makeRoom(lane: Lane, { incarnation, byteLength }: CarStub): void {
+function makeRoom(lanes: Lanes, lane: Lane, { incarnation, byteLength }: CarStub): void {
   const oldest = lane.tracks[0];
-  const full = heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + byteLength > LANE_BYTES_MAX;
+  const full = heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + byteLength > laneBytesMax(lanes);
   if (full && oldest !== undefined && oldest.incarnation < incarnation) lane.tracks = lane.tracks.slice(1);
 }
 
-function roomFault(lane: Lane, track: Track | undefined, stub: CarStub, nowMs: number): string | undefined {
+function roomFault(lanes: Lanes, { nowMs }: LaneTurn, lane: Lane, stub: CarStub): string | undefined {
+  const track = trackOf(lane, stub.incarnation);
   if (stub.number > (track?.base.number ?? 0) + LANE_CARS_MAX) return "car is too far ahead";
-  if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + stub.byteLength > LANE_BYTES_MAX) return "lane is full";
+  if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + stub.byteLength > laneBytesMax(lanes)) return "lane is full";
   if (track === undefined && nowMs < lane.trackOpenedAtMs + TRACK_INTERVAL_MS)
     return "lane opens too many incarnations";
   return undefined;
@@ -93,7 +96,7 @@ function fetchCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array): string | und
   const hasPlace =
     isBeyond(car, lane.ordered) &&
     track?.cars.has(car.number) === false &&
-    roomFault(lane, track, car, turn.nowMs) === undefined;
+    roomFault(lanes, turn, lane, car) === undefined;
   if (hasPlace && track !== undefined) {
     addCar(track, car);
     armAck(lanes, lane, turn.nowMs);

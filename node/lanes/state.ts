@@ -12,6 +12,8 @@ import type { Wanted } from "./wanted.ts";
 /** Cars beyond what is ordered that a node keeps of one lane: past that the lane stalls. */
 export const LANE_CARS_MAX = 256;
 export const LANE_BYTES_MAX = 64 * 1024 * 1024;
+/** Of all lanes together: where there are many members, each has a smaller share. */
+export const LANES_BYTES_MAX = 1024 * 1024 * 1024;
 /** Incarnations of one lane that are followed at a time: its owner lost its state as often since a block ordered it. */
 export const TRACKS_MAX = 4;
 /** A lane may bring a new incarnation so often, lest its owner fills disks with beginnings. */
@@ -85,7 +87,8 @@ export type Lanes = {
   /** Cars that a block needs and no track has room for, by digest. */
   readonly fetched: Map<Hex, Car>;
   fetchedBytes: number;
-  readonly wanted: Map<Hex, Wanted>;
+  /** By the whole place that is looked for. */
+  readonly wanted: Map<string, Wanted>;
   /** Positions after the branch that was asked for last. */
   after: { readonly key: string; readonly positions: ReadonlyMap<number, Tip> } | undefined;
   /** Counts changes of the ordered positions. */
@@ -159,6 +162,10 @@ export function openTrack(lane: Lane, incarnation: bigint, nowMs: number): Track
   lane.trackOpenedAtMs = nowMs;
   return track;
 }
+
+/** Bytes of one lane that a node keeps in this epoch; its owner goes by the same number. */
+export const laneBytesMax = ({ committee }: Lanes): number =>
+  Math.min(LANE_BYTES_MAX, Math.floor(LANES_BYTES_MAX / committee.members.length));
 
 export const heldBytes = (lane: Lane): number => lane.tracks.reduce((sum, { bytes }) => sum + bytes, 0);
 export const heldCars = (lane: Lane): number => lane.tracks.reduce((sum, { cars }) => sum + cars.size, 0);

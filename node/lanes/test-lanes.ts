@@ -104,7 +104,8 @@ export function laneNetwork(count = 4, change: Partial<LanePace> = {}) {
       if (heard.type === "ack") return onAck(lanes, turn, heard.ack);
       if (heard.type === "availability") return onAvailability(lanes, turn, heard.certificate);
       if (heard.type !== "car-request") return "not for lanes";
-      turn.out.push({ type: "send", peer, message: { type: "cars", cars: carsFor(lanes, heard) } });
+      const cars = carsFor(lanes, heard);
+      if (cars.length > 0) turn.out.push({ type: "send", peer, message: { type: "cars", cars } });
       return undefined;
     });
   /** Delivers what is under way, until nothing is. */

@@ -33,10 +33,11 @@ export function want(
   turn: LaneTurn,
   { tip, from, sources }: { tip: Tip; from: number; sources: readonly number[] },
 ): boolean {
-  const known = lanes.wanted.get(tip.digest);
+  const key = keyOf(tip);
+  const known = lanes.wanted.get(key);
   const missing = newestMissing(lanes, known?.missing ?? tip, from);
   if (missing === undefined) {
-    lanes.wanted.delete(tip.digest);
+    lanes.wanted.delete(key);
     return true;
   }
   if (known !== undefined && known.from <= from) {
@@ -45,12 +46,16 @@ export function want(
     return false;
   }
   if (known === undefined && lanes.wanted.size >= WANTED_MAX) return false;
-  lanes.wanted.set(tip.digest, {
+  lanes.wanted.set(key, {
     ...{ tip: tipOfCar(tip), from, missing, sources: [...sources] },
     ...{ sinceMs: turn.nowMs, notedAtMs: turn.nowMs, askedUntilMs: Number.NEGATIVE_INFINITY, asked: new Set() },
   });
   return false;
 }
+
+/** The whole place: a liar may name a car's digest where that car is not. */
+const keyOf = ({ validator, incarnation, number, digest }: Tip): string =>
+  `${validator} ${incarnation} ${number} ${digest}`;
 
 /** Whether the car is one that is looked for: its digest alone proves it. */
 export function isWanted(lanes: Lanes, digest: Hex): boolean {
@@ -70,7 +75,7 @@ export function cameIn(lanes: Lanes, digest: Hex): void {
     if (wanted.missing.digest !== digest) continue;
     const missing = newestMissing(lanes, wanted.missing, wanted.from);
     if (missing === undefined) {
-      lanes.wanted.delete(wanted.tip.digest);
+      lanes.wanted.delete(keyOf(wanted.tip));
       continue;
     }
     wanted.missing = missing;

@@ -85,7 +85,10 @@ export function createLiar({
     const [vote] = block.votes;
     if (random.oneIn(3) && vote !== undefined) {
       faults["lie: forged vote carried"] += 1;
-      const forged = { ...vote, signature: Uint8Array.from(vote.signature, (byte, index) => (index === 9 ? byte ^ 1 : byte)) };
+      const forged = {
+        ...vote,
+        signature: Uint8Array.from(vote.signature, (byte, index) => (index === 9 ? byte ^ 1 : byte)),
+      };
       return sealBlock({ ...block, votes: [forged, ...block.votes.slice(1)] });
     }
     const parent = blocks.get(block.parent);

@@ -80,7 +80,7 @@ export const CANARIES: readonly Canary[] = [
     name: "what follows a closing block carries votes and batches",
     broken: { rules: without({ mayCarry: () => true }) },
     caughtBy: ["epochs"],
-    seeds: 6,
+    seeds: 10,
   },
   {
     name: "certificates are verified with the weights of the epoch before",

@@ -20,6 +20,8 @@ export type FinalityChecker = {
   onRestart(node: number, log: readonly Uint8Array[], resultsHash: Hex, membersAt: MembersAt): void;
   chain(): readonly SealedBlock[];
   resultsHash(height: number): Hex | undefined;
+  /** Views below final blocks that no final block came of. */
+  skippedViews(): number;
   /** The set of an epoch, once a block of it is final. */
   membersOf(epoch: number): readonly Validator[] | undefined;
 };
@@ -120,7 +122,15 @@ export function createFinalityChecker(setting: {
       check(ancestor !== undefined && publicKey !== undefined, "carried votes", () => `${where} is of nobody`);
       const { epoch, view, hash, height, executed } = ancestor;
       const dissent = executedHash === undefined ? {} : { dissent: executedHash };
-      const message = ballotMessage(chainId, { kind: "notarize", epoch, view, block: hash, height, executed, ...dissent });
+      const message = ballotMessage(chainId, {
+        kind: "notarize",
+        epoch,
+        view,
+        block: hash,
+        height,
+        executed,
+        ...dissent,
+      });
       check(verify({ message, signature, publicKey }), "carried votes", () => `${where} was never signed`);
     }
   };
@@ -164,6 +174,11 @@ export function createFinalityChecker(setting: {
     },
     chain: () => chain,
     resultsHash: (height) => results.get(height),
+    skippedViews: () =>
+      chain.reduce((skipped, { epoch, view }, index) => {
+        const parent = chain[index - 1];
+        return skipped + view - (parent?.epoch === epoch ? parent.view : 0) - 1;
+      }, 0),
     membersOf: (epoch) => sets.get(epoch),
   };
 }

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
-import type { SealedBlock } from "../codec/block.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
@@ -63,16 +62,6 @@ type Event =
     }
   | { readonly type: "work"; readonly work: () => void }
   | { readonly type: "tick" };
-
-/** Views of final blocks' epochs that no block came of. */
-function skippedViews(chain: readonly SealedBlock[]): number {
-  let skipped = 0;
-  for (const [index, block] of chain.entries()) {
-    const parent = chain[index - 1];
-    skipped += block.view - (parent?.epoch === block.epoch ? parent.view : 0) - 1;
-  }
-  return skipped;
-}
 
 /** One network under one seed, from genesis through a storm until everything has come right. */
 export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell }: RunOptions): RunReport {
@@ -335,7 +324,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       const { idsOf } = lanes;
       checkLedger(host, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
     }
-    faults["view nullified"] += skippedViews(finality.chain());
+    faults["view nullified"] += finality.skippedViews();
     faults["tail block"] += lanes.tails();
     faults["vote regained"] += votes.regained();
     const liarState = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end"))).get(

@@ -61,7 +61,7 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
     amnesiac: !liar && (shape.amnesiac ?? odd === 2) ? random.below(nodes) : undefined,
     stormMs,
     // Shorter than a frame takes: then blocks follow a closing one before it is final.
-    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5]) },
+    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5, 5]) },
     lanes: {
       ...DEFAULT_LANE_PACE,
       carIntervalMs: random.pick([2, 50]),
