@@ -82,6 +82,15 @@ export function createLiar({
   const otherBlock = (block: SealedBlock): SealedBlock => {
     const garbage = noiseBytes();
     const other = { ...block, time: nanos(block.time + 1n), payload: otherPayload(block.payload) };
+    const [vote] = block.votes;
+    if (random.oneIn(3) && vote !== undefined) {
+      faults["lie: forged vote carried"] += 1;
+      const forged = {
+        ...vote,
+        signature: Uint8Array.from(vote.signature, (byte, index) => (index === 9 ? byte ^ 1 : byte)),
+      };
+      return sealBlock({ ...block, votes: [forged, ...block.votes.slice(1)] });
+    }
     const parent = blocks.get(block.parent);
     if (random.oneIn(3)) {
       faults["lie: wrong results"] += 1;

@@ -27,6 +27,8 @@ export type FinalityChecker = {
 export function createFinalityChecker(setting: {
   chainId: Hex;
   genesisResultsHash: Hex;
+  /** Of block time; an epoch closes with the first block behind it whose E is the epoch's eighth block or later. */
+  epochLengthNs: bigint;
   /** Whether the nullify votes of a view can have been a quorum. */
   mayHaveNullified: (place: { epoch: number; view: number }, members: readonly Validator[]) => boolean;
 }): FinalityChecker {
@@ -91,9 +93,44 @@ export function createFinalityChecker(setting: {
       const nullified = setting.mayHaveNullified({ epoch, view: skipped }, members);
       check(nullified, "validity", () => `${where} leaves out view ${skipped}, which was not nullified`);
     }
+    checkClosing(block);
+    checkCarried(block);
     const named = results.get(block.executed.height);
     const trueResults = named === block.executed.resultsHash && block.executed.height < height;
     check(trueResults, "validity", () => `${where} names results that height ${block.executed.height} has not`);
+  };
+
+  /** Rule 5, by the chain's own times: the first block that may close its epoch does. */
+  const checkClosing = ({ height, epoch, time, executed, kind }: SealedBlock): void => {
+    const first = chain.findIndex((block) => block.epoch === epoch);
+    const before = chain[first < 0 ? height - 2 : first - 1];
+    // Epoch 1 starts with its first block, later ones with the closing block before.
+    const start = before?.time ?? chain[0]?.time ?? time;
+    const firstHeight = first < 0 ? height : first + 1;
+    const due = time >= start + setting.epochLengthNs && executed.height >= firstHeight + 7;
+    check(due === (kind === "closing"), "epochs", () => `height ${height} is ${kind}${due ? ", not closing" : ""}`);
+  };
+
+  /** Each vote that a block carries was really signed, for the ancestor that it stands for. */
+  const checkCarried = (block: SealedBlock): void => {
+    for (const { depth, signer, executedHash, signature } of block.votes) {
+      const ancestor = chain[block.height - 1 - depth];
+      const publicKey = fromHex(sets.get(ancestor?.epoch ?? 0)?.find(({ id }) => id === signer)?.publicKey ?? "");
+      const where = `height ${block.height}, vote of ${signer} at depth ${depth}`;
+      check(ancestor !== undefined && publicKey !== undefined, "carried votes", () => `${where} is of nobody`);
+      const { epoch, view, hash, height, executed } = ancestor;
+      const dissent = executedHash === undefined ? {} : { dissent: executedHash };
+      const message = ballotMessage(chainId, {
+        kind: "notarize",
+        epoch,
+        view,
+        block: hash,
+        height,
+        executed,
+        ...dissent,
+      });
+      check(verify({ message, signature, publicKey }), "carried votes", () => `${where} was never signed`);
+    }
   };
 
   const onRecord = (node: number, bytes: Uint8Array, membersAt: MembersAt): void => {

@@ -18,11 +18,14 @@ export type LanesChecker = {
   onJournaled(record: Uint8Array): void;
   /** An honest node sends a frame; `disk` holds what a crash would leave it. */
   onSent(node: number, frame: Uint8Array, disk: Disk): void;
+  /** Tail blocks that honest nodes voted for. */
+  tails(): number;
   /** Ids of the batches of a final block, in the order of execution. */
   idsOf(block: SealedBlock): readonly Hex[];
 };
 
 export function createLanesChecker(): LanesChecker {
+  let tails = 0;
   const cars = new Map<Hex, Car>();
   const spoken = new Map<string, Hex>();
   const journaledBlocks = new Map<Hex, SealedBlock>();
@@ -98,7 +101,12 @@ export function createLanesChecker(): LanesChecker {
     },
     onJournaled: (bytes) => {
       const record = parseJournal(bytes);
-      if (record.ok && record.value.type === "block") journaledBlocks.set(record.value.block.hash, record.value.block);
+      if (!record.ok || record.value.type !== "block") return;
+      const { block } = record.value;
+      journaledBlocks.set(block.hash, block);
+      if (block.kind === "tail") tails += 1;
+      const empty = block.payload.length === 0 && block.votes.length === 0 && block.evidence.length === 0;
+      check(block.kind !== "tail" || empty, "epochs", () => `a tail of height ${block.height} is not empty`);
     },
     onSent: (node, frame, disk) => {
       const message = parsePeerMessage(frame);
@@ -128,6 +136,7 @@ export function createLanesChecker(): LanesChecker {
         check(whole, "durable before final", () => `node ${node} makes height ${block.height} final without its cars`);
       }
     },
+    tails: () => tails,
     idsOf: (block) => order(block).flatMap(({ ids }) => ids),
   };
 }

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
-import type { SealedBlock } from "../codec/block.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
@@ -14,11 +13,11 @@ import { createLanesChecker } from "./check-lanes.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
-import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
+import { addFaults, type FaultCounts, noFaults, skippedViews } from "./faults.ts";
 import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
-import { type Scenario, type Shape, scenarioOf } from "./scenario.ts";
+import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
 import { storm } from "./storm.ts";
 import { check, Violation } from "./violation.ts";
 
@@ -64,16 +63,6 @@ type Event =
   | { readonly type: "work"; readonly work: () => void }
   | { readonly type: "tick" };
 
-/** Views of final blocks' epochs that no block came of. */
-function skippedViews(chain: readonly SealedBlock[]): number {
-  let skipped = 0;
-  for (const [index, block] of chain.entries()) {
-    const parent = chain[index - 1];
-    skipped += block.view - (parent?.epoch === block.epoch ? parent.view : 0) - 1;
-  }
-  return skipped;
-}
-
 /** One network under one seed, from genesis through a storm until everything has come right. */
 export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell }: RunOptions): RunReport {
   const scenario = scenarioOf(seed, stormMs, shape);
@@ -102,7 +91,11 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
   };
   const votes = createVotesChecker({ byzantine: scenario.byzantine });
   const lanes = createLanesChecker();
-  const finality = createFinalityChecker({ ...setting, mayHaveNullified: votes.mayHaveNullified });
+  const finality = createFinalityChecker({
+    ...setting,
+    epochLengthNs: EPOCH_LENGTH_NS,
+    mayHaveNullified: votes.mayHaveNullified,
+  });
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
@@ -164,7 +157,6 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     answer: (_, request, answer) => clients.onAnswer(request, answer),
     report: (host, event) => {
       note("report", host.id, JSON.stringify(event));
-      if (process.env.SIMTRACE) console.log(nowMs, host.id, JSON.stringify(event));
       if (isHonest(host)) onReport(host, event);
     },
     onDurable: (host, write) => {
@@ -333,6 +325,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       checkLedger(host.id, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
     }
     faults["view nullified"] += skippedViews(finality.chain());
+    faults["tail block"] += lanes.tails();
     faults["vote regained"] += votes.regained();
     const liarState = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end"))).get(
       scenario.byzantine ?? -1,

@@ -12,6 +12,9 @@ export const ACCOUNT_BALANCE = 10n ** 15n;
 /** Simulated time 0 on the wall clock: what the genesis names. */
 export const EPOCH_MS = 1_760_000_000_000;
 
+/** The shortest epochs that there are: ten seconds, whatever λ. */
+export const EPOCH_LENGTH_NS = 10_000_000_000n;
+
 /** Everything that the seed decides before the first event. */
 export type Scenario = Weather & {
   readonly seed: number;
@@ -37,6 +40,7 @@ export type Shape = {
   readonly byzantine?: boolean;
   /** Faults that the seed may not have after all. */
   readonly without?: readonly FaultKind[];
+  readonly amnesiac?: boolean;
 };
 
 export const scenarioOf = (seed: number, stormMs: number, shape: Shape = {}): Scenario =>
@@ -49,15 +53,15 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
   const keys = bonds.map((_, id) => keyOf(`validator ${id} of ${seed}`));
   const clientKeys = Array.from({ length: CLIENTS }, (_, client) => keyOf(`client ${client} of ${seed}`));
   const odd = random.below(4);
-  const liar = shape.byzantine ?? odd < 2;
+  const liar = shape.byzantine ?? (shape.amnesiac !== true && odd < 2);
   return {
     seed,
     bonds,
     byzantine: liar ? random.below(nodes) : undefined,
-    amnesiac: !liar && odd === 2 ? random.below(nodes) : undefined,
+    amnesiac: !liar && (shape.amnesiac ?? odd === 2) ? random.below(nodes) : undefined,
     stormMs,
-    // Fewer blocks than a machine could make: a run is to see many epochs, not many blocks.
-    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: 100 },
+    // Shorter than a frame takes: then blocks follow a closing one before it is final.
+    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5]) },
     lanes: {
       ...DEFAULT_LANE_PACE,
       carIntervalMs: random.pick([2, 50]),
@@ -68,7 +72,6 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
     clientKeys,
     genesis: {
       network: `sim-${seed}`,
-      // The shortest epochs that there are.
       parameters: { epochLengthMs: 10_000 },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
       authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
