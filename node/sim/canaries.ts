@@ -107,6 +107,30 @@ export const CANARIES: readonly Canary[] = [
     seeds: 3,
   },
   {
+    name: "a second proposal of a view is voted for too",
+    broken: { rules: without({ mayNotarize: () => true }), shape: { nodes: 4, byzantine: true } },
+    caughtBy: ["honest votes", "no false accusation"],
+    seeds: 4,
+  },
+  {
+    name: "a view is given up after its block was voted final",
+    broken: { rules: without({ mayNullify: (own) => own.nullify === undefined }) },
+    caughtBy: ["honest votes", "no false accusation"],
+    seeds: 4,
+  },
+  {
+    name: "votes for other results than the block's count for it",
+    broken: { rules: without({ mayCount: () => true }), shape: { nodes: 4, byzantine: true } },
+    caughtBy: ["validity", "certificates"],
+    seeds: 6,
+  },
+  {
+    name: "a voter vouches for results that it has not computed",
+    broken: { rules: without({ mayVouch: () => true }), shape: { nodes: 4, byzantine: true } },
+    caughtBy: ["validity"],
+    seeds: 6,
+  },
+  {
     name: "a vote is sent before it is durable",
     broken: { brokenShell: "sends-before-sync" },
     caughtBy: ["durable before sent"],

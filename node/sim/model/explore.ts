@@ -27,8 +27,6 @@ export type Exploration = {
 
 export type Limits = {
   readonly statesMax: number;
-  /** Local states of all validators together: they take the memory. */
-  readonly localsMax: number;
   /** Liveness is tried from one of so many states, and from one of so many that have no way on within the bounds. */
   readonly livenessEvery: number;
   readonly onProgress?: (states: number, waiting: number) => void;
@@ -42,11 +40,11 @@ const PROGRESS_EVERY = 4096;
  * that is lost is one that never comes. Each validator's production code runs once per local state and event; a state of
  * the network is a tuple of local states, and silent steps are put off (moves.ts).
  */
-export function explore(network: Network, { statesMax, localsMax, livenessEvery, onProgress }: Limits): Exploration {
+export function explore(network: Network, { statesMax, livenessEvery, onProgress }: Limits): Exploration {
   const vocabulary = createVocabulary(network);
   const validators = network.honest.map((id) => {
     const locals = createLocals(network, id, vocabulary);
-    return { id, locals, moves: createMoves(locals) };
+    return { id, locals, moves: createMoves(network, locals) };
   });
   const counted = createCounter(network, vocabulary);
   const chancesOf = createChances(network, vocabulary.fromTheStart);
@@ -62,13 +60,11 @@ export function explore(network: Network, { statesMax, localsMax, livenessEvery,
   let violation: Exploration["violation"];
 
   states.add(here, 0);
-  const hasRoom = (): boolean =>
-    states.size() < statesMax && validators.reduce((sum, { locals }) => sum + locals.size(), 0) < localsMax;
-  for (; index < states.size() && violation === undefined && hasRoom(); index++) {
+  for (; index < states.size() && states.size() < statesMax && violation === undefined; index++) {
     states.read(index, here);
     const locals = localsOf(here);
     const standing = counted(locals);
-    const fault = faultOf(locals, standing);
+    const fault = faultOf(locals, standing, vocabulary.nameOf);
     if (fault !== undefined) {
       violation = { what: fault, trace: traceTo(index) };
       break;

@@ -1,5 +1,4 @@
 import { present, unreachable } from "../../base/assert.ts";
-import type { Said } from "./input.ts";
 import {
   apply,
   createMachine,
@@ -10,10 +9,11 @@ import {
   openedJournal,
   PROPOSE_MS,
   restart,
+  type Said,
+  takes,
 } from "./machine.ts";
 import { cloneMachine, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
-import { createPairs } from "./pairs.ts";
 import type { Event, Vocabulary } from "./vocabulary.ts";
 
 /** One state of one validator, with what the network has of it for good: a crash takes nothing of that back. */
@@ -24,8 +24,10 @@ export type Local = {
   readonly offers: readonly number[];
   readonly votesId: number;
   readonly offersId: number;
-  /** Its clock may still make it propose or give up. */
-  readonly acts: boolean;
+  /** Finality ballots of the records that it holds. */
+  readonly finals: readonly number[];
+  readonly epoch: number;
+  readonly view: number;
   readonly leads: boolean;
   readonly crashesKept: number;
   readonly crashesLost: number;
@@ -45,10 +47,12 @@ export type Locals = {
   steps(): number;
 };
 
+const UNKNOWN = -1;
+
 export function createLocals(network: Network, self: number, vocabulary: Vocabulary): Locals {
   const list: Local[] = [];
   const ids = new Map<string, number>();
-  const successors = createPairs();
+  const successors: Int32Array[] = [];
   const setIds = new Map<string, number>();
   let steps = 0;
 
@@ -63,16 +67,18 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   const keep = (machine: Machine, before: Local | undefined, said: Said, fields: Partial<Local> = {}): number => {
     const votes = new Set(before?.votes);
     const offers = new Set(before?.offers);
-    for (const { message } of said.messages) {
+    for (const message of said.messages) {
       if (message.type === "vote" && message.vote.signer === self) {
         votes.add(vocabulary.ballot(message.vote.ballot));
         if (network.singleVotes) offers.add(vocabulary.vote(message.vote.ballot, self));
       }
       if (message.type === "proposal" && message.block.proposer === self)
         for (const event of vocabulary.proposal(message)) offers.add(event);
+      if (message.type === "vote-query") offers.add(vocabulary.query(self));
+      if (message.type === "vote-answer") offers.add(vocabulary.answer(message.answer));
     }
     if (network.records) for (const record of machine.records) offers.add(vocabulary.record(record));
-    const { acts, leads } = lookAt(network, machine);
+    const { epoch, view, leads } = lookAt(machine);
     const ordered = (set: ReadonlySet<number>): readonly number[] => [...set].toSorted((a, b) => a - b);
     const local: Local = {
       machine,
@@ -80,7 +86,9 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       offers: ordered(offers),
       votesId: setId(ordered(votes)),
       offersId: setId(ordered(offers)),
-      acts,
+      finals: machine.records.map(({ certificate }) => vocabulary.ballot(certificate.ballot)),
+      epoch,
+      view,
       leads,
       crashesKept: before?.crashesKept ?? 0,
       crashesLost: before?.crashesLost ?? 0,
@@ -102,10 +110,13 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
     if (known !== undefined) return known;
     ids.set(key, list.length);
     list.push({ ...local, fault: local.fault ?? evidenceAgainst(self, local, vocabulary) });
+    successors.push(new Int32Array(0));
     return list.length - 1;
   };
 
-  const evaluate = (before: Local, event: Event): number => {
+  const evaluate = (local: number, event: Event): number => {
+    const before = present(list[local], "locals are known");
+    if (event.type === "input" && !takes(before.machine, event.input)) return local;
     steps += 1;
     const machine = cloneMachine(before.machine);
     try {
@@ -141,11 +152,17 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   keep(createMachine(network, self), undefined, { messages: [], reports: [] });
   return {
     after: (local, event) => {
-      const known = successors.get(local, event);
-      if (known !== undefined) return known;
-      const before = present(list[local], "locals are known");
-      const fresh = evaluate(before, present(vocabulary.events[event], "events are known"));
-      successors.add(local, event, fresh);
+      let known = present(successors[local], "locals are known");
+      if (known.length <= event) {
+        const room = new Int32Array(Math.max(event + 1, vocabulary.events.length)).fill(UNKNOWN);
+        room.set(known);
+        successors[local] = room;
+        known = room;
+      }
+      const answer = known[event] ?? UNKNOWN;
+      if (answer !== UNKNOWN) return answer;
+      const fresh = evaluate(local, present(vocabulary.events[event], "events are known"));
+      known[event] = fresh;
       return fresh;
     },
     get: (local) => present(list[local], "locals are known"),
@@ -154,24 +171,22 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   };
 }
 
-/** Rule 3, and the ways to break it that a canary may ask for. A journal that was lost once stays lost. */
+/** What a crash leaves of the journal, and the ways to break it that a canary may ask for. */
 function journalAfterCrash(
   network: Network,
   self: number,
-  { machine, syncedBefore, crashesLost }: Local,
+  { machine, syncedBefore }: Local,
   lost: boolean,
 ): readonly Uint8Array[] | undefined {
-  const opened = openedJournal(network, self);
-  const forgotten = lost || crashesLost > 0;
+  // Lost before, and nothing answered since that would have begun a new one.
+  const forgotten = lost || machine.journal.length === 0;
   switch (network.restarts) {
     case "sound":
       return forgotten ? undefined : machine.journal;
     case "forgets-votes":
-      return forgotten ? undefined : [opened];
+      return forgotten ? undefined : [openedJournal(network, self)];
     case "sends-before-sync":
       return forgotten ? undefined : machine.journal.slice(0, Math.max(1, syncedBefore));
-    case "amnesiac-votes":
-      return lost ? [opened] : machine.journal;
     default:
       return unreachable(network.restarts);
   }
@@ -192,15 +207,16 @@ function evidenceAgainst(self: number, { votes, offers }: Local, vocabulary: Voc
     if (key.startsWith("finalize") && said.has(key.replace("finalize", "nullify")))
       return `evidence: validator ${self} voted to finalize and to nullify in view ${key.slice("finalize ".length)}`;
   }
-  const proposed = new Map<number, string>();
+  const proposed = new Map<string, string>();
   for (const id of offers) {
     const event = vocabulary.events[id];
     if (event?.type !== "input" || event.input.type !== "message" || event.input.message.type !== "proposal") continue;
     const { block } = event.input.message;
     if (block.proposer !== self) continue;
-    if ((proposed.get(block.view) ?? block.hash) !== block.hash)
-      return `evidence: validator ${self} proposed twice in view ${block.view}`;
-    proposed.set(block.view, block.hash);
+    const place = `${block.epoch}/${block.view}`;
+    if ((proposed.get(place) ?? block.hash) !== block.hash)
+      return `evidence: validator ${self} proposed twice in view ${place}`;
+    proposed.set(place, block.hash);
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { present } from "../../base/assert.ts";
 import type { Local, Locals } from "./locals.ts";
-import type { Network } from "./network.ts";
+import { type Network, viewsIn } from "./network.ts";
 import { CRASH, CRASH_LOST, GIVE_UP, PROPOSE } from "./vocabulary.ts";
 
 /** What anybody can be told in a state, and which crashes are left; equal ones share one number. */
@@ -19,13 +19,13 @@ export type Moves = {
  * validator that shows. And of two states after such a step, one that the other reaches silently adds nothing: the
  * other will still get there. Every order of steps that show is still explored, and so is every set of votes.
  */
-export function createMoves(locals: Locals): Moves {
+export function createMoves(network: Network, locals: Locals): Moves {
   const known = new Map<string, readonly number[]>();
   const reaches = new Map<string, ReadonlySet<number>>();
 
-  function* eventsOf({ acts, leads }: Local, { events }: Chances): Generator<number> {
+  function* eventsOf({ epoch, view, leads }: Local, { events }: Chances): Generator<number> {
     yield* events;
-    if (!acts) return;
+    if (view > viewsIn(network, epoch)) return;
     if (leads) yield PROPOSE;
     yield GIVE_UP;
   }
