@@ -4,10 +4,9 @@ import { fetchSlot, hashEntry, headAt, type KnownIds, MINUTE_MS, millisAt, minut
 import { RECORD_WORDS, Word } from "./transfer-words.ts";
 
 /**
- * What a first pass over the records of a batch finds: accounts by number, and of the ids the heads of their
- * entries and the hashes. It changes nothing, and
- * its reads do not wait for each other, so that the second pass, whose do, has in the cache what it needs: memory is what
- * execution waits for.
+ * What a first pass over the records of a batch finds: accounts by number, and of the ids the heads of their entries and
+ * their hashes. It changes nothing, and its reads do not wait for each other, so that the second pass, whose reads do, has
+ * in the cache what it needs: memory is what execution waits for.
  */
 export type Scouted = {
   readonly payers: Int32Array;

@@ -87,7 +87,8 @@ export function executeTransfers(
 }
 
 /**
- * The way of nearly every transfer: single-phase, FLX or RES, by itself, between clients' accounts, with sums under 2⁵³.
+ * The way of nearly every transfer: single-phase, FLX or RES, without flags, between clients' accounts, with sums under
+ * 2⁵³. Nothing is noted for taking it back: in a linked chain it is the last record, and none after it breaks the chain.
  * Answers `NOT_PLAIN`, and has changed nothing, where anything else is asked for: `createTransfer` has the whole rules in
  * their order, and what is answered here it would answer too.
  */
@@ -148,7 +149,7 @@ function applyPlain(ledger: Ledger, { words, nowMs, signer }: TransferBatch, rec
   if ((payerSums[debitAt + DEBITS_PENDING] as number) + debits > (payerSums[debitAt + CREDITS] as number))
     return EXCEEDS;
   const credits = (payeeSums[creditsAt] as number) + amount;
-  if (credits >= NARROW_END || ledger.undo.active) return NOT_PLAIN;
+  if (credits >= NARROW_END) return NOT_PLAIN;
   payerSums[debitAt + DEBITS] = debits;
   payeeSums[creditsAt] = credits;
   countSmall(ledger.totals, token, DEBITS, amount);

@@ -5,7 +5,7 @@ import { type MixKeys, mix3 } from "./mix.ts";
 import { push, type WordList, wordList } from "./words.ts";
 
 /**
- * The transfers that execution still remembers, by the minute in their ids: about 36 bytes each, dropped minute by
+ * The transfers that execution still remembers, by the minute in their ids: 31 to 42 bytes each, dropped minute by
  * minute. An entry is five words: the milliseconds in the minute with the 16 bits of the id below them, the lower half of
  * the id, and the fingerprint of the fields. Entries and marks are only ever added, so that a snapshot reads them while
  * execution goes on.
