@@ -41,6 +41,12 @@ export const CANARIES: readonly Canary[] = [
     seeds: 5,
   },
   {
+    name: "more than half of the weight is a quorum",
+    broken: { rules: without({ quorum: ({ weight, totalWeight }) => 2 * weight > totalWeight }) },
+    caughtBy: ["certificates"],
+    seeds: 2,
+  },
+  {
     name: "a view that was given up is finalized all the same",
     broken: { rules: without({ mayFinalize: (own) => own.finalize === undefined }) },
     caughtBy: ["honest votes", "no false accusation"],
@@ -48,9 +54,9 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: "a proposal may leave out views that were not nullified",
-    broken: { rules: without({ mayFollow: ({ notarized }) => notarized }), shape: { nodes: 4, byzantine: true } },
+    broken: { rules: without({ mayFollow: ({ notarized }) => notarized }), shape: { nodes: 5, byzantine: true } },
     caughtBy: ["validity", "agreement", "no fork"],
-    seeds: 12,
+    seeds: 10,
   },
   {
     name: "a block is final although its batches are not in the log",
@@ -75,6 +81,12 @@ export const CANARIES: readonly Canary[] = [
     broken: { rules: without({ kindOf: ({ parent }) => (parent === "normal" ? "normal" : "tail") }) },
     caughtBy: ["epochs"],
     seeds: 2,
+  },
+  {
+    name: "what follows a closing block in its epoch is a block like any other",
+    broken: { rules: without({ kindOf: ({ closes }) => (closes ? "closing" : "normal") }) },
+    caughtBy: ["epochs", "validity", "agreement", "no fork"],
+    seeds: 4,
   },
   {
     name: "what follows a closing block carries votes and batches",
@@ -104,7 +116,7 @@ export const CANARIES: readonly Canary[] = [
     name: "a node without its journal votes at once",
     broken: { rules: without({ mayVoteAgain: () => true }), shape: { amnesiac: true } },
     caughtBy: ["amnesia", "honest votes", "no false accusation"],
-    seeds: 3,
+    seeds: 15,
   },
   {
     name: "a second proposal of a view is voted for too",
@@ -113,22 +125,10 @@ export const CANARIES: readonly Canary[] = [
     seeds: 4,
   },
   {
-    name: "a view is given up after its block was voted final",
-    broken: { rules: without({ mayNullify: (own) => own.nullify === undefined }) },
-    caughtBy: ["honest votes", "no false accusation"],
-    seeds: 4,
-  },
-  {
     name: "votes for other results than the block's count for it",
     broken: { rules: without({ mayCount: () => true }), shape: { nodes: 4, byzantine: true } },
     caughtBy: ["validity", "certificates"],
-    seeds: 6,
-  },
-  {
-    name: "a voter vouches for results that it has not computed",
-    broken: { rules: without({ mayVouch: () => true }), shape: { nodes: 4, byzantine: true } },
-    caughtBy: ["validity"],
-    seeds: 6,
+    seeds: 8,
   },
   {
     name: "a vote is sent before it is durable",

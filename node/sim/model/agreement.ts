@@ -75,16 +75,13 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
 export function faultOf(
   locals: readonly Local[],
   { disagreement, hollow, signed }: Standing,
-  nameOf: (hash: Hex) => string,
+  tell: (ballot: number) => string,
 ): string | undefined {
   for (const { fault } of locals) if (fault !== undefined) return fault;
   if (disagreement !== undefined) return `agreement: ${disagreement}`;
   if (hollow !== undefined) return `certificates: ${hollow} is final for the nodes, and no two thirds signed it`;
-  for (const { machine, finals } of locals) {
-    const at = finals.findIndex((ballot) => !signed.has(ballot));
-    const record = machine.records[at];
-    if (record !== undefined)
-      return `certificates: ${nameOf(record.block.hash)} is final for a node, and no two thirds signed its finality`;
-  }
+  const unproved = locals.flatMap(({ finals }) => finals).find((ballot) => !signed.has(ballot));
+  if (unproved !== undefined)
+    return `certificates: a node takes for final what no two thirds signed: ${tell(unproved)}`;
   return undefined;
 }

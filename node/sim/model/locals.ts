@@ -24,7 +24,7 @@ export type Local = {
   readonly offers: readonly number[];
   readonly votesId: number;
   readonly offersId: number;
-  /** Finality ballots of the records that it holds. */
+  /** Ballots that prove what it takes for final. */
   readonly finals: readonly number[];
   readonly epoch: number;
   readonly view: number;
@@ -78,7 +78,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       if (message.type === "vote-answer") offers.add(vocabulary.answer(message.answer));
     }
     if (network.records) for (const record of machine.records) offers.add(vocabulary.record(record));
-    const { epoch, view, leads } = lookAt(machine);
+    const { epoch, view, leads, proofs } = lookAt(machine);
     const ordered = (set: ReadonlySet<number>): readonly number[] => [...set].toSorted((a, b) => a - b);
     const local: Local = {
       machine,
@@ -86,7 +86,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       offers: ordered(offers),
       votesId: setId(ordered(votes)),
       offersId: setId(ordered(offers)),
-      finals: machine.records.map(({ certificate }) => vocabulary.ballot(certificate.ballot)),
+      finals: proofs.map(({ ballot }) => vocabulary.ballot(ballot)),
       epoch,
       view,
       leads,

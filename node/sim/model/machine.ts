@@ -264,7 +264,7 @@ export function forgetTime({ state }: Machine): void {
   state.evidence.clear();
 }
 
-/** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. */
+/** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. `proofs`: of this epoch and the one before. */
 export const lookAt = ({ state, records }: Machine) => ({
   epoch: state.epoch,
   view: state.view,
@@ -272,4 +272,5 @@ export const lookAt = ({ state, records }: Machine) => ({
   leads: leaderOf(state.leaders, state.view) === state.self,
   height: START_HEIGHT + records.length,
   certifiedHeight: certifiedHeight(state),
+  proofs: [state.finality, state.previous?.finality].filter((proof) => proof !== undefined),
 });

@@ -33,6 +33,7 @@ export type Vocabulary = {
   query(validator: number): number;
   answer(answer: VoteAnswer): number;
   nameOf(hash: Hex): string;
+  tellBallot(ballot: number): string;
   parentOf(hash: Hex): Hex | undefined;
   viewOf(hash: Hex): number;
 };
@@ -197,6 +198,7 @@ export function createVocabulary(network: Network): Vocabulary {
       ),
     answer,
     nameOf,
+    tellBallot: (id) => ballotLabel(present(ballots[id], "ballots are known")),
     parentOf: (hash) => blocks.get(hash)?.block.parent,
     viewOf: (hash) => blocks.get(hash)?.block.view ?? 0,
   };
