@@ -92,7 +92,7 @@ export const CANARIES: readonly Canary[] = [
     name: "what follows a closing block carries votes and batches",
     broken: { rules: without({ mayCarry: () => true }) },
     caughtBy: ["epochs"],
-    seeds: 10,
+    seeds: 6,
   },
   {
     name: "certificates are verified with the weights of the epoch before",
