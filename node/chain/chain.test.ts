@@ -104,7 +104,11 @@ test("a block's outcome says what the journal has to keep of it", () => {
   );
   expect(paid.journal.first).toBe(opened.journal.first + 1);
   expect(paid.journal.count).toBe(3);
-  expect(journalOf(chain).slice(paid.journal.first - 1).map(({ id }) => id)).toEqual([1, 2, 4].map((n) => idAt(0, n)));
+  expect(
+    journalOf(chain)
+      .slice(paid.journal.first - 1)
+      .map(({ id }) => id),
+  ).toEqual([1, 2, 4].map((n) => idAt(0, n)));
   expect(transferOf(chain, idAt(0, 3))).toBeUndefined();
 });
 

@@ -12,7 +12,7 @@ import { NOBODY } from "./owners.ts";
 import { bookPayment, feeFault, recordPayment } from "./payment.ts";
 import { PENDING_MAX } from "./pending.ts";
 import { resolvePending } from "./resolve-pending.ts";
-import { feeOf, isTransferable, systemAccountId, TOKENS } from "./tokens.ts";
+import { feeOf, isTransferable } from "./tokens.ts";
 import { RECORD_WORDS, Word } from "./transfer-words.ts";
 
 const KNOWN_FLAGS = Object.values(transferFlags).reduce((all, flag) => all | flag, 0);

@@ -130,10 +130,18 @@ const countRolledBack = (count: number, loads: readonly number[], phases: number
     return rolledBack(seed + 1, { p95OfLevel, slower: slowerAt(p95OfLevel) }, phases);
   }).filter(Boolean).length;
 
-test("of 1 000 upgrades to the same release, at loads up to the very level, at most one in a hundred is rolled back", () => {
-  expect(countRolledBack(1_000, [0.3, 0.5, 0.7, 0.85, 0.95], 3, () => 1)).toBeLessThanOrEqual(10);
-}, TIMEOUT_MS);
+test(
+  "of 1 000 upgrades to the same release, at loads up to the very level, at most one in a hundred is rolled back",
+  () => {
+    expect(countRolledBack(1_000, [0.3, 0.5, 0.7, 0.85, 0.95], 3, () => 1)).toBeLessThanOrEqual(10);
+  },
+  TIMEOUT_MS,
+);
 
-test("of 300 releases with a 95th percentile of twice the level on one node, 99 in a hundred go back in phase 1", () => {
-  expect(countRolledBack(300, [0.3, 0.5, 0.8, 1], 1, (load) => 2 / load)).toBeGreaterThanOrEqual(297);
-}, TIMEOUT_MS);
+test(
+  "of 300 releases with a 95th percentile of twice the level on one node, 99 in a hundred go back in phase 1",
+  () => {
+    expect(countRolledBack(300, [0.3, 0.5, 0.8, 1], 1, (load) => 2 / load)).toBeGreaterThanOrEqual(297);
+  },
+  TIMEOUT_MS,
+);
