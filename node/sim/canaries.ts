@@ -125,12 +125,6 @@ export const CANARIES: readonly Canary[] = [
     seeds: 4,
   },
   {
-    name: "votes for other results than the block's count for it",
-    broken: { rules: without({ mayCount: () => true }), shape: { nodes: 4, byzantine: true } },
-    caughtBy: ["validity", "certificates"],
-    seeds: 8,
-  },
-  {
     name: "a vote is sent before it is durable",
     broken: { brokenShell: "sends-before-sync" },
     caughtBy: ["durable before sent"],
