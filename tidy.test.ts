@@ -7,9 +7,11 @@ import { beforeAll, describe, expect, it } from "vitest";
  * The doors between the rooms (docs/architecture.md). A room is a folder ("node/base/") or the files that begin with a
  * name ("node/node": node.ts and node-*.ts); the longest match counts. It opens only what stands here, types included,
  * so a new room is closed until it is listed. A folder's door leads to the rooms inside it, which have doors of their own.
- * "node/*" opens every room of the house but `node/sim/`.
+ * "node/*" opens every room of the house but those of `FOR_NOBODY`.
  */
 const CONTRACT = "node/api/contract";
+/** Rooms that try the others out: no room opens them. */
+const FOR_NOBODY = ["node/sim/", "node/fuzz/"];
 /** All that the operator may know of the node. */
 const NODE_FOR_OPERATOR = ["node/base/", CONTRACT];
 const DOORS: Readonly<Record<string, readonly string[]>> = {
@@ -19,9 +21,19 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "node/chain/types": ["node/base/"],
   "node/chain/": ["node/base/", "node/codec/", "node/ledger/", CONTRACT],
   "node/consensus/": ["node/base/", "node/codec/"],
+  "node/lanes/": ["node/base/", "node/codec/"],
   "node/sync/": ["node/base/", "node/codec/"],
   "node/ports": ["node/base/", "node/chain/types"],
-  "node/node": ["node/base/", "node/codec/", "node/chain/", "node/consensus/", "node/sync/", "node/ports", CONTRACT],
+  "node/node": [
+    "node/base/",
+    "node/codec/",
+    "node/chain/",
+    "node/consensus/",
+    "node/lanes/",
+    "node/sync/",
+    "node/ports",
+    CONTRACT,
+  ],
   "node/storage/": ["node/base/", "node/codec/", "node/ports"],
   // Shared by all that speak TLS: frames behind their length, and certificates that change under a running process.
   "node/transport/frames": ["node/base/"],
@@ -111,6 +123,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   "node/chain/": [],
   "node/chain/types": [],
   "node/consensus/": [],
+  "node/lanes/": [],
   "node/sync/": [],
   "node/node": [],
   "node/ports": [],
@@ -248,7 +261,7 @@ function doorViolations(source: Source): string[] {
     .filter((target) => {
       const other = roomOf(target);
       if (other === undefined || (isForTests(target) && !isForTests(source.path))) return true;
-      const wild = other !== "node/sim/" && house(target) !== "" && opens.includes(`${house(target)}*`);
+      const wild = !FOR_NOBODY.includes(other) && house(target) !== "" && opens.includes(`${house(target)}*`);
       return !wild && !opens.some((open) => other === open || (open.endsWith("/") && other.startsWith(open)));
     })
     .map((target) => `${source.path} opens ${target}: no such door from ${room}`);
@@ -416,6 +429,8 @@ describe("the rules find what breaks them", () => {
     ["node/consensus/a.ts", 'export { b } from "../sync/b.ts";'],
     ["node/codec/a.ts", 'import {\n  type A,\n  b,\n} from "../ledger/b.ts";'],
     ["node/node.ts", 'import { b } from "./sim/b.ts";'],
+    ["node/main.ts", 'import { b } from "./fuzz/b.ts";'],
+    ["node/sim/a.ts", 'import { b } from "../fuzz/b.ts";'],
     ["node/main.ts", 'const b = await import("./sim/b.ts");'],
     ["node/api/server.ts", 'import "../../operator/api/cluster.ts";'],
     ["node/api/server.test.ts", 'import { b } from "../../operator/api/cluster.ts";'],

@@ -145,6 +145,16 @@ test("the README's example runs as it stands; the JSON API answers as its descri
     code: 0,
     out: expect.stringMatching(/transfers +\d+ applied/),
   });
+
+  // Of its data folder too, while it runs; of what it has proved, anywhere.
+  const genesis = ["--genesis", join(zero.config, "genesis.json")];
+  const verified = await run([MAIN, "verify", zero.data, ...genesis]);
+  expect(verified, verified.out).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("certificate and root is right"),
+  });
+  const other = await run([MAIN, "verify", zero.data, "--genesis", join(zero.config, "network.json")]);
+  expect(other).toMatchObject({ code: 1, out: expect.stringContaining("name the data folder of a node") });
 });
 
 test("network.json may change under a running node", async () => {

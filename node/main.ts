@@ -12,6 +12,22 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   transfer: { summary: "signs and sends one transfer", load: async () => (await import("./cli/transfer.ts")).transfer },
   keygen: { summary: "makes a key", load: async () => (await import("./cli/keygen.ts")).keygen },
   genesis: { summary: "makes or checks a genesis file", load: async () => (await import("./cli/genesis.ts")).genesis },
+  verify: {
+    summary: "computes all of a data folder again",
+    load: async () => (await import("./cli/verify.ts")).verify,
+  },
+  inspect: {
+    summary: "one thing of a data folder",
+    load: async () => (await import("./cli/inspect.ts")).inspect,
+  },
+  prove: {
+    summary: "a proof of a batch or an account",
+    load: async () => (await import("./cli/prove.ts")).prove,
+  },
+  "check-proof": {
+    summary: "checks a proof without a node",
+    load: async () => (await import("./cli/check-proof.ts")).checkProof,
+  },
   load: {
     summary: "sends transfers and keeps their history",
     load: async () => (await import("./client/load.ts")).loadMain,
@@ -19,7 +35,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   version: { summary: "prints the release", load: async () => version },
 };
 
-const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}\n`);
+const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}\n`);
 const HELP = `usage: hmn-node [command] [flags]\n\n${rows.join("")}\nhmn-node COMMAND --help tells the flags of each.\n`;
 
 const version: Command = async (_args, { environment, out }) => {

@@ -1,30 +1,27 @@
 import { unreachable } from "./base/assert.ts";
 import { admitBatch, heightOf } from "./chain/chain.ts";
-import { parseRecord, verifyRecord } from "./codec/block-record.ts";
-import { encodePeerMessage, type PeerMessage, parsePeerMessage } from "./codec/peer-message.ts";
-import { keepCertificate, onCertificate } from "./consensus/certificates.ts";
-import { commit, onRecord } from "./consensus/finality.ts";
-import { certificatesOf } from "./consensus/machine.ts";
-import { onBlock, onProposal } from "./consensus/proposal.ts";
+import { parseBatch } from "./codec/batch.ts";
+import { parseRecord } from "./codec/block-record.ts";
+import { encodePeerMessage, type PeerMessage, parsePeerMessage, type RangeItem } from "./codec/peer-message.ts";
+import { receive } from "./consensus/receive.ts";
+import { onRecord } from "./consensus/record.ts";
 import { standing } from "./consensus/repeat.ts";
-import { STOPPING_MAX_MS } from "./consensus/timing.ts";
-import type { Turn } from "./consensus/turn.ts";
-import { onVote } from "./consensus/votes.ts";
-import { addToPool, batchesOf } from "./node-pool.ts";
-import type { Node } from "./node-state.ts";
-import type { NodeEffect, StepContext } from "./ports.ts";
+import { greeting } from "./lanes/lanes.ts";
+import { addBatch, onAck } from "./lanes/own-lane.ts";
+import { carsFor, onAvailability, onCar, onCars } from "./lanes/receive.ts";
+import { onSnapshotPart, onSnapshotRequest } from "./node-snapshot.ts";
+import type { Node, Step } from "./node-state.ts";
+import { drain } from "./node-turn.ts";
 import { isAwaited, rangeFrom, usefulAnswer, uselessAnswer } from "./sync/catch-up.ts";
+import { wantSnapshot } from "./sync/snapshot-sync.ts";
 
-type Step = { readonly turn: Turn; readonly context: StepContext; readonly effects: NodeEffect[] };
-
-/** A new connection: the peer gets what it needs to stand where this node stands, and this node's clients' batches. */
+/** A new connection: the peer gets what it needs to stand where this node stands, and the end of this node's lane. */
 export function onConnected(node: Node, peer: number, { effects }: Step): void {
-  node.catchUp.connected.add(peer);
+  node.connected.add(peer);
   // Its announcement was about the connection's earlier life; one that still stops says so again.
   node.consensus.stoppingUntilMs.delete(peer);
-  const batches = batchesOf(node.pool, node.config.self).map((batch): PeerMessage => ({ type: "batch", batch }));
   const stopping: PeerMessage[] = node.stopping ? [{ type: "stopping" }] : [];
-  for (const message of [...standing(node.consensus), ...batches, ...stopping]) {
+  for (const message of [...standing(node.consensus), ...greeting(node.lanes), ...stopping]) {
     effects.push({ type: "send", peer, frame: encodePeerMessage(message) });
   }
 }
@@ -38,76 +35,105 @@ export function onFrame(node: Node, peer: number, frame: Uint8Array, step: Step)
 
 /** The answer says why the message was dropped, if it was. */
 function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): string | undefined {
-  const { consensus } = node;
-  const { turn, effects } = step;
+  const { consensus, lanes } = node;
+  const { turn, laneTurn, effects } = step;
   const reply = (answer: PeerMessage): void => {
     effects.push({ type: "send", peer, frame: encodePeerMessage(answer) });
   };
   switch (message.type) {
     case "proposal":
-      return onProposal(consensus, turn, message);
     case "vote":
-      return onVote(consensus, turn, message.vote);
     case "certificate":
-      return onCertificate(consensus, turn, message.certificate);
-    case "batch":
-      return onPeerBatch(node, peer, message.batch, step);
-    case "block-request": {
-      const block = consensus.blocks.get(message.block);
-      if (block !== undefined) reply({ type: "block", block });
+    case "block-request":
+    case "block":
+    case "certificates-request":
+    case "vote-query":
+    case "vote-answer":
+    case "stopping":
+      return receive(consensus, turn, { peer, message });
+    case "car":
+      return onCar(lanes, laneTurn, message.car);
+    case "ack":
+      return onAck(lanes, laneTurn, message.ack);
+    case "availability":
+      return onAvailability(lanes, laneTurn, message.certificate);
+    case "car-request": {
+      const cars = carsFor(lanes, message);
+      if (cars.length > 0) reply({ type: "cars", cars });
       return undefined;
     }
-    case "block":
-      return onBlock(consensus, message.block);
-    case "certificates-request":
-      for (const certificate of certificatesOf(consensus, message)) reply({ type: "certificate", certificate });
-      return undefined;
+    case "cars":
+      return onCars(lanes, laneTurn, peer, message.cars);
+    case "batch":
+      return onDutyBatch(node, message.batch, step);
     case "range-request": {
-      const records = rangeFrom(node.config.blocks.readBlock, Math.max(1, message.from));
-      reply({ type: "range", from: message.from, records });
+      const { blocks } = node.config;
+      const items = rangeFrom(blocks, Math.max(1, message.from));
+      reply({ type: "range", from: message.from, oldest: blocks.oldestHeight(), items });
       return undefined;
     }
     case "range":
       return onRange(node, peer, message, step);
-    case "stopping":
-      consensus.stoppingUntilMs.set(peer, turn.nowMs + STOPPING_MAX_MS);
+    case "snapshot-request":
+      onSnapshotRequest(node, step, { ...message, peer });
       return undefined;
+    case "snapshot-part":
+      return onSnapshotPart(node, step, peer, message);
     default:
       return unreachable(message);
   }
 }
 
-function onPeerBatch(node: Node, peer: number, batch: Uint8Array, { context }: Step): string | undefined {
+/** A validator without a lane has its duties ordered here. Anything else comes from clients, who have their own door. */
+function onDutyBatch(node: Node, batch: Uint8Array, { context }: Step): string | undefined {
+  const parsed = parseBatch(batch);
+  if (!parsed.ok || parsed.value.type !== "validator") return "batch that is no validator's";
   const admitted = admitBatch(node.chain, batch, context.nowMs);
   if (!admitted.ok) return `batch: ${admitted.reason}`;
-  if (admitted.value.executed !== undefined) return undefined;
-  return addToPool(node.pool, { id: admitted.value.id, batch, origin: peer }) ? undefined : "pool of the peer is full";
+  if (admitted.value.executed !== undefined || node.stopping || node.consensus.self === undefined) return undefined;
+  return addBatch(node.lanes, { id: admitted.value.id, batch }) ? undefined : "the pool is full";
 }
 
-/** Finalized blocks from a peer that is further on: nothing of it is believed before its certificate is verified. */
+/**
+ * Finalized blocks from a peer that is further on: nothing of it is believed before its certificate is verified, and nothing
+ * of the next epoch before the closing block is executed.
+ */
 function onRange(
   node: Node,
   peer: number,
-  { from, records }: { from: number; records: readonly Uint8Array[] },
-  { turn }: Step,
+  { from, oldest, items }: { from: number; oldest: number; items: readonly RangeItem[] },
+  step: Step,
 ): string | undefined {
-  const { consensus, catchUp } = node;
+  const { catchUp, snapshotSync } = node;
+  const { nowMs } = step.turn;
   if (!isAwaited(catchUp, { peer, from })) return undefined;
-  const { chainId, committee, crypto } = consensus.config;
-  const before = consensus.tip.height;
+  const before = node.consensus.tip.height;
   let dropped: string | undefined;
-  for (const bytes of records) {
-    const record = parseRecord(bytes);
-    const proved = record.ok ? verifyRecord(record.value, { chainId, committee, verify: crypto.verify }) : record;
-    if (!proved.ok) {
-      dropped = `range: ${proved.reason}`;
-      break;
-    }
-    keepCertificate(consensus, turn, proved.value.certificate);
-    onRecord(consensus, turn, proved.value);
+  for (const item of items) {
+    dropped = takeRecord(node, peer, item, step);
+    if (dropped !== undefined || node.unexecuted.length > 0) break;
   }
-  commit(consensus, turn);
-  if (consensus.tip.height > before) usefulAnswer(catchUp);
-  else uselessAnswer(catchUp, turn.nowMs);
-  return dropped ?? (consensus.tip.height > before || heightOf(node.chain) >= from ? undefined : "range: nothing new");
+  if (node.consensus.tip.height > before) {
+    usefulAnswer(catchUp);
+    return dropped;
+  }
+  uselessAnswer(catchUp, nowMs);
+  if (items.length === 0 && oldest > from && node.config.snapshots !== undefined) wantSnapshot(snapshotSync);
+  return dropped ?? (heightOf(node.chain) >= from || items.length === 0 ? undefined : "range: nothing new");
+}
+
+function takeRecord(node: Node, peer: number, { record, cars }: RangeItem, step: Step): string | undefined {
+  const parsed = parseRecord(record);
+  if (!parsed.ok) return `range: ${parsed.detail ?? parsed.reason}`;
+  const { tip } = node.consensus;
+  if (parsed.value.block.height > tip.height) {
+    const problem = onRecord(node.consensus, step.turn, parsed.value);
+    if (problem !== undefined) return `range: ${problem}`;
+  }
+  drain(node, step);
+  if (node.unexecuted.length === 0) return undefined;
+  // The block is final and its cars are looked for: these are they, from each tip downwards.
+  const dropped = onCars(node.lanes, step.laneTurn, peer, cars);
+  drain(node, step);
+  return dropped;
 }

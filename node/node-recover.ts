@@ -1,111 +1,153 @@
-import { present } from "./base/assert.ts";
-import { toHex } from "./base/bytes.ts";
-import { nanos } from "./base/units.ts";
-import { type Chain, chainId, createChain, executeBlock, lastBlockTimeOf, validatorsOf } from "./chain/chain.ts";
+import {
+  type Chain,
+  createChain,
+  epochOf,
+  executeBlock,
+  heightOf,
+  chainId as idOf,
+  newestJournal,
+} from "./chain/chain.ts";
 import { type BlockRecord, isLinked, parseRecord, verifyRecord } from "./codec/block-record.ts";
-import { committeeOf } from "./codec/certificate.ts";
+import { type Committee, committeeOf, type QuorumRule } from "./codec/certificate.ts";
 import { sign, verify } from "./codec/signature.ts";
-import { encodeJournal } from "./consensus/journal.ts";
 import { restore } from "./consensus/restore.ts";
 import type { Internals } from "./consensus/rules.ts";
-import { type ConsensusConfig, createState, type Tip, tipOf } from "./consensus/state.ts";
-import { createPool } from "./node-pool.ts";
+import type { ConsensusConfig } from "./consensus/state.ts";
+import { gatherCars } from "./lanes/lanes.ts";
+import { recoverLanes } from "./lanes/recover.ts";
+import { createDuties } from "./node-duties.ts";
+import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
+import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
+import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
-import { turnOf } from "./node-turn.ts";
+import { stepOf } from "./node-turn.ts";
 import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
 import { createCatchUp } from "./sync/catch-up.ts";
+import { createSnapshotSync } from "./sync/snapshot-sync.ts";
 
-/** Epochs change with a later issue; votes name theirs already. */
-const FIRST_EPOCH = 1;
-
-/** The node as its log leaves it: every final block executed again, every own vote remembered. */
+/** The node as its log leaves it: the newest snapshot, every final block behind it executed again, every own vote remembered. */
 export function recover(
   config: NodeConfig,
   recovered: Recovered,
   context: StepContext,
   { rules, compactEveryBlocks }: Internals,
 ): { node: Node; effects: NodeEffect[] } {
-  const created = createChain(config.genesis);
-  if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
-  const chain = created.value;
-  const key = toHex(config.keyPair.publicKey);
-  const member = validatorsOf(chain).some(({ id, publicKey }) => id === config.self && publicKey === key);
+  const start = startOf(config, recovered);
   const consensusConfig: ConsensusConfig = {
-    self: member ? config.self : undefined,
-    chainId: chainId(chain),
-    epoch: FIRST_EPOCH,
-    committee: committeeOf(validatorsOf(chain), rules.quorum),
+    validator: config.self,
+    chainId: idOf(start.chain),
     timing: config.timing,
     rules,
     compactEveryBlocks,
     crypto: { sign: (message) => sign(message, config.keyPair.secretKey), verify },
   };
-  const genesisTip: Tip = {
-    hash: chainId(chain),
-    height: 0,
-    view: 0,
-    time: nanos(lastBlockTimeOf(chain)),
-    executed: { height: 0 },
-  };
-  const { tip, last } = replay(chain, recovered.blocks, genesisTip);
-  if (last !== undefined && !verifyRecord(last, { ...consensusConfig, verify }).ok) {
-    throw new Error(`the certificate of height ${last.block.height} in the log is not this network's`);
-  }
-  const noVote = voteLost(recovered, member);
-  const consensus = createState(consensusConfig, {
-    tip,
-    ...(last === undefined ? {} : { finality: last.certificate }),
-    voting: noVote === "",
-    nowMs: 0,
-  });
+  const effects: NodeEffect[] = [];
+  const genesis = newestJournal(start.chain);
+  if (genesis !== undefined) effects.push(executed(heightOf(start.chain), genesis));
+  const { standing, whole } = replay({ config, start, records: recovered.blocks, quorum: rules.quorum, effects });
+  checkNewest(standing, consensusConfig);
+  const consensus = consensusAt(config, consensusConfig, standing, 0);
+  const { chain } = standing;
+  const snapshotKeeper = createSnapshotKeeper(recovered.snapshot?.height ?? 0, standing);
   const node: Node = {
-    config,
-    chain,
-    consensus,
+    ...{ config, chain, consensus, snapshotKeeper },
+    lanes: lanesAt(config, chain, consensus.committee, 0),
     catchUp: createCatchUp(),
-    pool: createPool(),
+    snapshotSync: createSnapshotSync(),
+    duties: createDuties(),
+    connected: new Set(),
+    unexecuted: [],
+    orderedHeight: heightOf(chain),
     waiting: new Map(),
     waitingCount: 0,
     stopping: false,
-    noVote,
+    unproved: !start.own,
     clock: { nowMs: 0, wallMs: context.nowMs },
     timers: new Map(),
     lastBlockAtMs: 0,
     safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
   };
-  const effects: NodeEffect[] = [];
-  if (noVote === "") {
-    const restored = restore(consensus, turnOf(node, context), recovered.votes);
-    if (!restored.ok) throw new Error(`the vote journal is refused: ${restored.detail ?? restored.reason}`);
-    if (recovered.votes.length === 0) {
-      const record = encodeJournal({ type: "opened", chainId: consensusConfig.chainId, validator: config.self });
-      effects.push({ type: "persist", stream: "votes", record });
-    }
+  recoverLanes(node.lanes, recovered.cars);
+  const { turn } = stepOf(node, context, effects);
+  const fresh = heightOf(chain) === 0 && recovered.cars.length === 0;
+  const intact = recovered.votesIntact && whole;
+  const restored = restore(consensus, turn, { records: recovered.votes, intact, fresh });
+  if (!restored.ok) throw new Error(`the vote journal is refused: ${restored.detail ?? restored.reason}`);
+  for (const action of turn.out) {
+    if (action.type === "journal") effects.push({ type: "persist", stream: "votes", record: action.record });
   }
   return { node, effects };
 }
 
-/** Rule 3: a node that may have voted and can't say how never votes. It writes no journal, so that this stays so. */
-function voteLost({ votes, votesIntact, blocks }: Recovered, member: boolean): string {
-  if (!member) return "its key is not in the validator set: it follows without a vote";
-  const journalMissing = votes.length === 0 && blocks.length > 0;
-  if (votesIntact && !journalMissing) return "";
-  return "its vote journal is missing or damaged: it follows without voting until its key is replaced";
+type Start = Standing & { readonly own: boolean };
+
+function startOf(config: NodeConfig, { snapshot }: Recovered): Start {
+  if (snapshot === undefined) {
+    const created = createChain(config.genesis);
+    if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
+    return { chain: created.value, recent: [], epochs: [], own: true };
+  }
+  const opened = openSnapshot({ config }, snapshot.parts);
+  if (!opened.ok) throw new Error(`the snapshot is refused: ${opened.detail ?? opened.reason}`);
+  const { chain, head } = opened.value;
+  return { chain, recent: head.records, epochs: head.epochs, own: head.own };
 }
 
-function replay(chain: Chain, records: readonly Uint8Array[], genesis: Tip): { tip: Tip; last?: BlockRecord } {
-  let tip = genesis;
-  let last: BlockRecord | undefined;
-  for (const [index, bytes] of records.entries()) {
-    const record = parseRecord(bytes);
-    if (!record.ok) throw new Error(`block ${index + 1} in the log is damaged: ${record.detail ?? record.reason}`);
-    const { block } = record.value;
-    if (block.height !== tip.height + 1 || block.parent !== tip.hash || !isLinked(record.value)) {
-      throw new Error(`block ${index + 1} in the log does not follow the one before`);
-    }
-    executeBlock(chain, block);
-    tip = tipOf(block);
-    last = record.value;
+/**
+/**
+ * Executes the log's blocks again. Where a car of one is missing, or one contradicts a peer's state, it stops there, and the
+ * rest comes from the peers again; `whole` is false then, as the vote journal may have left out what those blocks made
+ * needless. What execution notes goes out again: notes are never synced.
+ */
+function replay({
+  config,
+  start,
+  records,
+  quorum,
+  effects,
+}: {
+  config: NodeConfig;
+  start: Start;
+  records: Iterable<Uint8Array>;
+  quorum: QuorumRule;
+  effects: NodeEffect[];
+}): { standing: Standing; whole: boolean } {
+  const { chain } = start;
+  let standing: Standing = start;
+  const committee = (): Committee => committeeOf(epochOf(chain).members, quorum);
+  const lanes = lanesAt(config, chain, committee(), 0);
+  for (const bytes of records) {
+    const record = readRecord(chain, standing.recent.at(-1), bytes);
+    const { block } = record;
+    const payload = payloadOf(block);
+    const cars = gatherCars(lanes, payload);
+    if (cars === undefined || (!start.own && contradicts(chain, block))) return { standing, whole: false };
+    const ending = { epoch: block.epoch, committee: committee(), finality: record.certificate };
+    effects.push(executed(block.height, executeBlock(chain, executable(block, payload, cars)).journal));
+    standing = { ...standing, ...afterBlock(standing, record, chain) };
+    if (block.kind === "closing") standing = { ...standing, previous: ending };
   }
-  return last === undefined ? { tip } : { tip, last: present(last, "a record was read") };
+  return { standing, whole: true };
+}
+
+function readRecord(chain: Chain, last: BlockRecord | undefined, bytes: Uint8Array): BlockRecord {
+  const height = heightOf(chain) + 1;
+  const record = parseRecord(bytes);
+  if (!record.ok) throw new Error(`block ${height} in the log is damaged: ${record.detail ?? record.reason}`);
+  const { block } = record.value;
+  const parent = last?.block.hash ?? idOf(chain);
+  if (block.height !== height || block.parent !== parent || !isLinked(record.value))
+    throw new Error(`block ${height} in the log does not follow the one before`);
+  return record.value;
+}
+
+/** A log of another network, or one that somebody made up, is seen by its newest certificate. */
+function checkNewest({ chain, recent, previous }: Standing, { chainId, rules }: ConsensusConfig): void {
+  const last = recent.at(-1);
+  if (last === undefined) return;
+  const { epoch } = last.block;
+  const committee = epoch === previous?.epoch ? previous.committee : committeeOf(epochOf(chain).members, rules.quorum);
+  if (epoch !== previous?.epoch && epoch !== epochOf(chain).number) return;
+  if (!verifyRecord(last, { chainId, committee, verify }).ok)
+    throw new Error(`the certificate of height ${last.block.height} in the log is not this network's`);
 }

@@ -1,12 +1,19 @@
 import type { GenesisFile } from "./api/contract.ts";
 import type { Hex } from "./base/bytes.ts";
 import type { Chain } from "./chain/chain.ts";
+import type { BlockRecord } from "./codec/block-record.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import type { ConsensusState } from "./consensus/state.ts";
 import type { Timing } from "./consensus/timing.ts";
-import type { Pool } from "./node-pool.ts";
-import type { BlockStore } from "./ports.ts";
+import type { Turn } from "./consensus/turn.ts";
+import type { LanePace } from "./lanes/pace.ts";
+import type { Lanes, LaneTurn } from "./lanes/state.ts";
+import type { Duties } from "./node-duties.ts";
+import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
+import type { TrustAnchor } from "./node-snapshot-head.ts";
+import type { BlockStore, NodeEffect, StepContext } from "./ports.ts";
 import type { CatchUp } from "./sync/catch-up.ts";
+import type { SnapshotSync } from "./sync/snapshot-sync.ts";
 
 export type NodeConfig = {
   /** Validator id of this node, its peers' name for it. */
@@ -14,7 +21,13 @@ export type NodeConfig = {
   readonly keyPair: KeyPair;
   readonly genesis: GenesisFile;
   readonly timing: Timing;
+  readonly lanes: LanePace;
   readonly blocks: BlockStore;
+  /** How the chain's state becomes parts of a snapshot and comes back; without it the log is kept for ever. */
+  readonly snapshots?: Snapshots;
+  readonly snapshotPolicy?: SnapshotPolicy;
+  /** What the operator vouches for, so that a node which is far behind need not start at the genesis. */
+  readonly trust?: TrustAnchor;
 };
 
 /** Requests of clients that wait for a block at the same time. */
@@ -23,20 +36,36 @@ export const WAITING_MAX = 65_536;
 /** The whole of one node between two steps. Opaque to the shell: it is read through `viewOf` and `chainOf`. */
 export type Node = {
   readonly config: NodeConfig;
-  readonly chain: Chain;
-  readonly consensus: ConsensusState;
+  chain: Chain;
+  consensus: ConsensusState;
+  lanes: Lanes;
   readonly catchUp: CatchUp;
-  readonly pool: Pool;
+  readonly snapshotSync: SnapshotSync;
+  readonly snapshotKeeper: SnapshotKeeper;
+  readonly duties: Duties;
+  readonly connected: Set<number>;
+  /** Final blocks in order of height that wait for a car. */
+  readonly unexecuted: BlockRecord[];
+  /** Up to this height the lanes know what final blocks have ordered. */
+  orderedHeight: number;
   /** Requests that wait for a batch to be executed, by its id. */
   readonly waiting: Map<Hex, number[]>;
   waitingCount: number;
   stopping: boolean;
-  /** Why this node has no vote; empty if it has one. */
-  readonly noVote: string;
+  /** Since its state came from a peer, no final block has confirmed it yet: until then it neither votes nor answers clients. */
+  unproved: boolean;
   /** A running clock from the wall clocks of the steps and the timers that fired: it never goes back. */
   readonly clock: { nowMs: number; wallMs: number };
   /** Timers that are set: the running time for which each is. */
   readonly timers: Map<string, number>;
   lastBlockAtMs: number;
   readonly safety: { fork: number; resultsMismatch: number; equivocation: number };
+};
+
+/** One step: what consensus and the lanes may look at, and where effects go. */
+export type Step = {
+  readonly context: StepContext;
+  readonly effects: NodeEffect[];
+  readonly turn: Turn;
+  readonly laneTurn: LaneTurn;
 };

@@ -3,6 +3,8 @@ import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
 import { checkpointOf, heightOf, resultsHashOf, validatorsOf } from "./chain/chain.ts";
 import { encodeCertificate } from "./codec/certificate.ts";
+import { certifiedHeight as certifiedHeightIn, isVoter } from "./consensus/state.ts";
+import { waitingBatches } from "./lanes/own-lane.ts";
 import type { Node } from "./node-state.ts";
 
 export type NodeView = Pick<
@@ -20,36 +22,41 @@ export type NodeView = Pick<
   | "lastBlockAtMs"
 > & {
   readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Stopping">;
-  /** Batches that wait for a block. */
+  /** Batches of this node's clients that wait for a block. */
   readonly pendingBatches: number;
   /** Breaches of safety that this process has seen. */
   readonly safety: { readonly fork: number; readonly resultsMismatch: number; readonly equivocation: number };
 };
 
+/** The greatest height that this node knows to be final. */
+export const certifiedHeightOf = ({ chain, consensus }: Node): number =>
+  Math.max(heightOf(chain), certifiedHeightIn(consensus));
+
 /** What the node says of itself, from its own state alone. */
 export function viewOf(node: Node): NodeView {
   const { consensus, chain } = node;
   const height = heightOf(chain);
-  const certifiedHeight = Math.max(height, consensus.finality?.ballot.height ?? 0);
+  const certifiedHeight = certifiedHeightOf(node);
+  const checkpoint = checkpointOf(chain);
   return {
     ...standing(node, { height, certifiedHeight }),
-    role: consensus.config.self === undefined ? "Observer" : "Voter",
+    role: consensus.self === undefined ? "Observer" : "Voter",
     height,
     certifiedHeight,
     resultsHash: present(resultsHashOf(chain), "the newest height has a results hash"),
-    checkpoint: checkpointOf(chain),
+    checkpoint: { height: checkpoint.height, stateRoot: checkpoint.stateRoot },
     view: consensus.view,
-    epoch: consensus.config.epoch,
+    epoch: consensus.epoch,
     validators: validatorsOf(chain).map(({ id, weight, publicKey }) => ({ id, weight, publicKey })),
     finality: finalityOf(node),
     lastBlockAtMs: node.lastBlockAtMs,
-    pendingBatches: node.pool.entries.size,
+    pendingBatches: waitingBatches(node.lanes),
     safety: { ...node.safety },
   };
 }
 
 function standing(
-  { stopping, noVote, consensus }: Node,
+  { stopping, consensus, unproved }: Node,
   { height, certifiedHeight }: { height: number; certifiedHeight: number },
 ): Pick<NodeView, "state" | "reason"> {
   if (stopping) return { state: "Stopping", reason: "it was told to stop and takes no new batches" };
@@ -59,12 +66,19 @@ function standing(
   if (certifiedHeight > height) {
     return { state: "CatchingUp", reason: `${certifiedHeight - height} final blocks are missing here` };
   }
-  if (!consensus.voting) return { state: "Following", reason: noVote };
-  return { state: "Voting", reason: "" };
+  if (unproved)
+    return { state: "CatchingUp", reason: "no final block has confirmed the snapshot yet that it began from" };
+  if (isVoter(consensus)) return { state: "Voting", reason: "" };
+  const reason =
+    consensus.self === undefined
+      ? "its key is not in the validator set: it follows without a vote"
+      : "its vote journal is missing or damaged: it votes again once enough others have said where they stand";
+  return { state: "Following", reason };
 }
 
+/** The newest finality: of the epoch before until a block of this one is final. */
 function finalityOf({ consensus }: Node): NodeView["finality"] {
-  const { finality } = consensus;
+  const finality = consensus.finality ?? consensus.previous?.finality;
   if (finality === undefined) return null;
   const { epoch, view, block, height } = finality.ballot;
   return { epoch, view, block, height, certificate: toHex(encodeCertificate(finality)) };

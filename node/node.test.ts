@@ -1,136 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { GenesisFile } from "./api/contract.ts";
-import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
-import { chainId } from "./chain/chain.ts";
-import { encodeBatch } from "./codec/batch.ts";
-import { type KeyPair, keyPairFromSeed } from "./codec/signature.ts";
-import { encodeTransfers, newTransfer } from "./codec/transfer.ts";
-import { chainOf, createNode, DEFAULT_TIMING, type Node, step, viewOf } from "./node.ts";
-import type { ClientAnswer, NodeEffect, NodeInput, Recovered } from "./ports.ts";
-
-const START_MS = 1_760_000_000_000;
-const NODES = [0, 1, 2, 3];
-const keyOf = (n: number): KeyPair => keyPairFromSeed(new Uint8Array(32).fill(n));
-const account = (n: number): bigint => (1n << 64n) + BigInt(n);
-const genesis: GenesisFile = {
-  network: "calm",
-  timeNs: `${START_MS}000000`,
-  authority: { publicKeys: [toHex(keyOf(99).publicKey)], threshold: 1 },
-  validators: NODES.map((id) => ({
-    id,
-    consensusKey: toHex(keyOf(id + 1).publicKey),
-    ownerKey: toHex(keyOf(50).publicKey),
-    bond: "100000000",
-  })),
-  accounts: [1, 2].map((n) => ({
-    id: String(account(n)),
-    ownerKey: toHex(keyOf(60).publicKey),
-    ledger: 1,
-    balance: "1000",
-  })),
-};
-
-type Peer = { node: Node | undefined; votes: Uint8Array[]; blocks: Uint8Array[]; timers: Map<string, number> };
-
-/** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
-function calmNetwork() {
-  let nowMs = START_MS;
-  const peers = new Map<number, Peer>();
-  const wires: { from: number; to: number; frame: Uint8Array }[] = [];
-  const answers = new Map<number, ClientAnswer>();
-  /** How wrong a node's wall clock is. */
-  const skews = new Map<number, number>();
-  const wallMs = (id: number): number => nowMs + (skews.get(id) ?? 0);
-  const apply = (id: number, peer: Peer, effects: readonly NodeEffect[]): void => {
-    for (const effect of effects) {
-      if (effect.type === "persist") peer[effect.stream].push(effect.record);
-      if (effect.type === "replace-votes") peer.votes = [...effect.records];
-      if (effect.type === "set-timer") peer.timers.set(effect.timer, nowMs + effect.afterMs);
-      if (effect.type === "clear-timer") peer.timers.delete(effect.timer);
-      if (effect.type === "answer") answers.set(effect.request, effect.answer);
-      if (effect.type === "send") wires.push({ from: id, to: effect.peer, frame: effect.frame });
-      if (effect.type !== "broadcast") continue;
-      for (const to of peers.keys()) if (to !== id) wires.push({ from: id, to, frame: effect.frame });
-    }
-  };
-  const feed = (id: number, input: NodeInput): void => {
-    const peer = present(peers.get(id), "the test names a node");
-    if (peer.node !== undefined) apply(id, peer, step(peer.node, input, { nowMs: wallMs(id) }));
-  };
-  const settle = (): void => {
-    for (let wire = wires.shift(); wire !== undefined; wire = wires.shift()) {
-      feed(wire.to, { type: "peer-frame", peer: wire.from, frame: wire.frame });
-    }
-  };
-  const start = (id: number, recovered: Partial<Recovered> = {}, keyPair = keyOf(id + 1)): void => {
-    const { votes = [], blocks = [] } = peers.get(id) ?? {};
-    const peer: Peer = { node: undefined, votes: [...votes], blocks: [...blocks], timers: new Map() };
-    peers.set(id, peer);
-    const store = { readBlock: (height: number) => peer.blocks[height - 1] };
-    const config = { self: id, keyPair, genesis, timing: DEFAULT_TIMING, blocks: store };
-    const created = createNode(config, { votes, blocks, votesIntact: true, ...recovered }, { nowMs: wallMs(id) });
-    peer.node = created.node;
-    apply(id, peer, created.effects);
-    for (const [other, { node }] of peers) {
-      if (other === id || node === undefined) continue;
-      feed(id, { type: "peer-connected", peer: other });
-      feed(other, { type: "peer-connected", peer: id });
-    }
-    settle();
-  };
-  const stop = (id: number): void => {
-    present(peers.get(id), "the test names a node").node = undefined;
-    for (const other of peers.keys()) if (other !== id) feed(other, { type: "peer-disconnected", peer: id });
-  };
-  /** Fires timers in order until `done`, or fails after so much simulated time. */
-  const until = (done: () => boolean, limitMs = 60_000): number => {
-    const began = nowMs;
-    settle();
-    while (!done()) {
-      const due = [...peers].flatMap(([id, { node, timers }]) =>
-        node === undefined ? [] : [...timers].map(([timer, atMs]) => ({ id, timer, atMs })),
-      );
-      const next = present(due.toSorted((a, b) => a.atMs - b.atMs)[0], "a live network has timers");
-      nowMs = Math.max(nowMs, next.atMs);
-      expect(nowMs - began, "simulated time that this may take").toBeLessThan(limitMs);
-      peers.get(next.id)?.timers.delete(next.timer);
-      feed(next.id, { type: "timer", timer: next.timer });
-      settle();
-    }
-    return nowMs - began;
-  };
-  const view = (id: number) => viewOf(present(peers.get(id)?.node, "the node runs"));
-  const chain = (id: number) => chainOf(present(peers.get(id)?.node, "the node runs"));
-  return { peers, answers, feed, start, stop, until, settle, view, chain, skews };
-}
-
-function running() {
-  const network = calmNetwork();
-  for (const id of NODES) network.start(id);
-  return network;
-}
-
-const batchOf = (network: ReturnType<typeof running>, sequence: bigint, keyPair = keyOf(60)): Uint8Array =>
-  encodeBatch({
-    type: "transfers",
-    payload: encodeTransfers([
-      newTransfer({
-        id: (BigInt(START_MS) << 80n) | sequence,
-        debit: account(1),
-        credit: account(2),
-        amount: 1n,
-        ledger: 1,
-        code: 1,
-      }),
-    ]),
-    chainId: chainId(network.chain(0)),
-    keyPair,
-    stream: 1n,
-    sequence,
-    expiryMs: START_MS + 500_000,
-  });
-const applied = { failures: [], count: 1 };
+import { signAuthorityRecord } from "./codec/authority-record.ts";
+import { DEFAULT_TIMING } from "./node.ts";
+import { account, applied, batchOf, keyOf, NODES, running } from "./test-network.ts";
 
 describe("four nodes", () => {
   it("commit a client's batch on all nodes and answer it, also when it comes again", () => {
@@ -178,6 +50,81 @@ describe("four nodes", () => {
     expect(network.answers.get(2)).toEqual({ type: "refused", reason: "stopping", retryable: true });
     expect(network.view(0).state).toBe("Stopping");
   });
+});
+
+describe("epochs", () => {
+  it("follow each other, and lose no batch that was taken on the way", () => {
+    // The shortest that there are.
+    const network = running({ parameters: { epochLengthMs: 10_000 } });
+    let request = 0;
+    let nextAtMs = 0;
+    network.until(() => {
+      if (network.nowMs() >= nextAtMs && network.view(0).epoch < 4) {
+        nextAtMs = network.nowMs() + 300;
+        request += 1;
+        network.feed(request % 4, { type: "client-batch", request, batch: batchOf(network, BigInt(request)) });
+      }
+      return NODES.every((id) => network.view(id).epoch === 4) && network.answers.size === request;
+    });
+    expect(request).toBeGreaterThan(40);
+    for (const answer of network.answers.values())
+      expect(answer).toMatchObject({ type: "committed", outcome: applied });
+    expect(new Set(NODES.map((id) => network.view(id).resultsHash)).size).toBe(1);
+    for (const id of NODES) expect(network.view(id).safety).toEqual({ fork: 0, resultsMismatch: 0, equivocation: 0 });
+  });
+
+  it("pass while a node is away, which then goes through them one after the other", () => {
+    const network = running({ parameters: { epochLengthMs: 10_000 } });
+    network.until(() => network.view(0).height === 3);
+    network.stop(2);
+    network.feed(1, { type: "client-batch", request: 1, batch: batchOf(network, 1n) });
+    network.until(() => network.view(0).epoch === 4, 120_000);
+    network.start(2);
+    network.until(() => network.view(2).epoch >= 4 && network.view(2).state === "Voting");
+    expect(network.view(2).height).toBeGreaterThan(20);
+    // Everybody starts again in the middle of an epoch, and at its very beginning.
+    for (const id of NODES) network.stop(id);
+    for (const id of NODES) network.start(id);
+    network.until(() => NODES.every((id) => network.view(id).epoch === 5), 120_000);
+    for (const id of NODES) network.stop(id);
+    for (const id of NODES) network.start(id);
+    network.until(() => NODES.every((id) => network.view(id).epoch === 6), 120_000);
+    for (const id of NODES) expect(network.view(id).safety).toEqual({ fork: 0, resultsMismatch: 0, equivocation: 0 });
+  });
+});
+
+it("lets a validator join: it follows, says that it has caught up, is approved by the others, and votes", () => {
+  const network = running({ parameters: { epochLengthMs: 10_000 } });
+  const voteKey = keyOf(10);
+  network.start(9, { keyPair: voteKey });
+  network.until(() => network.view(9).height > 3);
+  expect(network.view(9)).toMatchObject({ state: "Following", role: "Observer" });
+  network.feed(9, { type: "client-batch", request: 1, batch: batchOf(network, 1n) });
+  expect(network.answers.get(1)).toMatchObject({ type: "refused", reason: "not_a_validator", retryable: true });
+  const join = signAuthorityRecord({
+    record: {
+      ...{ kind: "join", serial: 1n, validator: 9, account: account(3), amount: 100_000_000n },
+      ...{ voteKey: toHex(voteKey.publicKey), ownerKey: toHex(keyOf(60).publicKey) },
+    },
+    chainId: network.chainId,
+    authority: new Map([[0, keyOf(99)]]),
+    voteKey,
+  });
+  network.feed(0, {
+    type: "client-batch",
+    request: 2,
+    batch: batchOf(network, 2n, { type: "authority", payload: join }),
+  });
+  network.until(() => network.view(9).role === "Voter" && network.view(9).state === "Voting");
+  expect(network.answers.get(2)).toMatchObject({ type: "committed", outcome: applied });
+  expect(network.view(0).validators.map(({ id }) => id)).toEqual([0, 1, 2, 3, 9]);
+  // Its own lane is ordered now, and its votes count: with it one of the others can go.
+  network.stop(0);
+  network.feed(9, { type: "client-batch", request: 3, batch: batchOf(network, 3n) });
+  network.until(() => network.answers.has(3));
+  expect(network.answers.get(3)).toMatchObject({ type: "committed", outcome: applied });
+  for (const id of [1, 2, 3, 9])
+    expect(network.view(id).safety).toEqual({ fork: 0, resultsMismatch: 0, equivocation: 0 });
 });
 
 describe("a leader that is away", () => {
@@ -242,28 +189,24 @@ describe("a restart", () => {
     );
   });
 
-  it("with an empty volume catches up from the others, and never votes with that key again", () => {
+  it("with an empty volume catches up from the others, and votes again once they said where they stand", () => {
     const network = running();
     network.until(() => network.view(0).height === 6);
     network.stop(3);
     network.peers.delete(3);
     network.start(3, { votesIntact: false });
-    network.until(() => network.view(3).height >= 6 && network.view(3).state === "Following");
-    expect(network.peers.get(3)?.votes).toEqual([]);
+    expect(network.view(3).height).toBeLessThan(7);
+    network.until(() => network.view(3).height >= 6 && network.view(3).state === "Voting");
     expect(network.view(3).resultsHash).toBe(network.view(0).resultsHash);
-    // Its journal stays empty beside its blocks, so that the next start knows it too, whoever asks.
-    network.stop(3);
-    network.start(3);
-    network.until(() => network.view(3).height >= 9);
-    expect(network.view(3).state).toBe("Following");
-    expect(network.view(3).reason).toContain("vote journal");
+    network.until(() => NODES.every((id) => network.view(id).height >= 12));
+    for (const id of NODES) expect(network.view(id).safety).toEqual({ fork: 0, resultsMismatch: 0, equivocation: 0 });
   });
 
   it("with another key follows as an observer", () => {
     const network = running();
     network.stop(2);
     network.peers.delete(2);
-    network.start(2, {}, keyOf(77));
+    network.start(2, { keyPair: keyOf(77) });
     network.until(() => network.view(2).height >= 3);
     expect(network.view(2)).toMatchObject({ state: "Following", role: "Observer" });
   });
@@ -271,7 +214,7 @@ describe("a restart", () => {
   it("on a damaged chain is refused", () => {
     const network = running();
     network.until(() => network.view(0).height === 3);
-    const blocks = network.peers.get(0)?.blocks ?? [];
+    const blocks = [...(network.peers.get(0)?.blocks.values() ?? [])];
     network.stop(0);
     expect(() => network.start(0, { blocks: [...blocks.slice(0, 1), ...blocks.slice(2)] })).toThrow(/does not follow/);
     const torn = blocks.map((block, index) => (index === 1 ? block.subarray(0, 50) : block));

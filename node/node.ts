@@ -1,21 +1,29 @@
 import { unreachable } from "./base/assert.ts";
-import { admitBatch, type Chain, heightOf } from "./chain/chain.ts";
+import { admitBatch, type Chain } from "./chain/chain.ts";
 import { encodePeerMessage } from "./codec/peer-message.ts";
 import { commit } from "./consensus/finality.ts";
 import { compactIfDue } from "./consensus/machine.ts";
 import { wakeAtMs as consensusWakeAtMs } from "./consensus/pace.ts";
+import { peersAhead } from "./consensus/receive.ts";
 import { PRODUCTION } from "./consensus/rules.ts";
+import { certifiedHeight } from "./consensus/state.ts";
+import { lanesWakeAtMs } from "./lanes/lanes.ts";
+import { addBatch } from "./lanes/own-lane.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
-import { addToPool } from "./node-pool.ts";
 import { recover } from "./node-recover.ts";
+import { onSnapshotWritten } from "./node-snapshot.ts";
 import { type Node, type NodeConfig, WAITING_MAX } from "./node-state.ts";
-import { drain, turnOf } from "./node-turn.ts";
+import { drain, stepOf } from "./node-turn.ts";
 import type { ClientAnswer, NodeEffect, NodeInput, Recovered, StepContext } from "./ports.ts";
 import { ask, wakeAtMs as catchUpWakeAtMs } from "./sync/catch-up.ts";
+import { askForPart, snapshotWakeAtMs } from "./sync/snapshot-sync.ts";
 
 export { DEFAULT_TIMING, type Timing } from "./consensus/timing.ts";
+export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
+export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
+export type { TrustAnchor } from "./node-snapshot-head.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
-export { type NodeView, viewOf } from "./node-view.ts";
+export { certifiedHeightOf, type NodeView, viewOf } from "./node-view.ts";
 
 export const chainOf = (node: Node): Chain => node.chain;
 
@@ -30,10 +38,10 @@ export function createNode(
   internals = PRODUCTION,
 ): { node: Node; effects: readonly NodeEffect[] } {
   const { node, effects } = recover(config, recovered, context, internals);
-  const turn = turnOf(node, context);
+  const step = stepOf(node, context, effects);
   // A crash may have taken the last blocks of a branch whose finality and bodies the log still has.
-  commit(node.consensus, turn);
-  drain(node, turn, context, effects);
+  commit(node.consensus, step.turn);
+  drain(node, step);
   setTimers(node, effects);
   return { node, effects };
 }
@@ -42,24 +50,28 @@ export function createNode(
 export function step(node: Node, input: NodeInput, context: StepContext): readonly NodeEffect[] {
   advanceClock(node, input, context);
   const effects: NodeEffect[] = [];
-  const turn = turnOf(node, context);
-  compactIfDue(node.consensus, turn);
+  const current = stepOf(node, context, effects);
+  // What compaction drops is covered by final blocks, and those come into the log when they are executed.
+  if (node.unexecuted.length === 0) compactIfDue(node.consensus, current.turn);
   switch (input.type) {
     case "peer-connected":
-      onConnected(node, input.peer, { turn, context, effects });
+      onConnected(node, input.peer, current);
       break;
     case "peer-disconnected":
-      node.catchUp.connected.delete(input.peer);
+      node.connected.delete(input.peer);
       break;
     case "peer-frame":
-      onFrame(node, input.peer, input.frame, { turn, context, effects });
+      onFrame(node, input.peer, input.frame, current);
       break;
     case "client-batch": {
-      const answer = takeBatch(node, input, context, effects);
+      const answer = takeBatch(node, input, context);
       if (answer !== undefined) effects.push({ type: "answer", request: input.request, answer });
       break;
     }
     case "timer":
+      break;
+    case "snapshot-written":
+      onSnapshotWritten(node, current, input.height);
       break;
     case "stop":
       node.stopping = true;
@@ -69,20 +81,20 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
     default:
       return unreachable(input);
   }
-  drain(node, turn, context, effects);
-  catchUp(node, effects);
+  drain(node, current);
+  askPeers(node, effects);
   setTimers(node, effects);
   return effects;
 }
 
-/** A client's batch: answered at once if refused or known, else when the block that holds it is executed. */
+/** A client's batch: answered at once if refused or known, else when the block that orders it is executed. */
 function takeBatch(
   node: Node,
   { request, batch }: { request: number; batch: Uint8Array },
   context: StepContext,
-  effects: NodeEffect[],
 ): ClientAnswer | undefined {
-  if (node.stopping) return { type: "refused", reason: "stopping", retryable: true };
+  const cannot = standingFault(node);
+  if (cannot !== undefined) return { type: "refused", reason: cannot, retryable: true };
   const admitted = admitBatch(node.chain, batch, context.nowMs);
   if (!admitted.ok) {
     // Streams end when their batches expire; every other refusal is about the batch itself.
@@ -90,24 +102,39 @@ function takeBatch(
   }
   const { id, executed } = admitted.value;
   if (executed !== undefined) return { type: "committed", ...executed };
-  const fits = node.waitingCount < WAITING_MAX && addToPool(node.pool, { id, batch, origin: node.config.self });
-  if (!fits) return { type: "refused", reason: "busy", retryable: true };
+  if (node.waitingCount >= WAITING_MAX || !addBatch(node.lanes, { id, batch }))
+    return { type: "refused", reason: "busy", retryable: true };
   const requests = node.waiting.get(id) ?? [];
   requests.push(request);
   node.waiting.set(id, requests);
   node.waitingCount += 1;
-  // To all, so that whoever leads next can order it; again with each retry, as a frame may have been lost.
-  effects.push({ type: "broadcast", frame: encodePeerMessage({ type: "batch", batch }) });
   return undefined;
 }
 
-function catchUp(node: Node, effects: NodeEffect[]): void {
-  const height = heightOf(node.chain);
-  const certifiedHeight = node.consensus.finality?.ballot.height ?? 0;
-  const question = ask(node.catchUp, { nowMs: node.clock.nowMs, height, certifiedHeight });
-  if (question === undefined) return;
-  const frame = encodePeerMessage({ type: "range-request", from: question.from });
-  effects.push({ type: "send", peer: question.peer, frame });
+function standingFault(node: Node): string | undefined {
+  if (node.stopping) return "stopping";
+  if (node.consensus.self === undefined) return "not_a_validator";
+  return node.unproved ? "catching_up" : undefined;
+}
+
+/** Final blocks that wait for cars while more are asked for: no further ahead than this. */
+const UNEXECUTED_MAX = 64;
+
+function askPeers(node: Node, effects: NodeEffect[]): void {
+  const { consensus, connected, clock } = node;
+  const { height } = consensus.tip;
+  const room = node.unexecuted.length < UNEXECUTED_MAX && !(consensus.closed && node.unexecuted.length > 0);
+  const behind = certifiedHeight(consensus) > height;
+  const peers = behind ? [...connected] : peersAhead(consensus).filter((peer) => connected.has(peer));
+  const question = ask(node.catchUp, { nowMs: clock.nowMs, height, peers: room ? peers : [] });
+  if (question !== undefined) {
+    const frame = encodePeerMessage({ type: "range-request", from: question.from });
+    effects.push({ type: "send", peer: question.peer, frame });
+  }
+  const part = askForPart(node.snapshotSync, { nowMs: clock.nowMs, connected });
+  if (part === undefined) return;
+  const frame = encodePeerMessage({ type: "snapshot-request", height: part.height, part: part.part });
+  effects.push({ type: "send", peer: part.peer, frame });
 }
 
 /** A wall clock may jump back, or ahead of a timer: elapsed time counts forward only, and a timer that fires is due. */
@@ -122,7 +149,9 @@ function advanceClock({ clock, timers }: Node, input: NodeInput, { nowMs }: Step
 function setTimers(node: Node, effects: NodeEffect[]): void {
   const { nowMs } = node.clock;
   setTimer(node, effects, "consensus", consensusWakeAtMs(node.consensus, nowMs));
+  setTimer(node, effects, "lanes", lanesWakeAtMs(node.lanes, nowMs));
   setTimer(node, effects, "catch-up", catchUpWakeAtMs(node.catchUp, nowMs));
+  setTimer(node, effects, "snapshot", snapshotWakeAtMs(node.snapshotSync, nowMs));
 }
 
 function setTimer({ clock, timers }: Node, effects: NodeEffect[], timer: string, atMs: number): void {

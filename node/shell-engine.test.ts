@@ -5,9 +5,10 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { toHex } from "./base/bytes.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
-import { DEFAULT_TIMING } from "./node.ts";
+import { DEFAULT_LANE_PACE, DEFAULT_TIMING } from "./node.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import { type Disk, realDisk } from "./storage/disk.ts";
+import { type DiskExecutor, inlineExecutor } from "./storage/disk-executor.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { loadVoteKey } from "./storage/vote-key.ts";
 
@@ -26,17 +27,22 @@ const publicKey = (id: number): string => toHex(keyPairFromSeed(new Uint8Array(3
 const until = (condition: () => void): Promise<void> => vi.waitFor(condition, { timeout: 10_000, interval: 10 });
 
 /** One validator of four, alone: its timers make it vote, so it writes and speaks without being asked. */
-function start(disk: Disk): { storage: Storage; frames: Uint8Array[]; readOnly: string[] } {
-  const opened = openStorage(disk, folder);
+function start(
+  disk: Disk,
+  executor = (): DiskExecutor => inlineExecutor(disk),
+): { storage: Storage; frames: Uint8Array[]; readOnly: string[]; answers: number[] } {
+  const opened = openStorage(disk, folder, { executor });
   const key = loadVoteKey(disk, folder);
   if (!opened.ok || !key.ok) throw new Error("the folder opens");
   const frames: Uint8Array[] = [];
   const readOnly: string[] = [];
+  const answers: number[] = [];
   const keys = [toHex(key.value.publicKey), publicKey(1), publicKey(2), publicKey(3)];
   engine = startEngine({
     config: {
       self: 0,
       keyPair: key.value,
+      lanes: DEFAULT_LANE_PACE,
       timing: { ...DEFAULT_TIMING, idleBlockMs: 20, viewTimeoutMs: 20, maxTimeoutMs: 100 },
       genesis: {
         network: "payments",
@@ -47,15 +53,16 @@ function start(disk: Disk): { storage: Storage; frames: Uint8Array[]; readOnly: 
       },
     },
     storage: opened.value,
+    archive: true,
     log: pino({ level: "silent" }),
     send: (_peer, frame) => frames.push(frame),
     broadcast: (frame) => frames.push(frame),
-    answer: () => {},
+    answer: (request) => answers.push(request),
     connectedPeers: () => [1],
     onEvent: () => {},
     onReadOnly: (reason) => readOnly.push(reason),
   });
-  return { storage: opened.value, frames, readOnly };
+  return { storage: opened.value, frames, readOnly, answers };
 }
 
 test("when the disk refuses, nothing of that step leaves; the node says so, takes nothing, and goes on when the disk does", async () => {
@@ -100,10 +107,35 @@ test("a restart takes its own log and speaks on", async () => {
   const before = first.storage.recovered().votes;
   const votes = before.length;
   expect(votes).toBeGreaterThan(0);
-  first.storage.close();
+  await first.storage.close();
   const second = start(realDisk);
   // A node that could not read its votes would follow without voting.
   expect(engine?.view()).toMatchObject({ state: "Voting", role: "Voter" });
   await until(() => expect(second.frames.length).toBeGreaterThan(0));
   expect(second.storage.recovered().votes.slice(0, votes)).toEqual(before);
+});
+
+test("steps go on while the disk works, but nothing is said before what came before it is durable", async () => {
+  const waiting: (() => void)[] = [];
+  let late = true;
+  const inline = inlineExecutor(realDisk);
+  const { storage, frames, answers } = start(realDisk, () => ({
+    run: (job, done) =>
+      inline.run(job, (answer) => {
+        if (late) waiting.push(() => done(answer));
+        else done(answer);
+      }),
+    close: inline.close,
+  }));
+  // The first flush is on its way; these steps write nothing themselves.
+  engine?.push({ type: "client-batch", request: 1, batch: new Uint8Array(10) });
+  engine?.push({ type: "client-batch", request: 2, batch: new Uint8Array(10) });
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  expect([frames.length, answers.length, waiting.length > 0]).toEqual([0, 0, true]);
+  expect(storage.recovered().votes).toEqual([]);
+  late = false;
+  for (const answer of waiting.splice(0)) answer();
+  expect(answers).toEqual([1, 2]);
+  expect(storage.recovered().votes.length).toBeGreaterThan(0);
+  await until(() => expect(frames.length).toBeGreaterThan(0));
 });

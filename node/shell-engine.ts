@@ -1,13 +1,24 @@
 import type { Logger } from "pino";
 import { assert, unreachable } from "./base/assert.ts";
 import { type Chain, lastBlockTimeOf } from "./chain/chain.ts";
-import { chainOf, createNode, type Node, type NodeConfig, type NodeView, step, viewOf } from "./node.ts";
-import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput } from "./ports.ts";
-import type { PersistEffect, Storage } from "./storage/storage.ts";
+import {
+  certifiedHeightOf,
+  chainOf,
+  createNode,
+  type Node,
+  type NodeConfig,
+  type NodeView,
+  step,
+  viewOf,
+} from "./node.ts";
+import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput, PersistEffect } from "./ports.ts";
+import type { Storage } from "./storage/storage.ts";
 
 export type EngineOptions = {
   readonly config: Omit<NodeConfig, "blocks">;
   readonly storage: Storage;
+  /** Keeps the whole log: what two snapshots cover stays too. */
+  readonly archive: boolean;
   readonly log: Logger;
   readonly send: (peer: number, frame: Uint8Array) => void;
   readonly broadcast: (frame: Uint8Array) => void;
@@ -18,7 +29,10 @@ export type EngineOptions = {
   readonly onReadOnly: (reason: string) => void;
 };
 
-/** Runs the deterministic node: one queue of inputs, one step after the other, effects in the order of the contract in `ports.ts`. */
+/**
+ * Runs the deterministic node: one queue of inputs, one step after the other, effects in the order of the contract in
+ * `ports.ts`. Steps go on while the disk works on what they wrote; what a step says waits until its writes are durable.
+ */
 export type Engine = {
   /** Dropped while the disk takes no writes. */
   push(input: NodeInput): void;
@@ -32,10 +46,22 @@ export type Engine = {
 };
 
 const PROBE_MS = 1_000;
+/** Bytes on their way to the disk above which no further step is taken: a slow disk slows the node instead of filling its memory. */
+const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes of frames and batches that wait for a step. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** Time between two pieces of background work while the node is busy. */
+const WORK_EVERY_MS = 10;
+
+/** What the steps of one turn say, in order. */
+type Speech = { readonly effects: readonly SpokenEffect[]; durable: boolean };
+type NoteEffect = Extract<NodeEffect, { type: "executed" }>;
+type SpokenEffect = Exclude<NodeEffect, PersistEffect | NoteEffect>;
 
 export function startEngine(options: EngineOptions): Engine {
   const { storage, log } = options;
   const queue: NodeInput[] = [];
+  let queueBytes = 0;
   const timers = new Map<string, NodeJS.Timeout>();
   let scheduled = false;
   let stopping = false;
@@ -44,9 +70,14 @@ export function startEngine(options: EngineOptions): Engine {
   let probe: NodeJS.Timeout | undefined;
   let newestCertificate = { height: 0, seenAtMs: 0 };
   let view: NodeView | undefined;
+  /** Oldest first; only the first ones that are durable may be spoken. */
+  let speeches: Speech[] = [];
+  /** Whether anything was appended since the last flush. */
+  let persists = false;
+  let worker: NodeJS.Timeout | undefined;
 
   const build = (): { node: Node; effects: readonly NodeEffect[] } => {
-    const config = { ...options.config, blocks: { readBlock: storage.readBlock } };
+    const config = { ...options.config, blocks: storage };
     return createNode(config, storage.recovered(), { nowMs: Date.now() });
   };
   const built = build();
@@ -55,34 +86,90 @@ export function startEngine(options: EngineOptions): Engine {
   const push = (input: NodeInput): void => {
     if (input.type === "stop") stopping = true;
     if (readOnly !== undefined || closed) return;
+    const bytes = bytesOf(input);
+    if (bytes > 0 && queueBytes + bytes > QUEUE_BYTES_MAX) {
+      shed(input);
+      return;
+    }
+    queueBytes += bytes;
     queue.push(input);
-    if (!scheduled) setImmediate(turn);
+    schedule();
+  };
+  /** This node is slower than the network: as if the wire had lost it. */
+  const shed = (input: NodeInput): void => {
+    if (input.type === "client-batch") {
+      options.answer(input.request, { type: "refused", reason: "busy", retryable: true });
+    } else if (input.type === "peer-frame") {
+      options.onEvent({ type: "frame-dropped", peer: input.peer, reason: "this node is behind: its queue is full" });
+    }
+  };
+  const schedule = (): void => {
+    if (scheduled || queue.length === 0 || storage.pendingBytes() > PENDING_BYTES_MAX) return;
     scheduled = true;
+    setImmediate(turn);
   };
   const turn = (): void => {
     scheduled = false;
     if (closed) return;
-    // All that came since the last turn shares one sync. Sockets are read between turns only, so this is bounded by what one
+    // All that came since the last turn shares one flush. Sockets are read between turns only, so this is bounded by what one
     // round of reading takes from each of them.
-    const effects = queue.splice(0).flatMap((input) => step(node, input, { nowMs: Date.now() }));
-    carryOut(effects);
+    queueBytes = 0;
+    const spoken = queue.splice(0).flatMap((input) => persisted(step(node, input, { nowMs: Date.now() })));
+    carryOut(spoken);
   };
-  const carryOut = (effects: readonly NodeEffect[]): void => {
-    const persists = effects.filter((effect): effect is PersistEffect => isPersist(effect));
-    const committed = storage.commit(persists);
-    if (!committed.ok) {
-      goReadOnly(committed.detail ?? committed.reason);
+  /** Hands over what a step wants to be durable, so that the next one can read it; the rest is left to say. */
+  const persisted = (effects: readonly NodeEffect[]): readonly SpokenEffect[] => {
+    const writes = effects.filter(isPersist);
+    persists ||= writes.length > 0;
+    storage.append(writes);
+    for (const note of effects.filter(isNote)) storage.note(note);
+    return effects.filter(isSpoken);
+  };
+  const carryOut = (effects: readonly SpokenEffect[]): void => {
+    view = undefined;
+    const certified = certifiedHeightOf(node);
+    if (certified > newestCertificate.height) newestCertificate = { height: certified, seenAtMs: Date.now() };
+    const speech: Speech = { effects, durable: !persists };
+    speeches.push(speech);
+    if (!persists) {
+      speak();
       return;
     }
-    for (const effect of effects) perform(effect);
-    view = viewOf(node);
-    if (view.certifiedHeight <= newestCertificate.height) return;
-    newestCertificate = { height: view.certifiedHeight, seenAtMs: Date.now() };
+    persists = false;
+    storage.flush((result) => {
+      // The disk refused something before: this rests on it, and is forgotten already.
+      if (closed || !speeches.includes(speech)) return;
+      if (!result.ok) return goReadOnly(result.detail ?? result.reason);
+      speech.durable = true;
+      speak();
+    });
   };
-  const perform = (effect: NodeEffect): void => {
+  const speak = (): void => {
+    while (speeches[0]?.durable === true) for (const effect of speeches.shift()?.effects ?? []) perform(effect);
+    schedule();
+  };
+  const engineView = (): NodeView => {
+    view ??= viewOf(node);
+    return view;
+  };
+  /** Background work of the storage: a piece in each turn while there is nothing else to do, else now and then. */
+  const work = (): void => {
+    if (worker !== undefined || closed) return;
+    const busy = queue.length > 0 || speeches.length > 0;
+    worker = setTimeout(workOn, busy ? WORK_EVERY_MS : 0);
+  };
+  const workOn = (): void => {
+    worker = undefined;
+    if (!closed && storage.work()) work();
+  };
+  storage.onWork(work);
+  const perform = (effect: SpokenEffect): void => {
     switch (effect.type) {
-      case "persist":
-      case "replace-votes":
+      case "snapshot":
+        storage.snapshot(effect, (height) => push({ type: "snapshot-written", height }));
+        return;
+      case "release":
+        if (!options.archive) storage.release(effect);
         return;
       case "send":
         options.send(effect.peer, effect.frame);
@@ -127,32 +214,35 @@ export function startEngine(options: EngineOptions): Engine {
     log.error({ reason }, "disk takes no writes: read-only");
     readOnly = `the disk takes no writes: ${reason}`;
     queue.length = 0;
+    queueBytes = 0;
+    speeches = [];
     clearTimers();
     node = build().node;
-    view = viewOf(node);
+    view = undefined;
     options.onReadOnly(readOnly);
     probe = setTimeout(tryDisk, PROBE_MS);
   };
-  const tryDisk = (): void => {
-    const probed = storage.probe();
-    if (!probed.ok) {
-      readOnly = `the disk takes no writes: ${probed.detail ?? probed.reason}`;
-      probe = setTimeout(tryDisk, PROBE_MS);
-      return;
-    }
-    log.info({}, "disk takes writes again");
-    readOnly = undefined;
-    const rebuilt = build();
-    node = rebuilt.node;
-    carryOut(rebuilt.effects);
-    for (const peer of options.connectedPeers()) push({ type: "peer-connected", peer });
-    if (stopping) push({ type: "stop" });
-  };
+  const tryDisk = (): void =>
+    storage.probe((probed) => {
+      if (closed) return;
+      if (!probed.ok) {
+        readOnly = `the disk takes no writes: ${probed.detail ?? probed.reason}`;
+        probe = setTimeout(tryDisk, PROBE_MS);
+        return;
+      }
+      log.info({}, "disk takes writes again");
+      readOnly = undefined;
+      const rebuilt = build();
+      node = rebuilt.node;
+      carryOut(persisted(rebuilt.effects));
+      for (const peer of options.connectedPeers()) push({ type: "peer-connected", peer });
+      if (stopping) push({ type: "stop" });
+    });
 
-  carryOut(built.effects);
+  carryOut(persisted(built.effects));
   return {
     push,
-    view: () => (view ??= viewOf(node)),
+    view: engineView,
     chain: () => chainOf(node),
     readOnly: () => readOnly,
     lagMs: () => {
@@ -165,9 +255,18 @@ export function startEngine(options: EngineOptions): Engine {
     close: () => {
       closed = true;
       clearTimeout(probe);
+      clearTimeout(worker);
       clearTimers();
     },
   };
 }
 
-const isPersist = (effect: NodeEffect): boolean => effect.type === "persist" || effect.type === "replace-votes";
+function bytesOf(input: NodeInput): number {
+  if (input.type === "peer-frame") return input.frame.length;
+  return input.type === "client-batch" ? input.batch.length : 0;
+}
+
+const isPersist = (effect: NodeEffect): effect is PersistEffect =>
+  effect.type === "persist" || effect.type === "replace-votes";
+const isNote = (effect: NodeEffect): effect is NoteEffect => effect.type === "executed";
+const isSpoken = (effect: NodeEffect): effect is SpokenEffect => !isPersist(effect) && !isNote(effect);

@@ -43,7 +43,8 @@ export function readGenesis(
   return accept({ file, chainId: id });
 }
 
-function parseGenesis(text: string): Result<GenesisFile, "unusable"> {
+/** The genesis of a file's text, its form checked: `createChain` says whether it makes a chain. */
+export function parseGenesis(text: string): Result<GenesisFile, "unusable"> {
   try {
     const parsed = genesisFileSchema.safeParse(JSON.parse(text));
     if (parsed.success) return accept(parsed.data);
@@ -57,7 +58,8 @@ function parseGenesis(text: string): Result<GenesisFile, "unusable"> {
 /** The chain of a volume is written down before its first block, so that another genesis is noticed. */
 const chainPath = (data: string): string => join(data, "chain");
 
-function readChainId(data: string): Hex | undefined {
+/** The chain that a data folder was made for; undefined before its first block. */
+export function readChainId(data: string): Hex | undefined {
   try {
     return readFileSync(chainPath(data), "utf8").trim();
   } catch (cause) {

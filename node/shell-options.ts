@@ -21,27 +21,35 @@ export type StartOptions = {
   };
   /** Transfers per second that one key may have executed through this node; 0 is no limit. */
   readonly allowance: number;
+  /** Blocks, at most, behind which a snapshot is written at the next checkpoint. */
+  readonly snapshotBlocks: number;
+  /** Keeps the whole log; without it what two snapshots cover is released. */
+  readonly archive: boolean;
   readonly logLevel: string;
   readonly faults: string;
 };
+
+const SNAPSHOT_BLOCKS = 5_000;
 
 /** The release, as built into the image. */
 export const versionOf = (environment: NodeJS.ProcessEnv): string => environment.HMN_VERSION ?? "0.0.0-dev";
 
 export const START_HELP = `hmn-node start: runs one node of a Harmonic Mesh Network
 
-  flag               environment          default
-  --validator N      ${ENVIRONMENT.validator}        (required) this node's validator id
-  --data DIR         HMN_DATA             ${PATHS.data}
-  --tls DIR          HMN_TLS              ${PATHS.tls} (ca.crt, tls.crt, tls.key)
-  --config DIR       HMN_CONFIG           ${PATHS.config} (network.json, genesis.json)
-  --host ADDRESS     HMN_HOST             all addresses
-  --control-port N   HMN_CONTROL_PORT     ${PORTS.control} probes, status, metrics (HTTPS)
-  --client-port N    HMN_CLIENT_PORT      ${PORTS.client} client protocol (TLS)
-  --api-port N       HMN_API_PORT         ${PORTS.api} JSON API (HTTPS)
-  --consensus-port N HMN_CONSENSUS_PORT   ${PORTS.consensus} other nodes (mutual TLS)
-  --allowance N      HMN_ALLOWANCE        ${ALLOWANCE_PER_SECOND} transfers per second and key; 0 is no limit
-  --log-level LEVEL  ${ENVIRONMENT.logLevel}        info
+  flag                environment         default
+  --validator N       ${ENVIRONMENT.validator}       (required) this node's validator id
+  --data DIR          HMN_DATA            ${PATHS.data}
+  --tls DIR           HMN_TLS             ${PATHS.tls} (ca.crt, tls.crt, tls.key)
+  --config DIR        HMN_CONFIG          ${PATHS.config} (network.json, genesis.json)
+  --host ADDRESS      HMN_HOST            all addresses
+  --control-port N    HMN_CONTROL_PORT    ${PORTS.control} probes, status, metrics (HTTPS)
+  --client-port N     HMN_CLIENT_PORT     ${PORTS.client} client protocol (TLS)
+  --api-port N        HMN_API_PORT        ${PORTS.api} JSON API (HTTPS)
+  --consensus-port N  HMN_CONSENSUS_PORT  ${PORTS.consensus} other nodes (mutual TLS)
+  --allowance N       HMN_ALLOWANCE       ${ALLOWANCE_PER_SECOND} transfers per second and key; 0 is no limit
+  --snapshot-blocks N HMN_SNAPSHOT_BLOCKS ${SNAPSHOT_BLOCKS} a snapshot after so many blocks, or 256 MiB of log
+  --archive BOOLEAN   HMN_ARCHIVE         true: keeps the whole log; \`false\` releases what two snapshots cover
+  --log-level LEVEL   ${ENVIRONMENT.logLevel}       info
 `;
 
 // Not coerced: an empty variable must not pass for 0.
@@ -64,6 +72,8 @@ const optionsSchema = z.object({
   "api-port": port,
   "consensus-port": port,
   allowance: whole,
+  "snapshot-blocks": whole.refine((value) => value >= 1, "at least one block"),
+  archive: z.enum(["true", "false"]),
   "log-level": z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 
@@ -90,6 +100,8 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
     "api-port": environment.HMN_API_PORT ?? PORTS.api,
     "consensus-port": environment.HMN_CONSENSUS_PORT ?? PORTS.consensus,
     allowance: environment.HMN_ALLOWANCE ?? ALLOWANCE_PER_SECOND,
+    "snapshot-blocks": environment.HMN_SNAPSHOT_BLOCKS ?? SNAPSHOT_BLOCKS,
+    archive: environment.HMN_ARCHIVE ?? "true",
     "log-level": environment[ENVIRONMENT.logLevel] ?? "info",
     ...flags,
   });
@@ -112,6 +124,8 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
       consensus: options["consensus-port"],
     },
     allowance: options.allowance,
+    snapshotBlocks: options["snapshot-blocks"],
+    archive: options.archive === "true",
     logLevel: options["log-level"],
     faults: environment[ENVIRONMENT.faults] ?? "",
   });

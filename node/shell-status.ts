@@ -17,8 +17,10 @@ export type Facts = {
   readonly stopping: boolean;
   /** Absent before genesis. */
   readonly chain: { readonly view: NodeView; readonly lagMs: number } | undefined;
-  /** Why the node only answers questions: its disk takes no writes, or its log is damaged. Undefined: neither. */
+  /** Why the node only answers questions: its disk takes no writes. Undefined: it does. */
   readonly readOnly: string | undefined;
+  /** What is damaged on its disk, first of all; undefined: nothing that is known. */
+  readonly damage: string | undefined;
   readonly freeBytes: number;
   readonly connectedPeers: readonly number[];
   /** Peers that were reached, and why they are not connected. */
@@ -93,7 +95,7 @@ export function statusOf(facts: Facts): NodeStatus {
     finality: view?.finality ?? null,
     storage: {
       writable: facts.readOnly === undefined,
-      reason: (facts.readOnly ?? "").slice(0, REASON_MAX),
+      reason: (facts.readOnly ?? facts.damage ?? "").slice(0, REASON_MAX),
       freeBytes: facts.freeBytes,
     },
     coherence: { measured: false, psiPpm: PPM, lambdaPpm: 700_000 },

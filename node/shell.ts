@@ -9,22 +9,26 @@ import { createHoldings, type Holdings } from "./api/holdings.ts";
 import { type Intake, startIntake } from "./api/intake.ts";
 import { type JsonApi, startJsonApi } from "./api/json-api.ts";
 import { createMetrics } from "./api/metrics.ts";
-import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { accept, type Result, refuse } from "./base/result.ts";
 import { accountsAfter } from "./chain/chain.ts";
+import { exportChain, importChain } from "./chain/snapshot.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
+import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis } from "./shell-genesis.ts";
-import { eventLog } from "./shell-log.ts";
+import { openJournal } from "./shell-journal.ts";
+import { eventLog, progressLog } from "./shell-log.ts";
 import { readNetwork, watchNetwork } from "./shell-network.ts";
 import type { StartOptions } from "./shell-options.ts";
 import { startServices } from "./shell-services.ts";
 import { type Facts, healthOf, readinessOf, statusOf } from "./shell-status.ts";
-import { realDisk } from "./storage/disk.ts";
+import { isDiskRefusal, realDisk } from "./storage/disk.ts";
 import { lockFolder } from "./storage/folder-lock.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
+import { threadExecutor } from "./storage/thread-executor.ts";
 import { loadVoteKey } from "./storage/vote-key.ts";
 import type { RunningServices } from "./supervisor/run.ts";
 import { watchCredentials } from "./transport/credentials.ts";
@@ -35,6 +39,9 @@ export type Running = { readonly ports: { readonly control: number }; stop(): Pr
 
 const GENESIS_POLL_MS = 500;
 const DRAIN_MAX_MS = 10_000;
+/** Log, at most, behind which a snapshot is written at the next checkpoint. */
+const SNAPSHOT_BYTES = 256 * 1024 * 1024;
+const NO_KEY = "0".repeat(64);
 
 /** What exists only once there is a chain. */
 type Service = {
@@ -48,15 +55,16 @@ type Service = {
   readonly peersFile: { close(): void };
 };
 
+/** What the data folder holds, once it could be opened. */
+type Folder = { readonly storage: Storage; readonly keyPair: KeyPair };
+
 type Shell = {
   readonly options: StartOptions;
   readonly faults: Faults;
   readonly log: Logger;
   readonly network: NetworkFile;
-  readonly keyPair: KeyPair;
   readonly credentials: ReturnType<typeof watchCredentials>;
   readonly metrics: ReturnType<typeof createMetrics>;
-  readonly storage: Storage | undefined;
   readonly facts: () => Facts;
 };
 
@@ -66,13 +74,8 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
   mkdirSync(options.data, { recursive: true });
   const lock = lockFolder(options.data);
   if (!lock.ok) throw new Error(lock.detail);
-  const opened = openStorage(realDisk, options.data);
-  const storage = opened.ok ? opened.value : undefined;
-  const damage = opened.ok ? undefined : opened.detail;
-  if (damage !== undefined) log.error({ reason: damage }, "data folder damaged: this node only shows its state");
-  for (const finding of storage?.findings ?? []) log.warn({ finding }, "data folder opened");
-  const key = loadVoteKey(realDisk, options.data);
-  if (!key.ok) throw new Error(key.detail);
+  let folder = openFolder(options.data, log);
+  if (!folder.ok) log.error({ reason: folder.detail }, "disk takes no writes: this node only shows its state");
   const credentials = watchCredentials(options.tls, (cause) => log.error({ err: cause }, "new certificates refused"));
   const metrics = createMetrics();
 
@@ -83,13 +86,14 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     version: options.version,
     network: network.network,
     validator: options.validator,
-    publicKey: toHex(key.value.publicKey),
+    publicKey: folder.ok ? toHex(folder.value.keyPair.publicKey) : NO_KEY,
     chainId: service?.genesis.chainId ?? null,
     waitingFor,
     stopping,
     chain: service === undefined ? undefined : { view: service.engine.view(), lagMs: service.engine.lagMs() },
-    readOnly: damage ?? service?.engine.readOnly(),
-    freeBytes: freeBytes(storage),
+    readOnly: folder.ok ? service?.engine.readOnly() : `the disk takes no writes: ${folder.detail ?? folder.reason}`,
+    damage: folder.ok ? folder.value.storage.damage()[0] : undefined,
+    freeBytes: freeBytes(options.data),
     connectedPeers: service?.transport.connectedPeers() ?? [],
     refusedPeers: service?.transport.refusedPeers() ?? [],
     services: service?.services.health(),
@@ -97,14 +101,16 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     faults: faults.names,
     silent: faults.silent,
   });
-  const shell: Shell = {
-    ...{ options, faults, log, network, credentials, metrics, storage, facts },
-    keyPair: key.value,
-  };
+  const shell: Shell = { options, faults, log, network, credentials, metrics, facts };
   const tryGenesis = async (): Promise<void> => {
+    if (!folder.ok) {
+      folder = openFolder(options.data, log);
+      if (!folder.ok) return;
+      log.info({}, "disk takes writes again");
+    }
     const genesis = readGenesis({ ...options, network: network.network }, realDisk);
     if (genesis.ok) {
-      service = await startService(shell, genesis.value);
+      service = await startService(shell, folder.value, genesis.value);
       return;
     }
     const reason = genesis.detail ?? genesis.reason;
@@ -113,7 +119,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
   };
   // A node that has a chain executes its log again before it answers probes: that belongs to the start, which the startup
   // probe waits for, and must not look like a process that hangs.
-  if (storage !== undefined) await tryGenesis();
+  await tryGenesis();
   const control = await startControlServer({
     listen: listenOn(options, options.ports.control),
     credentials,
@@ -127,7 +133,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
 
   // A failure in here ends the process as an unhandled rejection, like any other bug.
   const running = (async () => {
-    while (storage !== undefined && service === undefined && !stopping) {
+    while (service === undefined && !stopping) {
       await delay(GENESIS_POLL_MS);
       await tryGenesis();
     }
@@ -139,23 +145,48 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     if (service !== undefined) await stopService(service, log);
     await control.close();
     credentials.close();
-    storage?.close();
+    if (folder.ok) await folder.value.storage.close();
     lock.value.release();
   };
   return { ports: { control: control.port }, stop };
 }
 
-async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
+/** Opens storage and key, in this order. A disk that takes no writes is waited for; a damaged key is not. */
+function openFolder(data: string, log: Logger): Result<Folder, "disk"> {
+  const opened = openStorage(realDisk, data, { executor: threadExecutor, onProgress: progressLog(log) });
+  if (!opened.ok) return opened;
+  const storage = opened.value;
+  try {
+    const key = loadVoteKey(realDisk, data);
+    if (!key.ok) throw new Error(key.detail);
+    for (const finding of storage.findings) log.warn({ finding }, "data folder opened");
+    return accept({ storage, keyPair: key.value });
+  } catch (cause) {
+    void storage.close();
+    if (!isDiskRefusal(cause)) throw cause;
+    return refuse("disk", cause.message);
+  }
+}
+
+async function startService(shell: Shell, { storage, keyPair }: Folder, genesis: Genesis): Promise<Service> {
   const { options, network, credentials, metrics, log, faults } = shell;
-  const storage = present(shell.storage, "a chain needs its storage");
   let transport: Transport | undefined;
   let intake: Intake | undefined;
   let clients: ClientServer | undefined;
   let api: JsonApi | undefined;
   const logEvent = eventLog(log);
   const engine = startEngine({
-    config: { self: options.validator, keyPair: shell.keyPair, genesis: genesis.file, timing: DEFAULT_TIMING },
+    config: {
+      self: options.validator,
+      keyPair,
+      genesis: genesis.file,
+      timing: DEFAULT_TIMING,
+      lanes: DEFAULT_LANE_PACE,
+      snapshots: { exportChain, importChain, readPart: storage.readSnapshotPart },
+      snapshotPolicy: { everyBlocks: options.snapshotBlocks, everyBytes: SNAPSHOT_BYTES },
+    },
     storage,
+    archive: options.archive,
     log,
     send: (peer, frame) => transport?.send(peer, frame),
     broadcast: (frame) => transport?.broadcast(frame),
@@ -172,6 +203,8 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
       clients?.dropAll(reason);
     },
   });
+  // After the engine: by then everything that was executed is noted.
+  const journal = openJournal(storage, genesis.file, () => engine.readOnly() === undefined);
   transport = await openTransport({
     self: options.validator,
     network: network.network,
@@ -211,6 +244,7 @@ async function startService(shell: Shell, genesis: Genesis): Promise<Service> {
     ...{ credentials, intake, metrics, log, version: options.version },
     status: () => statusOf(shell.facts()),
     chain: () => engine.chain(),
+    journal,
   });
   const { connectedPeers, setPeers } = transport;
   const services = startServices({ engine, intake, holdings, metrics, connectedPeers, log });
@@ -243,9 +277,10 @@ async function stopService(service: Service, log: Logger): Promise<void> {
   engine.push({ type: "stop" });
   clients.stopTaking();
   const deadline = Date.now() + DRAIN_MAX_MS;
-  // At least one turn, so that the peers hear of it.
+  // At least one turn, so that the peers hear of it. It votes on until its lane is empty: what it took is ordered by the others.
+  const owes = (): boolean => intake.outstanding() > 0 || engine.view().pendingBatches > 0;
   do await delay(20);
-  while (intake.outstanding() > 0 && Date.now() < deadline);
+  while (owes() && Date.now() < deadline);
   if (intake.outstanding() > 0) log.warn({ outstanding: intake.outstanding() }, "stops with answers owed");
   await clients.close();
   await api.close();
@@ -258,9 +293,9 @@ async function stopService(service: Service, log: Logger): Promise<void> {
 const listenOn = ({ host }: StartOptions, port: number): { host?: string; port: number } =>
   host === undefined ? { port } : { host, port };
 
-function freeBytes(storage: Storage | undefined): number {
+function freeBytes(data: string): number {
   try {
-    return storage?.freeBytes() ?? 0;
+    return realDisk.freeBytes(data);
   } catch {
     // The volume does not even answer: the write that fails next says why.
     return 0;

@@ -43,7 +43,7 @@ export type TestCluster = {
   readonly ca: string;
   readonly nodes: readonly TestNode[];
   readonly targets: readonly Target[];
-  writeGenesis(accounts: GenesisFile["accounts"]): Promise<void>;
+  writeGenesis(accounts: GenesisFile["accounts"], parameters?: GenesisFile["parameters"]): Promise<void>;
   /** Ends every process that still runs. */
   close(): Promise<void>;
 };
@@ -81,7 +81,7 @@ export async function testCluster(
       port: client,
       servername: nodeIdentity(id, network),
     })),
-    writeGenesis: async (accounts) => {
+    writeGenesis: async (accounts, parameters = {}) => {
       const keys = await Promise.all(nodes.map(async (node) => (await node.status()).publicKey));
       const genesis: GenesisFile = {
         network,
@@ -89,6 +89,7 @@ export async function testCluster(
         authority: { publicKeys: [keys[0] ?? ""], threshold: 1 },
         validators: keys.map((key, id) => ({ id, consensusKey: key, ownerKey: key, bond: "1000000000" })),
         accounts,
+        parameters,
       };
       for (const { id } of nodes) {
         const config = join(folder, `node-${id}`, "config");

@@ -30,6 +30,7 @@ const statusSchema = z.object({
 export type Status = z.output<typeof statusSchema>;
 
 const journalSchema = z.object({
+  heldFrom: z.number().int().positive(),
   entries: z.array(
     z.object({
       position: z.number().int().positive(),
@@ -98,6 +99,7 @@ export function openNodeApi({ port, ca, identity }: { port: number; ca: string; 
       for (;;) {
         const after = entries.at(-1)?.position ?? position;
         const page = await json(journalSchema, `/v1/journal?after=${after}&limit=${PAGE}`);
+        if (page.heldFrom > after + 1) throw new Error(`${identity} holds the journal from ${page.heldFrom} on only`);
         entries.push(...page.entries);
         onPage?.(entries.length);
         if (page.entries.length === 0) return entries;

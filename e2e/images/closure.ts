@@ -7,7 +7,7 @@ import { z } from "zod";
 export type Closure = { readonly files: readonly string[]; readonly packages: readonly string[] };
 
 /** `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")` in what the compiler wrote. */
-const IMPORTS = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\n]+)["']/g;
+const IMPORTS = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\s]+)["']/g;
 
 /** Follows imports of compiled files from an entry, relative to `folder`; files in `leaveOut` are not entered. */
 export function reach(folder: string, entry: string, leaveOut: readonly string[] = []): Closure {

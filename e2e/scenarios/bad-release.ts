@@ -41,7 +41,13 @@ async function rollBack({ stage, progress }: Scene, { release, cause, metric }: 
       broke,
     );
   }
-  const cluster = await untilCluster(view, "condition RolledBack", (one) => isTrue(one, "RolledBack"), { progress });
+  // RolledBack may still be true of the scenario before: only a status that has seen this rollout end counts.
+  const cluster = await untilCluster(
+    view,
+    "the status to tell of the rollback",
+    (one) => isTrue(one, "RolledBack") && one.status.phase !== "RollingBack" && one.status.phase !== "RollingOut",
+    { progress },
+  );
   await claimBackOn(view, good);
   await claimOneAtATime(watcher);
   const quarantined = (cluster.status.quarantine ?? []).some((one) => one.revision === rollout.spec.to.revision);

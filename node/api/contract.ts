@@ -53,6 +53,7 @@ export const nodeStatusSchema = z.object({
   /** SHA-256 of the genesis; null until there is one. */
   chainId: hex(32).nullable(),
   validator: z.number().int().nonnegative(),
+  /** Its consensus key; zeros while its volume took no writes from the first start on, so that it has none. */
   publicKey: hex(32),
   state: z.enum(nodeStates),
   /** Why it is in this state and what would change it; empty when there is nothing to say. */
@@ -139,6 +140,30 @@ const u128 = z.string().regex(/^[0-9]{1,39}$/);
 
 /** The five tokens and their ledger numbers. */
 export const LEDGERS = { FLX: 1, CHR: 2, ATR: 3, PSY: 4, RES: 5 } as const;
+const tokenNames = ["FLX", "CHR", "ATR", "PSY", "RES"] as const satisfies readonly (keyof typeof LEDGERS)[];
+
+/**
+ * What the parameter authority may change while the network runs. Bounds, largest step and cooldown of each stand in
+ * `node/chain/parameters.ts`; values are whole numbers in the unit that the name ends with.
+ */
+export const networkParameters = [
+  /** Epochs last max(10 s, this · λ) of block time. */
+  "epochLengthMs",
+  /** Share of Ψ in a validator's weight. */
+  "psiSharePpm",
+  /** A smaller bond has no weight; in 10⁻⁶ ATR. */
+  "minimumBond",
+  /** What opening an account costs; in 10⁻⁶ FLX. */
+  "accountFee",
+  "checkpointIntervalMs",
+  /** With nothing to order, an empty block after this time. */
+  "emptyBlockMs",
+  /** Of all batches that one block orders. */
+  "blockBatchBytes",
+  /** Rules that execution follows; a closing block raises it, once the next epoch's validators can run them. */
+  "stateVersion",
+] as const;
+export type NetworkParameter = (typeof networkParameters)[number];
 
 /** `genesis.json`. The chain id is the SHA-256 of its canonical bytes (not of this JSON). Amounts in the smallest unit (6 decimals). */
 export const genesisFileSchema = z.object({
@@ -153,6 +178,10 @@ export const genesisFileSchema = z.object({
   accounts: z
     .array(z.object({ id: u128, ownerKey: hex(32), ledger: z.number().int().min(1).max(5), balance: u128 }))
     .max(64),
+  /** Defaults where missing. */
+  parameters: z.partialRecord(z.enum(networkParameters), z.number().int().nonnegative()).optional(),
+  /** Most of each token that may exist at a time, by its name; the 128 bits of an amount where missing. */
+  supplyCaps: z.partialRecord(z.enum(tokenNames), u128).optional(),
 });
 export type GenesisFile = z.infer<typeof genesisFileSchema>;
 

@@ -43,6 +43,7 @@ const running: Facts = {
   stopping: false,
   chain: { view, lagMs: 0 },
   readOnly: undefined,
+  damage: undefined,
   freeBytes: 123_456,
   connectedPeers: [1, 2],
   refusedPeers: [{ peer: 3, reason: "the peer speaks wire version 9, this node 1" }],

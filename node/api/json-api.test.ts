@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { refuse } from "../base/result.ts";
 import { type Chain, chainId, heightOf } from "../chain/chain.ts";
 import { keyOf, TREASURY, testChain } from "../chain/test-genesis.ts";
 import { executeAlone } from "../client/test-server.ts";
@@ -21,6 +22,7 @@ import { type Intake, startIntake } from "./intake.ts";
 import { type JsonApi, type JsonApiOptions, startJsonApi } from "./json-api.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { ROUTES } from "./routes.ts";
+import { testJournal } from "./test-journal.ts";
 import { checkAnswer, type OpenApiDocument, parseOpenApi } from "./test-openapi.ts";
 
 const SERVERNAME = "0.test";
@@ -66,6 +68,7 @@ async function start(options: Partial<JsonApiOptions> = {}): Promise<JsonApi> {
   const opened = await startJsonApi({
     listen: { host: "127.0.0.1", port: 0 },
     ...{ credentials, intake, metrics, version: "1.2.3", log, status, chain: () => chain },
+    journal: testJournal(() => chain),
     ...options,
   });
   cleanups.push(async () => {
@@ -213,9 +216,15 @@ test("a batch by curl: executed once, its repeat gets the stored result, and eve
   expect(JSON.parse(looked.body)).toMatchObject({ height: 1, amount: "5", record: { id: `${id}` } });
   checkAnswer(described, { path: `/v1/transfers/${id}`, ...looked });
   const history = JSON.parse((await ask(`/v1/accounts/${BASE}/history?limit=1`)).body);
-  expect(history).toMatchObject({ entries: [{ kind: "issue" }], more: true });
-  const next = JSON.parse((await ask(`/v1/accounts/${BASE}/history?limit=1&after=${history.next}`)).body);
-  expect(next).toMatchObject({ entries: [{ kind: "transfer", amount: "5" }], more: false });
+  expect(history).toMatchObject({ entries: [{ kind: "transfer", amount: "5" }], more: true, heldFrom: 1 });
+  const next = JSON.parse((await ask(`/v1/accounts/${BASE}/history?limit=1&before=${history.next}`)).body);
+  expect(next).toMatchObject({ entries: [{ kind: "issue" }], more: false });
+  api = await start({
+    journal: { ...testJournal(() => chain), transfer: async () => refuse("elsewhere", "not indexed yet") },
+  });
+  const elsewhere = await ask(`/v1/transfers/${id}`);
+  expect(elsewhere).toMatchObject({ code: 503, body: expect.stringContaining("not indexed yet") });
+  checkAnswer(described, { path: `/v1/transfers/${id}`, ...elsewhere });
 });
 
 test("what is wrong with a batch is said by code and field", async () => {

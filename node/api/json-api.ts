@@ -9,7 +9,7 @@ import type { Intake } from "./intake.ts";
 import type { ApiError } from "./json-contract.ts";
 import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
-import { ROUTES, type Route, type Source } from "./routes.ts";
+import { isElsewhere, ROUTES, type Route, type Source } from "./routes.ts";
 import { type HttpsApp, type HttpsTiming, httpsApp, type Listen, listenOn } from "./tls-server.ts";
 
 export type JsonApiOptions = Source & {
@@ -56,7 +56,7 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
       method: route.method,
       url: route.path.replaceAll(/{(\w+)}/g, ":$1"),
       ...(route.body === undefined ? {} : { bodyLimit: route.body.maxBytes }),
-      handler: (request, reply) => {
+      handler: async (request, reply) => {
         const params = checked(route.params, request.params);
         const query = checked(route.query, request.query);
         if (!params.ok) return json(reply, 400, params.error);
@@ -70,7 +70,7 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
             document ??= openApi(options.version);
             return json(reply, 200, document);
           default:
-            return found(route, reply, route.answer({ params: params.value, query: query.value }, options));
+            return found(route, reply, await route.answer({ params: params.value, query: query.value }, options));
         }
       },
     });
@@ -86,10 +86,13 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
   };
 }
 
-const found = (route: Route, reply: FastifyReply, value: object | undefined): FastifyReply =>
-  value === undefined
-    ? json(reply, 404, { error: `no such ${route.noun}`, field: Object.keys(route.params.shape)[0] ?? "path" })
-    : json(reply, 200, described(route.answers[200]?.schema, value));
+function found(route: Route, reply: FastifyReply, value: object | undefined): FastifyReply {
+  const field = Object.keys(route.params.shape)[0] ?? "path";
+  if (value === undefined) return json(reply, 404, { error: `no such ${route.noun}`, field });
+  if (isElsewhere(value))
+    return json(reply, 503, { error: `${value.detail}: later, or at another node`, field, retryable: true });
+  return json(reply, 200, described(route.answers[200]?.schema, value));
+}
 
 /** Only what the schema names: what else the ledger keeps beside it is nobody's contract. */
 function described(schema: unknown, value: unknown): unknown {

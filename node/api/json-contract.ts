@@ -46,6 +46,10 @@ export const positionPageInput = z.strictObject({
   after: whole.prefault("0").meta({ description: "Only what stands behind this position." }),
   limit,
 });
+export const newestFirstInput = z.strictObject({
+  before: whole.prefault("0").meta({ description: "The `next` of the page before; 0: from the newest on." }),
+  limit,
+});
 export const noInput = z.strictObject({});
 
 export const accountSchema = z
@@ -113,14 +117,19 @@ const entrySchema = z.object({
 
 const atHeight = { height: height.meta({ description: "Newest block that the answer counts." }) };
 export const accountPageSchema = z.object({ ...atHeight, accounts: z.array(accountSchema) });
-export const journalPageSchema = z.object({ ...atHeight, entries: z.array(entrySchema) });
+const heldFrom = z
+  .number()
+  .int()
+  .positive()
+  .meta({ description: "Not every entry before this position is held by this node; 1: all are." });
+export const journalPageSchema = z.object({ ...atHeight, heldFrom, entries: z.array(entrySchema) });
 export const historyPageSchema = z.object({
   ...atHeight,
+  heldFrom,
+  indexedTo: counter.meta({ description: "Entries behind this position are not in the answer yet." }),
   entries: z.array(entrySchema),
-  next: counter.meta({ description: "Ask again with after=next: the journal was read up to there." }),
-  more: z
-    .boolean()
-    .meta({ description: "Whether the journal goes on; a page may be empty and still have more behind it." }),
+  next: counter.meta({ description: "Ask again with before=next for what is older." }),
+  more: z.boolean().meta({ description: "Whether there may be older ones; a page may be empty and still have more." }),
 });
 
 const totalsOfToken = z.object({

@@ -132,6 +132,7 @@ export function createMetrics(): Metrics {
         case "safety":
           safety.inc({ kind: event.kind });
           return;
+        case "epoch-began":
         case "view-entered":
         case "frame-dropped":
           return;

@@ -3,18 +3,16 @@ import {
   accountOf,
   accountsAfter,
   type Chain,
-  HEADS_KEPT,
   headOf,
   heightOf,
-  journalAfter,
   lastBlockTimeOf,
   totalsOf,
-  transferOf,
   validatorsOf,
 } from "../chain/chain.ts";
+import { HEADS_KEPT } from "../chain/heads.ts";
 import { BATCH_BYTES_MAX } from "../codec/batch.ts";
-import { historyOf } from "./account-history.ts";
 import type { NodeStatus } from "./contract.ts";
+import type { Elsewhere, JournalSource } from "./journal-source.ts";
 import {
   accountPageInput,
   accountPageSchema,
@@ -27,6 +25,7 @@ import {
   historyPageSchema,
   idInput,
   journalPageSchema,
+  newestFirstInput,
   noInput,
   positionPageInput,
   publicStatusSchema,
@@ -36,10 +35,17 @@ import {
 } from "./json-contract.ts";
 
 /** What answers are made of: one node's word about executed blocks. */
-export type Source = { readonly status: () => NodeStatus; readonly chain: () => Chain };
+export type Source = {
+  readonly status: () => NodeStatus;
+  readonly chain: () => Chain;
+  readonly journal: JournalSource;
+};
 
 /** `undefined`: there is no such thing. Of the rest leaves what the schema names, bigints as decimal texts. */
 type Answer = object | undefined;
+type Answered = Answer | Elsewhere | Promise<Answer | Elsewhere>;
+
+export const isElsewhere = (answer: object): answer is Elsewhere => "ok" in answer && answer.ok === false;
 
 export type Route = {
   readonly method: "GET" | "POST";
@@ -56,7 +62,7 @@ export type Route = {
   readonly noun: string;
   /** From checked input; a name where more than one answer comes or the body is no JSON. */
   readonly answer:
-    | ((input: { params: unknown; query: unknown }, source: Source) => Answer)
+    | ((input: { params: unknown; query: unknown }, source: Source) => Answered)
     | "batch"
     | "events"
     | "openapi";
@@ -70,9 +76,11 @@ function get<P extends z.ZodObject, Q extends z.ZodObject>(route: {
   query: Q;
   schema: z.ZodType;
   noun?: string;
-  answer: (input: { params: z.output<P>; query: z.output<Q> }, source: Source) => Answer;
+  /** Whether another node may know what this one cannot tell. */
+  elsewhere?: boolean;
+  answer: (input: { params: z.output<P>; query: z.output<Q> }, source: Source) => Answered;
 }): Route {
-  const { answer, schema, noun = "", ...rest } = route;
+  const { answer, schema, noun = "", elsewhere = false, ...rest } = route;
   return {
     ...rest,
     method: "GET",
@@ -81,6 +89,9 @@ function get<P extends z.ZodObject, Q extends z.ZodObject>(route: {
       200: { description: "The answer.", schema },
       400: { description: "A parameter is wrong; `field` names it.", schema: errorSchema },
       ...(noun === "" ? {} : { 404: { description: `There is no such ${noun} here.`, schema: errorSchema } }),
+      ...(elsewhere
+        ? { 503: { description: "This node cannot tell: later, or elsewhere.", schema: errorSchema } }
+        : {}),
     },
     // The caller has checked the input against these very schemas.
     answer: (input, source) => answer(input as { params: z.output<P>; query: z.output<Q> }, source),
@@ -127,17 +138,16 @@ export const ROUTES: readonly Route[] = [
   get({
     path: "/v1/accounts/{id}/history",
     params: idInput,
-    query: positionPageInput,
-    summary: "What moved on one account, oldest first.",
+    query: newestFirstInput,
+    summary: "What moved on one account, newest first.",
     schema: historyPageSchema,
     noun: "account",
-    answer: ({ params: { id }, query }, { chain }) =>
-      accountOf(chain(), id) === undefined
-        ? undefined
-        : {
-            height: heightOf(chain()),
-            ...historyOf(query, { account: id, journalAfter: (...page) => journalAfter(chain(), ...page) }),
-          },
+    answer: async ({ params: { id }, query }, { chain, journal }) => {
+      if (accountOf(chain(), id) === undefined) return undefined;
+      const height = heightOf(chain());
+      const { next, ...page } = await journal.ofAccount(id, query);
+      return { height, ...page, next: next ?? 0, more: next !== undefined };
+    },
   }),
   get({
     path: "/v1/transfers/{id}",
@@ -146,7 +156,11 @@ export const ROUTES: readonly Route[] = [
     summary: "One applied transfer.",
     schema: transferSchema,
     noun: "transfer",
-    answer: ({ params: { id } }, { chain }) => transferOf(chain(), id),
+    elsewhere: true,
+    answer: async ({ params: { id } }, { journal }) => {
+      const found = await journal.transfer(id);
+      return found.ok ? found.value : found;
+    },
   }),
   get({
     ...plain,
@@ -154,9 +168,9 @@ export const ROUTES: readonly Route[] = [
     query: positionPageInput,
     summary: "Every movement in the order of execution.",
     schema: journalPageSchema,
-    answer: ({ query: { after, limit } }, { chain }) => ({
+    answer: async ({ query: { after, limit } }, { chain, journal }) => ({
       height: heightOf(chain()),
-      entries: journalAfter(chain(), after, limit),
+      ...(await journal.after(after, limit)),
     }),
   }),
   get({

@@ -1,52 +1,35 @@
 import { expect, test } from "vitest";
-import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { seededRandom } from "../base/random.ts";
-import { nanos } from "../base/units.ts";
 import { accountFlags, signAccountRecord } from "../codec/account.ts";
 import { type BatchType, encodeBatch } from "../codec/batch.ts";
 import { encodeTransfers, newTransfer, type Transfer, transferFlags } from "../codec/transfer.ts";
+import { IDS_MAX } from "../ledger/known-ids.ts";
 import { ACCOUNT_FEE, systemAccountId, TOKENS } from "../ledger/tokens.ts";
 import {
   accountOf,
   accountsAfter,
   admitBatch,
-  CHECKPOINT_BLOCKS,
   type Chain,
   chainId,
   checkpointOf,
   executeBlock,
-  HEADS_KEPT,
   headOf,
   heightOf,
-  journalAfter,
   lastBlockTimeOf,
   resultsHashOf,
   totalsOf,
-  transferOf,
 } from "./chain.ts";
+import { HEADS_KEPT } from "./heads.ts";
 import { LIVE_STREAMS_MAX } from "./streams.ts";
-import { GENESIS_MS, keyOf, publicKeyOf, TREASURY, testChain } from "./test-genesis.ts";
+import { atMs, blockAt, execute } from "./test-chain.ts";
+import { keyOf, publicKeyOf, TREASURY, testChain } from "./test-genesis.ts";
+import { journalOf, transferOf } from "./test-journal.ts";
 import type { BlockOutcome } from "./types.ts";
 
-const atMs = (offset: number) => GENESIS_MS + offset;
 const idAt = (offset: number, serial: number) => (BigInt(atMs(offset)) << 80n) | BigInt(serial);
-const parentOf = (height: number): Hex => height.toString(16).padStart(64, "0");
 const ALICE = TREASURY + 1_000n;
-
-function blockOf(chain: Chain, offset: number, ...batches: Uint8Array[]): BlockOutcome {
-  const height = heightOf(chain) + 1;
-  return executeBlock(chain, {
-    epoch: 1,
-    view: height,
-    height,
-    parent: parentOf(height - 1),
-    proposer: 0,
-    time: nanos(BigInt(atMs(offset)) * 1_000_000n),
-    executed: { height: 0, resultsHash: present(resultsHashOf(chain, 0), "results hash of genesis") },
-    batches,
-  });
-}
+const INTERVAL_MS = 10_000;
 
 type BatchFields = { type?: BatchType; sequence?: number; stream?: number; expiry?: number; key?: string; chain?: Hex };
 const batchOf = (chain: Chain, payload: Uint8Array, fields: BatchFields = {}): Uint8Array =>
@@ -86,9 +69,9 @@ const pay = (serial: number, fields: Partial<Transfer> = {}): Transfer =>
 
 test("opens an account for its fee and pays into it; the journal and the totals tell it all", () => {
   const chain = testChain();
-  const opened = blockOf(chain, 1, openAlice(chain));
+  const opened = execute(chain, 1, openAlice(chain));
   expect(opened.outcomes).toEqual([{ count: 1, failures: [] }]);
-  const paid = blockOf(
+  const paid = execute(
     chain,
     2,
     batchOf(chain, encodeTransfers([pay(1), pay(2, { amount: 10n ** 18n })]), { sequence: 2 }),
@@ -97,17 +80,47 @@ test("opens an account for its fee and pays into it; the journal and the totals 
   expect(paid.applied).toBe(1);
   expect(accountOf(chain, ALICE)).toMatchObject({ creditsPosted: 5n, owner: publicKeyOf("alice") });
   expect(transferOf(chain, idAt(0, 1))).toMatchObject({ height: 2, amount: 5n });
-  const journal = journalAfter(chain, 0, 1_000);
+  const journal = journalOf(chain);
   expect(journal.map(({ position }) => position)).toEqual(journal.map((_, index) => index + 1));
   expect(journal.slice(-2)).toMatchObject([
     { kind: "account_fee", id: ALICE, amount: ACCOUNT_FEE, height: 1 },
     { kind: "transfer", id: idAt(0, 1), amount: 5n, height: 2 },
   ]);
-  expect(journalAfter(chain, journal.length - 1, 10)).toEqual(journal.slice(-1));
   for (const totals of Object.values(totalsOf(chain))) expect(totals.held).toBe(totals.issued - totals.burned);
   expect(totalsOf(chain).ATR.held).toBe(1_000_000_000_000n + 4n * 1_000_000_000n);
   const page = accountsAfter(chain, TREASURY, 2).map(({ id }) => id);
   expect(page).toEqual([TREASURY + 1n, TREASURY + 2n]);
+});
+
+test("a block's outcome says what the journal has to keep of it", () => {
+  const chain = testChain();
+  const opened = execute(chain, 1, openAlice(chain));
+  const batches = [batchOf(chain, encodeTransfers([pay(1), pay(2)]), { sequence: 2 }), new Uint8Array(5)];
+  const paid = execute(
+    chain,
+    2,
+    ...batches,
+    batchOf(chain, encodeTransfers([pay(3, { code: 0 }), pay(4)]), { sequence: 3 }),
+  );
+  expect(paid.journal.first).toBe(opened.journal.first + 1);
+  expect(paid.journal.count).toBe(3);
+  expect(
+    journalOf(chain)
+      .slice(paid.journal.first - 1)
+      .map(({ id }) => id),
+  ).toEqual([1, 2, 4].map((n) => idAt(0, n)));
+  expect(transferOf(chain, idAt(0, 3))).toBeUndefined();
+});
+
+test("a batch that would remember too many ids is refused as a whole and takes no sequence", () => {
+  const chain = testChain();
+  execute(chain, 1, openAlice(chain));
+  const batch = batchOf(chain, encodeTransfers([pay(1), pay(2)]), { sequence: 2 });
+  const { ids } = chain.ledger;
+  ids.count += IDS_MAX - 1;
+  expect(execute(chain, 2, batch)).toMatchObject({ applied: 0, outcomes: [{ refused: "ids_exhausted" }] });
+  ids.count -= IDS_MAX - 1;
+  expect(execute(chain, 3, batch)).toMatchObject({ applied: 2, outcomes: [{ count: 2, failures: [] }] });
 });
 
 test("an account needs its owner's signature and its payer's", () => {
@@ -115,7 +128,7 @@ test("an account needs its owner's signature and its payer's", () => {
   const stolen = openAlice(chain, { key: "thief" });
   const other = testChain({ network: "other" });
   const replayed = openAlice(other).slice(192);
-  const outcomes = blockOf(chain, 1, stolen, batchOf(chain, replayed, { type: "accounts" })).outcomes;
+  const outcomes = execute(chain, 1, stolen, batchOf(chain, replayed, { type: "accounts" })).outcomes;
   expect(outcomes).toEqual([
     { count: 1, failures: [{ index: 0, code: "signer_not_owner" }] },
     { count: 1, failures: [{ index: 0, code: "owner_signature_invalid" }] },
@@ -142,7 +155,7 @@ test("admission and execution refuse the same bad batches, and nothing changes",
     ["signature_invalid", broken(good, 75)],
   ];
   for (const [reason, batch] of bad) expect(admitBatch(chain, batch, atMs(1))).toMatchObject({ ok: false, reason });
-  const { outcomes, applied } = blockOf(chain, 1, ...bad.map(([, batch]) => batch));
+  const { outcomes, applied } = execute(chain, 1, ...bad.map(([, batch]) => batch));
   expect(outcomes).toEqual(bad.map(([refused]) => ({ refused })));
   expect(applied).toBe(0);
   expect(admitBatch(chain, good, atMs(1))).toMatchObject({ ok: true, value: { count: 1 } });
@@ -151,15 +164,15 @@ test("admission and execution refuse the same bad batches, and nothing changes",
 
 test("a repeat is executed once and gets the stored result until it expires", () => {
   const chain = testChain();
-  const first = blockOf(chain, 1, openAlice(chain));
+  const first = execute(chain, 1, openAlice(chain));
   const batch = batchOf(chain, encodeTransfers([pay(1), pay(2, { code: 0 })]), { sequence: 2, expiry: 50 });
-  const { outcomes, applied } = blockOf(chain, 2, batch, batch);
+  const { outcomes, applied } = execute(chain, 2, batch, batch);
   expect(applied).toBe(1);
   expect(outcomes[1]).toEqual(outcomes[0]);
   const executed = { height: 2, outcome: outcomes[0] };
   expect(admitBatch(chain, batch, atMs(50))).toMatchObject({ ok: true, value: { executed } });
   expect(admitBatch(chain, batch, atMs(51))).toMatchObject({ ok: false, reason: "expired" });
-  const later = blockOf(chain, 60, batch);
+  const later = execute(chain, 60, batch);
   expect(later.outcomes).toEqual([{ refused: "expired" }]);
   expect(accountOf(chain, ALICE)?.creditsPosted).toBe(5n);
   expect(first.height).toBe(1);
@@ -167,11 +180,11 @@ test("a repeat is executed once and gets the stored result until it expires", ()
 
 test("a sequence is taken once, in a window below the highest", () => {
   const chain = testChain();
-  blockOf(chain, 1, openAlice(chain));
+  execute(chain, 1, openAlice(chain));
   const at = (sequence: number, serial: number) =>
     batchOf(chain, encodeTransfers([pay(serial)]), { sequence, stream: 7 });
   const applied = { count: 1, failures: [] };
-  expect(blockOf(chain, 2, at(5_000, 1), at(905, 2), at(904, 3), at(905, 4)).outcomes).toEqual([
+  expect(execute(chain, 2, at(5_000, 1), at(905, 2), at(904, 3), at(905, 4)).outcomes).toEqual([
     applied,
     applied,
     { refused: "sequence_too_old" },
@@ -186,18 +199,18 @@ test("a key has so many live streams, and a stream dies with its last batch", ()
   const inStream = (stream: number, expiry: number) =>
     batchOf(chain, encodeTransfers([pay(stream)]), { stream, expiry });
   const batches = Array.from({ length: LIVE_STREAMS_MAX + 1 }, (_, stream) => inStream(stream, stream === 3 ? 20 : 90));
-  const { outcomes } = blockOf(chain, 1, ...batches);
+  const { outcomes } = execute(chain, 1, ...batches);
   expect(outcomes.slice(0, -1).every((outcome) => "count" in outcome)).toBe(true);
   expect(outcomes.at(-1)).toEqual({ refused: "too_many_streams" });
-  expect(blockOf(chain, 20, inStream(99, 90)).outcomes).toEqual([{ refused: "too_many_streams" }]);
-  expect(blockOf(chain, 21, inStream(99, 90)).outcomes).toMatchObject([{ count: 1 }]);
+  expect(execute(chain, 20, inStream(99, 90)).outcomes).toEqual([{ refused: "too_many_streams" }]);
+  expect(execute(chain, 21, inStream(99, 90)).outcomes).toMatchObject([{ count: 1 }]);
 });
 
 /** Random batches of a seed: the same for every chain that it is asked for. */
 function randomRun(chain: Chain, seed: number, blocks: number): BlockOutcome[] {
   const random = seededRandom(BigInt(seed));
   const { pending, postPending, linked } = transferFlags;
-  const outcomes = [blockOf(chain, 1, openAlice(chain))];
+  const outcomes = [execute(chain, 1, openAlice(chain))];
   let serial = 0;
   for (let block = 1; block < blocks; block++) {
     const batches = Array.from({ length: random.below(3) }, () => {
@@ -214,17 +227,17 @@ function randomRun(chain: Chain, seed: number, blocks: number): BlockOutcome[] {
       });
       return batchOf(chain, encodeTransfers(records), { sequence: 10 + serial, stream: random.below(3) });
     });
-    outcomes.push(blockOf(chain, 1 + block * 100, ...batches));
+    outcomes.push(execute(chain, 1 + block * 300, ...batches));
   }
   return outcomes;
 }
 
 test("two chains that execute the same blocks are equal to the last digit", () => {
   const [one, two] = [testChain(), testChain()];
-  const blocks = 3 * CHECKPOINT_BLOCKS + 1;
+  const blocks = 120;
   expect(randomRun(one, 42, blocks)).toEqual(randomRun(two, 42, blocks));
   expect(checkpointOf(one)).toEqual(checkpointOf(two));
-  expect(checkpointOf(one).height).toBe(3 * CHECKPOINT_BLOCKS);
+  expect(checkpointOf(one).height).toBe(103);
   const third = testChain();
   randomRun(third, 43, blocks);
   expect(checkpointOf(third).stateRoot).not.toBe(checkpointOf(one).stateRoot);
@@ -234,8 +247,8 @@ test("two chains that execute the same blocks are equal to the last digit", () =
 test("the state root sees what the results do not: an amount, a timer, a time", () => {
   const rootAfter = (fields: Partial<Transfer>, offset = 2): Hex => {
     const chain = testChain();
-    blockOf(chain, 1, openAlice(chain), batchOf(chain, encodeTransfers([pay(1, fields)]), { sequence: 2 }));
-    while (heightOf(chain) < CHECKPOINT_BLOCKS) blockOf(chain, offset + heightOf(chain));
+    execute(chain, 1, openAlice(chain), batchOf(chain, encodeTransfers([pay(1, fields)]), { sequence: 2 }));
+    execute(chain, INTERVAL_MS + offset);
     return checkpointOf(chain).stateRoot;
   };
   const plain = rootAfter({});
@@ -251,45 +264,47 @@ test("the state root sees what the results do not: an amount, a timer, a time", 
   expect(new Set([plain, ...others]).size).toBe(others.length + 1);
 });
 
-test("the results hash takes in the state root at a checkpoint", () => {
+test("the root of a checkpoint stands in the next checkpoint's results hash, and in no one before", () => {
   const [one, two] = [testChain(), testChain()];
-  for (let height = 1; height <= CHECKPOINT_BLOCKS; height++) {
-    // The same results at other times: only the state can tell.
-    const same = blockOf(one, height).resultsHash === blockOf(two, 2 * height).resultsHash;
-    expect(same).toBe(height < CHECKPOINT_BLOCKS);
-  }
+  const same = (offset: number, other = offset): boolean => {
+    const [a, b] = [execute(one, offset), execute(two, other)];
+    expect(a.stateRoot === undefined).toBe(b.stateRoot === undefined);
+    return a.resultsHash === b.resultsHash;
+  };
+  // The same results at other times: only the state can tell.
+  expect(same(1, 2)).toBe(true);
+  expect(same(INTERVAL_MS)).toBe(true);
+  expect(heightOf(one)).toBe(checkpointOf(one).height);
+  expect(checkpointOf(one).stateRoot).not.toBe(checkpointOf(two).stateRoot);
+  expect(same(2 * INTERVAL_MS - 1)).toBe(true);
+  expect(same(2 * INTERVAL_MS)).toBe(false);
+  expect(headOf(one, 4)?.step?.checkpointRoot).not.toBe(headOf(two, 4)?.step?.checkpointRoot);
 });
 
-test("heads are kept for the last heights, with the hash that the next block names", () => {
+test("heads are kept for the last heights", () => {
   const chain = testChain();
-  expect(headOf(chain, 0)?.hash).toBeUndefined();
-  for (let height = 1; height <= CHECKPOINT_BLOCKS + 1; height++) blockOf(chain, height);
-  expect(headOf(chain, CHECKPOINT_BLOCKS)).toEqual({
-    height: CHECKPOINT_BLOCKS,
-    hash: parentOf(CHECKPOINT_BLOCKS),
-    resultsHash: resultsHashOf(chain, CHECKPOINT_BLOCKS),
-    stateRoot: checkpointOf(chain).stateRoot,
-  });
-  expect(lastBlockTimeOf(chain)).toBe(BigInt(atMs(CHECKPOINT_BLOCKS + 1)) * 1_000_000n);
-  while (heightOf(chain) < HEADS_KEPT) blockOf(chain, heightOf(chain) + 1);
+  expect(headOf(chain, 0)?.hash).toBe(chainId(chain));
+  const block = blockAt(chain, 1);
+  executeBlock(chain, block);
+  expect(headOf(chain, 1)).toMatchObject({ height: 1, hash: block.hash, resultsHash: resultsHashOf(chain, 1) });
+  expect(lastBlockTimeOf(chain)).toBe(block.time);
+  while (heightOf(chain) < HEADS_KEPT) execute(chain, heightOf(chain) + 1);
   expect(headOf(chain, 0)).toBeUndefined();
   expect(resultsHashOf(chain, 1)).toBeDefined();
 });
 
-test("a block out of order or back in time stops the program", () => {
+test("a block out of order, back in time or of another epoch stops the program", () => {
   const chain = testChain();
-  blockOf(chain, 5);
-  expect(() => blockOf(chain, 5)).toThrow("block time grows");
-  const block = { epoch: 1, view: 9, height: 9, parent: parentOf(8), proposer: 0, time: nanos(0n), batches: [] };
-  expect(() => executeBlock(chain, { ...block, executed: { height: 0, resultsHash: parentOf(0) } })).toThrow(
-    "in order",
-  );
+  execute(chain, 5);
+  expect(() => execute(chain, 5)).toThrow("block time grows");
+  expect(() => executeBlock(chain, blockAt(chain, 6, { height: 9 }))).toThrow("in order");
+  expect(() => executeBlock(chain, blockAt(chain, 6, { epoch: 2 }))).toThrow("of the epoch under way");
 });
 
 test("bonds stand on the bond account of ATR", () => {
   const chain = testChain();
   expect(accountOf(chain, systemAccountId(TOKENS.ATR, "bond"))?.creditsPosted).toBe(4_000_000_000n);
   const toBond = pay(1, { debit: TREASURY + 2n, credit: systemAccountId(3, "bond"), ledger: TOKENS.ATR });
-  const { outcomes } = blockOf(chain, 1, batchOf(chain, encodeTransfers([toBond])));
-  expect(outcomes).toEqual([{ count: 1, failures: [{ index: 0, code: "bonding_not_supported_yet" }] }]);
+  const { outcomes } = execute(chain, 1, batchOf(chain, encodeTransfers([toBond])));
+  expect(outcomes).toEqual([{ count: 1, failures: [{ index: 0, code: "credit_account_moved_by_system_only" }] }]);
 });

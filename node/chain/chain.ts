@@ -1,59 +1,64 @@
 import type { GenesisFile } from "../api/contract.ts";
-import { assert } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import type { Nanos } from "../base/units.ts";
-import { type Batch, parseBatch, verifyBatch } from "../codec/batch.ts";
-import { sha256, sha256Hex } from "../codec/hash.ts";
+import { type Batch, batchId, parseBatch, verifyBatch } from "../codec/batch.ts";
+import { sha256Hex } from "../codec/hash.ts";
+import { hashBytes } from "../codec/parse.ts";
+import type { ValidatorRecord } from "../codec/validator-record.ts";
 import type { Account } from "../ledger/account.ts";
-import { type JournalEntry, journalAfter as journalOfLedgerAfter } from "../ledger/journal.ts";
-import {
-  type AppliedTransfer,
-  accountsAfter as accountsOfLedgerAfter,
-  blockMillis,
-  ID_WINDOW_MS,
-  type Ledger,
-} from "../ledger/ledger.ts";
-import { expirePending } from "../ledger/resolve-pending.ts";
+import { accountsAfter as accountsOfLedgerAfter } from "../ledger/account-order.ts";
+import { closeBlock, openBlock } from "../ledger/block.ts";
+import type { JournalNote } from "../ledger/journal.ts";
+import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
+import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
+import { beginEpoch } from "./begin-epoch.ts";
+import { type ChainState, newestHead, subrootsOf } from "./chain-root.ts";
+import { duties } from "./duties.ts";
 import { executeBatch } from "./execute-batch.ts";
+import { convertFees } from "./execute-conversion.ts";
+import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-governance.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
+import { createGovernance, voteKeyIn } from "./governance.ts";
+import { HEADS_IN_STATE, HEADS_KEPT, type Head, resultsHashAfter } from "./heads.ts";
 import { merkleRoot } from "./merkle.ts";
+import { type NextEpoch, nextEpoch } from "./next-epoch.ts";
+import { countOffence, offenceFault as faultOf } from "./offences.ts";
 import { openLedger } from "./open-ledger.ts";
 import { outcomeLeaf } from "./outcome.ts";
-import { type StateRoot, stateRoot } from "./state-root.ts";
+import { type Parameters, STATE_VERSION_MAX } from "./parameters.ts";
+import { releaseUnbonded } from "./stake.ts";
+import { type StateRoot, type Subroot, stateRoot } from "./state-root.ts";
 import { createStreams, expireStreams, type Streams, standingOf, take } from "./streams.ts";
-import type { BatchOutcome, Block, BlockOutcome } from "./types.ts";
-import { capWeights, targetWeight } from "./weights.ts";
+import type { BatchOutcome, BlockOutcome, Epoch, ExecutableBlock, LaneTip, Member, ProvedOffence } from "./types.ts";
+import type { Validator } from "./validator.ts";
+import { countConflict, countVotes, createCounts, withEpoch } from "./vote-counts.ts";
 
-/** Blocks between two checkpoints. */
-export const CHECKPOINT_BLOCKS = 32;
-/** Heights for which results hash, block hash and state root are kept. */
-export const HEADS_KEPT = 4_096;
-/** Ψ of every validator until coherence is measured. */
-const PSI_PPM = 1_000_000;
-const ZEROS = new Uint8Array(32);
+/** Accounts that change until a checkpoint comes before its time: 2²⁰ (consensus.md, "Node process"). */
+const TOUCHED_MAX = 1 << 20;
+/** An epoch closes only if its E is at least its 8th block (rule 5): by then the fate of the epoch before's votes is known. */
+const CLOSING_BLOCKS_MIN = 8;
 
-export type ChainValidator = { readonly id: number; readonly weight: number; readonly publicKey: Hex };
-export type Checkpoint = { readonly height: number; readonly stateRoot: Hex };
-export type Head = {
+export type Checkpoint = {
   readonly height: number;
-  /** Known once the next block, which names it as its parent, is executed. */
-  readonly hash?: Hex;
-  readonly resultsHash: Hex;
-  readonly stateRoot?: Hex;
+  readonly time: Nanos;
+  readonly stateRoot: Hex;
+  readonly subroots: readonly Subroot[];
 };
 
 /** One network's state after its newest executed block. Read it through the functions of this file. */
-export type Chain = {
+export type Chain = ChainState & {
   readonly genesis: Genesis;
   readonly ledger: Ledger;
   readonly streams: Streams;
-  readonly validators: readonly ChainValidator[];
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
-  height: number;
+  /** What the newest executed block noted, or the genesis; undefined where a snapshot was restored and nothing executed since. */
+  journal: JournalNote | undefined;
   time: Nanos;
+  /** Its root stands in the results hash of the next checkpoint block (rule 9). */
   checkpoint: Checkpoint;
 };
 
@@ -64,64 +69,111 @@ export function createChain(file: GenesisFile): Result<Chain> {
   const genesis = parsed.value;
   const ledger = openLedger(genesis);
   const streams = createStreams();
-  const validators = capWeights(
-    genesis.validators.map(({ id, bond, consensusKey }) => ({
-      id,
-      weight: targetWeight({ bond, psiPpm: PSI_PPM }),
-      publicKey: consensusKey,
-    })),
-  );
-  const roots = stateRoot({ ledger, streams, validators });
-  roots.absorb();
-  const root = toHex(roots.root({ height: 0, time: genesis.time }));
-  const first = sha256Hex(new TextEncoder().encode("hmn results 0"), Buffer.from(genesis.chainId, "hex"));
-  return accept({
+  const governance = createGovernance(genesis);
+  const resultsHash = sha256Hex(new TextEncoder().encode("hmn results 0"), hashBytes(genesis.chainId));
+  const head: Head = { height: 0, executedHeight: 0, hash: genesis.chainId, resultsHash, governance };
+  const chain: Chain = {
     genesis,
     ledger,
     streams,
-    validators,
-    roots,
-    heads: new Map([[0, { height: 0, resultsHash: first, stateRoot: root }]]),
+    roots: stateRoot({ ledger, streams }),
+    heads: new Map([[0, head]]),
+    journal: closeBlock(ledger),
+    governance,
+    counts: [createCounts(1, 1, governance.epoch.members)],
+    lanes: new Map(),
     height: 0,
     time: genesis.time,
-    checkpoint: { height: 0, stateRoot: root },
-  });
+    checkpoint: { height: 0, time: genesis.time, stateRoot: "", subroots: [] },
+  };
+  chain.roots.absorb();
+  chain.checkpoint = fold(chain);
+  return accept(chain);
 }
 
 /** Executes the next finalized block. A bad batch is a refused outcome inside it, never an error (rule 7). */
-export function executeBlock(chain: Chain, block: Block): BlockOutcome {
+export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome {
   assert(block.height === chain.height + 1, "blocks are executed in order");
   assert(block.time > chain.time, "block time grows");
+  assert(block.epoch === chain.governance.epoch.number, "a block is of the epoch under way");
+  assert(versionFault(chain) === undefined, "this release runs the chain's state version");
   const { height, time } = block;
-  const nowMs = blockMillis(time);
-  expireStreams(chain.streams, nowMs);
-  expirePending(chain.ledger, { height, time });
+  if (height === 1) chain.governance = { ...chain.governance, epoch: { ...chain.governance.epoch, startTime: time } };
+  beginBlock(chain, block);
 
   const outcomes: BatchOutcome[] = [];
   const leaves: Uint8Array[] = [];
   let applied = 0;
-  for (const bytes of block.batches) {
-    const executed = executeOne(chain, bytes, block);
+  for (const [place, bytes] of block.batches.entries()) {
+    const executed = executeOne(chain, bytes, block, place);
     outcomes.push(executed.outcome);
-    leaves.push(outcomeLeaf({ batch: sha256(bytes), outcome: executed.outcome }));
+    leaves.push(outcomeLeaf({ batch: executed.id, outcome: executed.outcome }));
     applied += executed.applied;
   }
+  if (block.tips.length > 0)
+    chain.lanes = new Map([...chain.lanes, ...block.tips.map((tip) => [tip.validator, tip] as const)]);
+  if (block.kind === "closing") closeEpoch(chain, block);
+  const journal = closeBlock(chain.ledger);
+  chain.journal = journal;
   chain.roots.absorb();
+  return { height, outcomes, applied, journal, ...finishBlock(chain, block, merkleRoot(leaves)) };
+}
+
+/** What time and consensus bring about, before any batch. */
+function beginBlock(chain: Chain, { height, time, view, votes, evidence }: ExecutableBlock): void {
+  const { ledger } = chain;
+  expireStreams(chain.streams, blockMillis(time));
+  openBlock(ledger, { time });
+  chain.governance = releaseUnbonded(chain.governance, { ledger, height, time });
+  countVotes(chain.counts, { height, view, votes });
+  for (const offence of evidence) {
+    if (faultOf(chain.governance, offence) !== undefined) continue;
+    chain.governance = countOffence(chain.governance, offence, { ledger, height, time });
+    countConflict(chain.counts, offence);
+  }
+}
+
+function closeEpoch(chain: Chain, block: ExecutableBlock): void {
+  const { ledger, genesis } = chain;
+  const { height, time } = block;
+  convertFees(ledger, { height, time, supplyCaps: genesis.supplyCaps });
+  const next = boundaryAt(chain, block.executed.height);
+  assert(next.hash === block.next, "a closing block names the next epoch");
+  chain.governance = beginEpoch(chain.governance, next, { height, time });
+  const { number, firstHeight, members } = chain.governance.epoch;
+  chain.counts = withEpoch(chain.counts, createCounts(number, firstHeight, members));
+}
+
+/** Chains the results on and, where it is time for one, makes a checkpoint. */
+function finishBlock(
+  chain: Chain,
+  { height, time, hash, executed }: ExecutableBlock,
+  resultsRoot: Uint8Array,
+): Pick<BlockOutcome, "resultsHash" | "stateRoot"> {
+  const before = present(chain.heads.get(height - 1), "the block before has a head");
+  const interval = parametersOf(chain).checkpointIntervalMs * 1_000_000n;
+  const isCheckpoint = time >= chain.checkpoint.time + interval || chain.roots.touched() >= TOUCHED_MAX;
+  const step = {
+    resultsRoot: toHex(resultsRoot),
+    ...(isCheckpoint ? { checkpointRoot: chain.checkpoint.stateRoot } : {}),
+  };
+  const resultsHash = resultsHashAfter(before.resultsHash, step);
   chain.height = height;
   chain.time = time;
-  const before = chain.heads.get(height - 1);
-  assert(before !== undefined, "the block before has a head");
-  const root = height % CHECKPOINT_BLOCKS === 0 ? chain.roots.root({ height, time }) : undefined;
-  const resultsHash = sha256Hex(Buffer.from(before.resultsHash, "hex"), merkleRoot(leaves), root ?? ZEROS);
-  chain.heads.set(height - 1, { ...before, hash: block.parent });
+  const { governance } = chain;
+  chain.heads.set(height, { height, executedHeight: executed.height, hash, resultsHash, step, governance });
   chain.heads.delete(height - HEADS_KEPT);
-  if (root === undefined) {
-    chain.heads.set(height, { height, resultsHash });
-    return { height, outcomes, resultsHash, applied };
-  }
-  chain.checkpoint = { height, stateRoot: toHex(root) };
-  chain.heads.set(height, { height, resultsHash, stateRoot: chain.checkpoint.stateRoot });
-  return { height, outcomes, resultsHash, applied, stateRoot: chain.checkpoint.stateRoot };
+  if (!isCheckpoint) return { resultsHash };
+  // Folded at once; the root enters the next checkpoint's hash, so that it could be worked off in slices until then.
+  chain.checkpoint = fold(chain);
+  return { resultsHash, stateRoot: chain.checkpoint.stateRoot };
+}
+
+/** The root of the whole state as it is now. */
+export function fold(chain: Chain): Checkpoint {
+  const { height, time } = chain;
+  const { root, subroots } = chain.roots.root({ height, time, others: subrootsOf(chain) });
+  return { height, time, stateRoot: toHex(root), subroots };
 }
 
 /** What a node asks of a batch before it takes it from a client. `executed` is the stored result of a repeat. */
@@ -139,23 +191,44 @@ export function admitBatch(
   return accept({ id, count, executed: { height: standing.height, outcome: standing.outcome } });
 }
 
-function executeOne(chain: Chain, bytes: Uint8Array, block: Block): { outcome: BatchOutcome; applied: number } {
+function executeOne(
+  chain: Chain,
+  bytes: Uint8Array,
+  block: ExecutableBlock,
+  place: number,
+): { id: Hex; outcome: BatchOutcome; applied: number } {
   const checked = checkBatch(chain, bytes, blockMillis(block.time));
-  if (!checked.ok) return { outcome: { refused: checked.reason }, applied: 0 };
+  if (!checked.ok) return { id: batchId(bytes), outcome: { refused: checked.reason }, applied: 0 };
   const batch = checked.value;
+  const { id } = batch;
   const standing = standingOf(chain.streams, batch);
-  if (standing.type === "refused") return { outcome: { refused: standing.reason }, applied: 0 };
-  if (standing.type === "repeat") return { outcome: standing.outcome, applied: 0 };
-  const { height, time } = block;
-  const { outcome, applied } = executeBatch(chain.ledger, batch, {
-    height,
-    time,
-    signer: toHex(batch.publicKey),
-    chainId: chain.genesis.chainId,
-  });
-  const leaf = outcomeLeaf({ batch: sha256(bytes), outcome });
-  take(chain.streams, batch, { height, leaf, outcome });
-  return { outcome, applied };
+  if (standing.type === "refused") return { id, outcome: { refused: standing.reason }, applied: 0 };
+  if (standing.type === "repeat") return { id, outcome: standing.outcome, applied: 0 };
+  const { outcome, applied } = executeNew(chain, batch, block, place);
+  // What is refused as a whole takes no sequence.
+  if (!("refused" in outcome))
+    take(chain.streams, batch, { height: block.height, leaf: outcomeLeaf({ batch: id, outcome }), outcome });
+  return { id, outcome, applied };
+}
+
+function executeNew(
+  chain: Chain,
+  batch: Batch,
+  { height, time }: ExecutableBlock,
+  place: number,
+): { outcome: BatchOutcome; applied: number } {
+  const { ledger, genesis } = chain;
+  const { chainId, authority, supplyCaps } = genesis;
+  const moment = { height, time, signer: toHex(batch.publicKey), chainId };
+  if (isLedgerBatch(batch))
+    return executeBatch(ledger, batch, place, { ...moment, accountFee: parametersOf(chain).accountFee });
+  assert(isGovernanceBatch(batch), "a batch is of the ledger or of governance");
+  // No further back than every node remembers, one that was restored from a snapshot included.
+  const resultsHashAt = (at: number) => (at > chain.height - HEADS_IN_STATE ? resultsHashOf(chain, at) : undefined);
+  const scene = { ...moment, ledger, authority, supplyCaps, resultsHashAt };
+  const { governance, outcome } = executeGovernance(chain.governance, batch, scene);
+  chain.governance = governance;
+  return { outcome, applied: 0 };
 }
 
 /** What can be said of a batch without its stream: form, network, expiry, hash, signature. */
@@ -167,7 +240,7 @@ function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batc
     return refuse("wrong_chain", `signed for ${batch.chainId}, this network is ${chain.genesis.chainId}`);
   if (BigInt(batch.expiryMs) < nowMs) return refuse("expired");
   // A result is kept until the batch's expiry, and memory is bounded by the id window.
-  if (BigInt(batch.expiryMs) > nowMs + ID_WINDOW_MS)
+  if (BigInt(batch.expiryMs) > nowMs + BigInt(ID_WINDOW_MS))
     return refuse("expiry_too_far", `at most ${ID_WINDOW_MS} ms after the block`);
   return verifyBatch(batch);
 }
@@ -175,7 +248,8 @@ function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batc
 export const chainId = (chain: Chain): Hex => chain.genesis.chainId;
 export const heightOf = (chain: Chain): number => chain.height;
 export const lastBlockTimeOf = (chain: Chain): Nanos => chain.time;
-export const validatorsOf = (chain: Chain): readonly ChainValidator[] => chain.validators;
+/** The members of the epoch of the next block. */
+export const validatorsOf = (chain: Chain): readonly Member[] => chain.governance.epoch.members;
 export const checkpointOf = (chain: Chain): Checkpoint => chain.checkpoint;
 
 /** Of the newest block, or of one of the last `HEADS_KEPT` heights. */
@@ -183,10 +257,58 @@ export const resultsHashOf = (chain: Chain, height: number = chain.height): Hex 
   chain.heads.get(height)?.resultsHash;
 export const headOf = (chain: Chain, height: number): Head | undefined => chain.heads.get(height);
 
-export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => chain.ledger.accounts.get(id);
+/** The epoch of the next block. */
+export const epochOf = (chain: Chain): Epoch => chain.governance.epoch;
+/** What the network's parameters are for the next block. */
+export const parametersOf = (chain: Chain): Parameters => chain.governance.parameters.values;
+/** Everyone who is or was a validator, by id: bond, weight, jail, keys, requests. */
+export const validatorStates = (chain: Chain): ReadonlyMap<number, Validator> => chain.governance.validators;
+
+/**
+ * Whether a block of the current epoch with this E and this time has to be the closing one, and what it names then
+ * (rule 5). E has to be executed here: callers wait for it first (rule 6).
+ */
+export function closingAt(
+  chain: Chain,
+  { executedHeight, time }: { readonly executedHeight: number; readonly time: Nanos },
+): { readonly next: Hex } | undefined {
+  const { startTime, lengthNs, firstHeight } = chain.governance.epoch;
+  if (executedHeight < firstHeight + CLOSING_BLOCKS_MIN - 1 || time < startTime + lengthNs) return undefined;
+  return { next: boundaryAt(chain, executedHeight).hash };
+}
+
+/** Exactly the state after E counts; what came later counts at the next boundary (rule 6). */
+const boundaryAt = (chain: Chain, executedHeight: number): NextEpoch =>
+  nextEpoch(present(chain.heads.get(executedHeight), "E is executed and its state is kept").governance);
+
+/** Why a block cannot carry this evidence, if it cannot: counted already, no member then, nothing left to slash. */
+export const offenceFault = (chain: Chain, offence: ProvedOffence): string | undefined =>
+  faultOf(chain.governance, offence);
+/** The key that a validator voted with in an epoch; undefined for a stranger and for what is too long ago. */
+export const voteKeyAt = (chain: Chain, at: { readonly validator: number; readonly epoch: number }): Hex | undefined =>
+  voteKeyIn(chain.governance, at);
+/** Committed positions of the lanes, by validator. The map is never changed: later blocks make a new one. */
+export const lanePositions = (chain: Chain): ReadonlyMap<number, LaneTip> => chain.lanes;
+
+/**
+ * Records that this validator signs by itself with its vote key, in a batch of type `validator`. They stand here until they
+ * are executed; `caught_up` is only true once the caller knows of no newer block.
+ */
+export const dutiesOf = (chain: Chain, validator: number): readonly ValidatorRecord[] => {
+  const { height, resultsHash } = newestHead(chain);
+  return duties(chain.governance, validator, { counts: chain.counts, newest: { height, resultsHash } });
+};
+
+/** What to tell the operator when this release cannot run the rules that the network has raised itself to. */
+export function versionFault(chain: Chain): string | undefined {
+  const version = parametersOf(chain).stateVersion;
+  if (version <= STATE_VERSION_MAX) return undefined;
+  return `the network runs state version ${version}; this release runs up to ${STATE_VERSION_MAX}: install a newer one`;
+}
+
+export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => accountOfLedger(chain.ledger, id);
 export const accountsAfter = (chain: Chain, afterId: bigint, limit: number): readonly Readonly<Account>[] =>
   accountsOfLedgerAfter(chain.ledger, afterId, limit);
-export const transferOf = (chain: Chain, id: bigint): AppliedTransfer | undefined => chain.ledger.transfers.get(id);
-export const journalAfter = (chain: Chain, position: number, limit: number): readonly JournalEntry[] =>
-  journalOfLedgerAfter(chain.ledger, position, limit);
+/** The journal note of the newest executed block, or of the genesis; undefined right after a snapshot was restored. */
+export const newestJournal = (chain: Chain): JournalNote | undefined => chain.journal;
 export const totalsOf = (chain: Chain) => totalsOfLedger(chain.ledger);

@@ -1,45 +1,47 @@
 import { unreachable } from "../base/assert.ts";
-import type { Hex } from "../base/bytes.ts";
-import { accountFlags, decodeAccountRecords } from "../codec/account.ts";
-import type { Batch } from "../codec/batch.ts";
-import { decodeTransfers, transferFlags } from "../codec/transfer.ts";
-import { has } from "../ledger/account.ts";
-import { applyChains } from "../ledger/chains.ts";
-import type { RecordResult } from "../ledger/codes.ts";
-import { createAccount } from "../ledger/create-account.ts";
-import { createTransfer } from "../ledger/create-transfer.ts";
-import type { Ledger, Moment } from "../ledger/ledger.ts";
+import { APPLIED, isRefused, recordResults } from "../ledger/codes.ts";
+import { type AccountMoment, executeAccounts } from "../ledger/create-account.ts";
+import { executeTransfers } from "../ledger/execute-transfers.ts";
+import { hasRoomForIds } from "../ledger/known-ids.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerBatch } from "./execute-governance.ts";
 import type { BatchOutcome } from "./types.ts";
 
 type Executed = { readonly outcome: BatchOutcome; readonly applied: number };
 
-/** Executes a checked batch. `applied` counts transfers that moved or reserved something for the first time. */
-export function executeBatch(ledger: Ledger, batch: Batch, moment: Moment & { readonly chainId: Hex }): Executed {
-  switch (batch.type) {
+/**
+ * Executes a checked batch, which is number `place` in its block. `applied` counts transfers that moved or reserved
+ * something for the first time.
+ */
+export function executeBatch(
+  ledger: Ledger,
+  { type, payload, count }: LedgerBatch,
+  place: number,
+  moment: AccountMoment,
+): Executed {
+  switch (type) {
     case "transfers": {
-      const results = applyChains({
-        ledger,
-        records: decodeTransfers(batch.payload),
-        linked: (transfer) => has(transfer.flags, transferFlags.linked),
-        apply: (transfer) => createTransfer(ledger, transfer, moment),
-      });
-      return { outcome: outcomeOf(results), applied: results.filter((result) => result === "applied").length };
+      // Remembered ids take memory until they leave the window: past the bound nothing more is executed.
+      if (!hasRoomForIds(ledger.ids, count)) return { outcome: { refused: "ids_exhausted" }, applied: 0 };
+      const results = executeTransfers(ledger, { payload, batch: place, moment });
+      return { outcome: outcomeOf(results), applied: countOf(results, APPLIED) };
     }
-    case "accounts": {
-      const results = applyChains({
-        ledger,
-        records: decodeAccountRecords(batch.payload),
-        linked: (account) => has(account.flags, accountFlags.linked),
-        apply: (account) => createAccount(ledger, account, moment),
-      });
-      return { outcome: outcomeOf(results), applied: 0 };
-    }
+    case "accounts":
+      return { outcome: outcomeOf(executeAccounts(ledger, { payload, batch: place, moment })), applied: 0 };
     default:
-      return unreachable(batch.type);
+      return unreachable(type);
   }
 }
 
-const outcomeOf = (results: readonly RecordResult[]): BatchOutcome => ({
-  count: results.length,
-  failures: results.flatMap((code, index) => (code === "applied" || code === "exists" ? [] : [{ index, code }])),
-});
+function countOf(results: Uint8Array, wanted: number): number {
+  let found = 0;
+  for (const result of results) if (result === wanted) found += 1;
+  return found;
+}
+
+function outcomeOf(results: Uint8Array): BatchOutcome {
+  const failures: { index: number; code: string }[] = [];
+  for (const [index, result] of results.entries())
+    if (isRefused(result)) failures.push({ index, code: recordResults[result] as string });
+  return { count: results.length, failures };
+}

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { type GenesisFile, LEDGERS } from "../api/contract.ts";
 import { TOKENS } from "../ledger/tokens.ts";
 import { chainId, createChain, validatorsOf } from "./chain.ts";
+import { STATE_VERSION_MAX } from "./parameters.ts";
 import { publicKeyOf, TREASURY, testChain, testGenesis } from "./test-genesis.ts";
 import { capWeights, targetWeight } from "./weights.ts";
 
@@ -24,9 +25,13 @@ test("the chain id does not depend on the order of entries, but on every one of 
       validators: [{ ...(first ?? others[0]), id: 9, bond: "2000000" } as GenesisFile["validators"][number], ...others],
     },
     { accounts: file.accounts.slice(1) },
+    { parameters: { epochLengthMs: 30_000 } },
+    { supplyCaps: { RES: "1000000000000" } },
   ];
   const ids = changed.map((fields) => chainId(testChain(fields)));
   expect(new Set([id, ...ids]).size).toBe(changed.length + 1);
+  const defaults = { parameters: { epochLengthMs: 60_000 }, supplyCaps: { RES: `${2n ** 128n - 1n}` } };
+  expect(chainId(testChain(defaults))).toBe(id);
 });
 
 const account = { id: `${TREASURY}`, ownerKey: publicKeyOf("a"), ledger: 1, balance: "5" };
@@ -54,6 +59,12 @@ test.each<[what: string, reason: string, fields: Partial<GenesisFile>]>([
   ["a consensus key twice", "genesis_validator", { validators: [validator, { ...validator, id: 1 }] }],
   ["a bond under the minimum", "genesis_validator", { validators: [{ ...validator, bond: "999999" }] }],
   ["no validators", "genesis_validator", { validators: [] }],
+  ["a parameter out of its bounds", "genesis_parameter", { parameters: { epochLengthMs: 9_999 } }],
+  ["a parameter that is no whole number", "genesis_parameter", { parameters: { emptyBlockMs: 500.5 } }],
+  ["rules of a later release", "genesis_parameter", { parameters: { stateVersion: STATE_VERSION_MAX + 1 } }],
+  ["a bond under the minimum that it sets", "genesis_validator", { parameters: { minimumBond: 1_000_000_001 } }],
+  ["a supply over its cap", "genesis_supply", { supplyCaps: { RES: "999999999999" } }],
+  ["a cap that is none", "genesis_supply", { supplyCaps: { RES: `${2n ** 128n}` } }],
 ])("refuses %s", (_, reason, fields) => {
   expect(createChain(testGenesis(fields))).toMatchObject({ ok: false, reason });
 });
@@ -71,7 +82,8 @@ test.each([
   [10n ** 15n, 1_000_000, 1_000_000],
   [10n ** 11n, 0, 600_000],
 ])("bond %d with Ψ of %d ppm weighs %d", (bond, psiPpm, weight) => {
-  expect(targetWeight({ bond, psiPpm })).toBe(weight);
+  const parameters = { minimumBond: 1_000_000n, psiSharePpm: 400_000n };
+  expect(targetWeight({ bond, psiPpm, parameters })).toBe(weight);
 });
 
 test.each([

@@ -8,14 +8,19 @@ import { PUBLIC_KEY_BYTES } from "../codec/signature.ts";
 import { U128_MAX } from "../codec/transfer.ts";
 import { writer } from "../codec/writer.ts";
 import { compareBigints } from "../ledger/timers.ts";
-import { SYSTEM_IDS_END, TOKENS, tokenLedgers } from "../ledger/tokens.ts";
-import { MINIMUM_BOND } from "./weights.ts";
+import { SYSTEM_IDS_END, TOKENS, type TokenName, tokenLedgers } from "../ledger/tokens.ts";
+import type { Authority } from "./execute-authority.ts";
+import type { SupplyCaps } from "./execute-conversion.ts";
+import { initialParameters, type Parameters, STATE_VERSION_MAX, writeParameters } from "./parameters.ts";
 
 /** The checked contents of a genesis file, in canonical order. */
 export type Genesis = {
   readonly chainId: Hex;
   readonly network: string;
   readonly time: Nanos;
+  readonly authority: Authority;
+  readonly parameters: Parameters;
+  readonly supplyCaps: SupplyCaps;
   readonly validators: readonly GenesisValidator[];
   readonly accounts: readonly GenesisAccount[];
 };
@@ -32,7 +37,7 @@ export type GenesisAccount = {
   readonly balance: bigint;
 };
 
-const VERSION = 1;
+const VERSION = 2;
 const VALIDATOR_ID_MAX = 0xffff_ffff;
 const TIME_MAX = 1n << 63n;
 
@@ -46,24 +51,40 @@ export function parseGenesis(file: GenesisFile): Result<Genesis> {
     return refuse("genesis_authority", "authority.publicKeys: every key once, 64 lower-case hexadecimal digits each");
   if (threshold < 1 || threshold > publicKeys.length)
     return refuse("genesis_authority", `authority.threshold ${threshold} of ${publicKeys.length} keys`);
-  const validators = parseValidators(file);
+  const parameters = initialParameters(file.parameters ?? {});
+  if (!parameters.ok) return parameters;
+  const { stateVersion, minimumBond } = parameters.value;
+  if (stateVersion > STATE_VERSION_MAX)
+    return refuse("genesis_parameter", `stateVersion ${stateVersion}: this release runs up to ${STATE_VERSION_MAX}`);
+  const supplyCaps = parseCaps(file);
+  if (!supplyCaps.ok) return supplyCaps;
+  const validators = parseValidators(file, minimumBond);
   if (!validators.ok) return validators;
   const accounts = parseAccounts(file);
   if (!accounts.ok) return accounts;
-  const overflow = supplyFault(validators.value, accounts.value);
+  const overflow = supplyFault(validators.value, accounts.value, supplyCaps.value);
   if (overflow !== undefined) return refuse("genesis_supply", overflow);
-  const content = { network: file.network, time: nanos(time), validators: validators.value, accounts: accounts.value };
-  return accept({ ...content, chainId: sha256Hex(canonical({ ...content, authority: publicKeys, threshold })) });
+  const content = {
+    network: file.network,
+    time: nanos(time),
+    authority: { publicKeys: publicKeys.toSorted(), threshold },
+    parameters: parameters.value,
+    supplyCaps: supplyCaps.value,
+    validators: validators.value,
+    accounts: accounts.value,
+  };
+  return accept({ ...content, chainId: sha256Hex(canonical(content)) });
 }
 
 /** The bytes that the chain id is the hash of: whatever order the file lists things in, they are sorted here. */
-function canonical(
-  genesis: Omit<Genesis, "chainId"> & { readonly authority: readonly Hex[]; readonly threshold: number },
-): Uint8Array {
+function canonical(genesis: Omit<Genesis, "chainId">): Uint8Array {
   const out = writer().text("hmn genesis").u16(VERSION).text(genesis.network).u64(genesis.time);
-  out.u32(genesis.authority.length);
-  for (const key of genesis.authority.toSorted()) out.fixed(bytesOf(key));
-  out.u16(genesis.threshold).u32(genesis.validators.length);
+  writeParameters(out, genesis.parameters);
+  out.u32(genesis.authority.publicKeys.length);
+  for (const key of genesis.authority.publicKeys) out.fixed(bytesOf(key));
+  out.u16(genesis.authority.threshold);
+  for (const ledger of tokenLedgers) out.u128(genesis.supplyCaps.get(ledger) ?? U128_MAX);
+  out.u32(genesis.validators.length);
   for (const { id, consensusKey, ownerKey, bond } of genesis.validators)
     out.u32(id).fixed(bytesOf(consensusKey)).fixed(bytesOf(ownerKey)).u128(bond);
   out.u32(genesis.accounts.length);
@@ -72,7 +93,7 @@ function canonical(
   return out.done();
 }
 
-function parseValidators(file: GenesisFile): Result<readonly GenesisValidator[]> {
+function parseValidators(file: GenesisFile, minimumBond: bigint): Result<readonly GenesisValidator[]> {
   const validators: GenesisValidator[] = [];
   const ids = new Set<number>();
   const keys = new Set<Hex>();
@@ -83,8 +104,8 @@ function parseValidators(file: GenesisFile): Result<readonly GenesisValidator[]>
     if (!isKey(consensusKey) || keys.has(consensusKey))
       return refuse("genesis_validator", `validator ${id}: consensusKey has to be a key of its own`);
     if (!isKey(ownerKey)) return refuse("genesis_validator", `validator ${id}: ownerKey is no key`);
-    if (amount === undefined || amount < MINIMUM_BOND || amount > U128_MAX)
-      return refuse("genesis_validator", `validator ${id}: bond ${bond} is under the minimum of ${MINIMUM_BOND}`);
+    if (amount === undefined || amount < minimumBond || amount > U128_MAX)
+      return refuse("genesis_validator", `validator ${id}: bond ${bond} is under the minimum of ${minimumBond}`);
     ids.add(id);
     keys.add(consensusKey);
     validators.push({ id, consensusKey, ownerKey, bond: amount });
@@ -115,11 +136,28 @@ function parseAccounts(file: GenesisFile): Result<readonly GenesisAccount[]> {
   return accept(accounts.toSorted((a, b) => compareBigints(a.id, b.id)));
 }
 
-function supplyFault(validators: readonly GenesisValidator[], accounts: readonly GenesisAccount[]): string | undefined {
+function parseCaps(file: GenesisFile): Result<SupplyCaps> {
+  const caps = new Map<number, bigint>();
+  for (const [name, ledger] of Object.entries(TOKENS)) {
+    const text = file.supplyCaps?.[name as TokenName];
+    const cap = text === undefined ? U128_MAX : decimal(text);
+    if (cap === undefined || cap > U128_MAX)
+      return refuse("genesis_supply", `the cap of ${name}, ${text}, is no amount`);
+    caps.set(ledger, cap);
+  }
+  return accept(caps);
+}
+
+function supplyFault(
+  validators: readonly GenesisValidator[],
+  accounts: readonly GenesisAccount[],
+  caps: SupplyCaps,
+): string | undefined {
   for (const ledger of tokenLedgers) {
     const bonds = ledger === TOKENS.ATR ? validators.reduce((sum, validator) => sum + validator.bond, 0n) : 0n;
     const supply = accounts.reduce((sum, account) => (account.ledger === ledger ? sum + account.balance : sum), bonds);
-    if (supply > U128_MAX) return `balances of ledger ${ledger} add up to more than 128 bits`;
+    const cap = caps.get(ledger) ?? U128_MAX;
+    if (supply > cap) return `balances of ledger ${ledger} add up to ${supply}, more than its cap of ${cap}`;
   }
   return undefined;
 }

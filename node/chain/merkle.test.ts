@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { toHex } from "../base/bytes.ts";
-import { leafHash, merkleRoot } from "./merkle.ts";
+import { leafHash, merklePath, merkleRoot, merkleRootFrom } from "./merkle.ts";
 
 const hash = (...parts: Uint8Array[]): Buffer => createHash("sha256").update(Buffer.concat(parts)).digest();
 
@@ -18,5 +18,23 @@ test("is the Merkle tree hash of RFC 6962 for every number of leaves", () => {
   for (let length = 0; length <= 33; length++) {
     const leaves = Array.from({ length }, (_, index) => new Uint8Array([index, length]));
     expect(toHex(merkleRoot(leaves.map((leaf) => leafHash(leaf))))).toBe(toHex(recursive(leaves)));
+  }
+});
+
+test("a path leads from each leaf to the root, and nothing else does", () => {
+  for (let length = 1; length <= 20; length++) {
+    const leaves = Array.from({ length }, (_, index) => leafHash(new Uint8Array([index, length])));
+    const root = merkleRoot(leaves);
+    for (const [index, leaf] of leaves.entries()) {
+      const place = merklePath(leaves, index);
+      expect(merkleRootFrom(leaf, place)).toEqual(root);
+      expect(merkleRootFrom(leaf, { ...place, path: [...place.path, leaf] })).toBeUndefined();
+      expect(merkleRootFrom(leaf, { ...place, index: length })).toBeUndefined();
+      if (length === 1) continue;
+      expect(merkleRootFrom(leaf, { ...place, path: place.path.slice(1) })).toBeUndefined();
+      expect(merkleRootFrom(leafHash(leaf), place)).not.toEqual(root);
+      const other = merkleRootFrom(leaf, { ...place, index: (index + 1) % length });
+      expect(other === undefined || toHex(other) !== toHex(root)).toBe(true);
+    }
   }
 });

@@ -1,55 +1,52 @@
 import { type RunningHash, runningSha256 } from "../codec/hash.ts";
-import { TRANSFER_BYTES, transferFlags, writeTransfer, writeU128 } from "../codec/transfer.ts";
 import { writer } from "../codec/writer.ts";
-import { has } from "../ledger/account.ts";
-import { type AppliedTransfer, ID_WINDOW_MS, idMillis } from "../ledger/ledger.ts";
-import { compareBigints } from "../ledger/timers.ts";
+import { entriesBetween, hasPassed, type KnownIds, type Minute } from "../ledger/known-ids.ts";
 import { leafHash, merkleRoot } from "./merkle.ts";
 
-const SLOT_MS = 60_000n;
-const ENTRY_BYTES = TRANSFER_BYTES + 16;
-
 /**
- * Commits to the transfers whose ids execution still remembers, by the minute in their ids: per minute one hash over
- * them in the order of execution, so that a checkpoint costs nothing for the older ones.
+ * Commits to the transfers whose ids execution still remembers, by the minute in their ids: per minute one hash over the
+ * entries and one over what became of pending ones, both in the order of execution, so that a checkpoint costs nothing
+ * for the older ones.
  */
 export type RecentIds = {
-  add(transfer: AppliedTransfer): void;
+  /** Takes in what was added since the last call. */
+  absorb(): void;
   /** Root at a block of that time; minutes that have left the window are dropped for good. */
   root(nowMs: bigint): Uint8Array;
 };
 
-export function recentIds(): RecentIds {
-  const slots = new Map<bigint, RunningHash>();
-  const slotOf = (id: bigint): RunningHash => {
-    const slot = idMillis(id) / SLOT_MS;
-    let hash = slots.get(slot);
-    if (hash === undefined) {
-      hash = runningSha256();
-      slots.set(slot, hash);
+type Followed = { entries: number; marks: number; readonly entryHash: RunningHash; readonly markHash: RunningHash };
+
+export function recentIds(ids: KnownIds): RecentIds {
+  const followed = new Map<number, Followed>();
+  const follow = (minute: Minute): void => {
+    let slot = followed.get(minute.minute);
+    if (slot === undefined) {
+      slot = { entries: 0, marks: 0, entryHash: runningSha256(), markHash: runningSha256() };
+      followed.set(minute.minute, slot);
     }
-    return hash;
+    if (slot.entries < minute.count)
+      for (const bytes of entriesBetween(minute, slot.entries, minute.count)) slot.entryHash.update(bytes);
+    if (slot.marks < minute.marks.length) slot.markHash.update(marksFrom(minute, slot.marks));
+    slot.entries = minute.count;
+    slot.marks = minute.marks.length;
   };
   return {
-    add: (transfer) => {
-      slotOf(transfer.record.id).update(entry(transfer));
-      const { flags, pendingId } = transfer.record;
-      // That it is resolved lies with the pending transfer as well: the two ids may leave the window at different times.
-      if (has(flags, transferFlags.postPending | transferFlags.voidPending))
-        slotOf(pendingId).update(writer().u128(pendingId).u16(flags).done());
+    absorb: () => {
+      // A minute in which all was taken back counts as one that never was.
+      for (const minute of ids.minutes.values()) if (minute.count > 0) follow(minute);
     },
     root: (nowMs) => {
-      for (const slot of slots.keys()) if ((slot + 1n) * SLOT_MS - 1n + ID_WINDOW_MS < nowMs) slots.delete(slot);
-      const sorted = [...slots].toSorted(([a], [b]) => compareBigints(a, b));
-      return merkleRoot(sorted.map(([slot, hash]) => leafHash(writer().u64(slot).done(), hash.digest())));
+      for (const minute of followed.keys()) if (hasPassed(minute, Number(nowMs))) followed.delete(minute);
+      const sorted = [...followed].toSorted(([a], [b]) => a - b);
+      return merkleRoot(
+        sorted.map(([minute, { entryHash, markHash }]) =>
+          leafHash(writer().u64(BigInt(minute)).done(), entryHash.digest(), markHash.digest()),
+        ),
+      );
     },
   };
 }
 
-function entry(transfer: AppliedTransfer): Uint8Array {
-  const bytes = new Uint8Array(ENTRY_BYTES);
-  const view = new DataView(bytes.buffer);
-  writeTransfer(view, 0, transfer.record);
-  writeU128(view, TRANSFER_BYTES, transfer.amount);
-  return bytes;
-}
+const marksFrom = ({ marks }: Minute, from: number): Uint8Array =>
+  new Uint8Array(marks.words.buffer, 4 * from, 4 * (marks.length - from));

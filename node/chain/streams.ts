@@ -16,6 +16,8 @@ export type Streams = {
   readonly timers: Timers<string>;
   /** Streams that changed since `takeChangedStreams`. */
   changed: Set<string>;
+  /** Told of a stream just before it changes: a snapshot under way saves it as it was. */
+  beforeChange: ((name: string) => void) | undefined;
 };
 
 export type Stream = {
@@ -52,6 +54,7 @@ export const createStreams = (): Streams => ({
   livePerKey: new Map(),
   timers: timers(compareText),
   changed: new Set(),
+  beforeChange: undefined,
 });
 
 export const streamKey = (key: Hex, stream: bigint): string => `${key}/${stream.toString(16).padStart(16, "0")}`;
@@ -76,6 +79,7 @@ export function standingOf(streams: Streams, batch: Batch): Standing {
 export function take(streams: Streams, batch: Batch, result: Omit<TakenSequence, "batch" | "expiryMs">): void {
   const key = toHex(batch.publicKey);
   const name = streamKey(key, batch.stream);
+  streams.beforeChange?.(name);
   let stream = streams.streams.get(name);
   if (stream === undefined) {
     stream = { key, stream: batch.stream, highest: batch.sequence, taken: new Map(), lastExpiryMs: batch.expiryMs };
@@ -95,6 +99,7 @@ export function expireStreams(streams: Streams, nowMs: bigint): void {
   for (let due = streams.timers.due(nowMs - 1n); due !== undefined; due = streams.timers.due(nowMs - 1n)) {
     const stream = streams.streams.get(due.key);
     if (stream === undefined) continue;
+    streams.beforeChange?.(due.key);
     if (BigInt(stream.lastExpiryMs) < nowMs) {
       streams.streams.delete(due.key);
       streams.changed.add(due.key);
@@ -107,6 +112,22 @@ export function expireStreams(streams: Streams, nowMs: bigint): void {
     for (const taken of stream.taken.values()) if (BigInt(taken.expiryMs) < nowMs) taken.outcome = undefined;
     streams.timers.set(BigInt(stream.lastExpiryMs), due.key);
   }
+}
+
+/** Puts back (a part of) a stream that a snapshot saved; false if it is not a part of the same one as before. */
+export function restoreStream(streams: Streams, part: Stream): boolean {
+  const name = streamKey(part.key, part.stream);
+  const known = streams.streams.get(name);
+  if (known !== undefined) {
+    for (const [sequence, taken] of part.taken) known.taken.set(sequence, taken);
+    return known.highest === part.highest && known.lastExpiryMs === part.lastExpiryMs;
+  }
+  streams.streams.set(name, part);
+  streams.livePerKey.set(part.key, (streams.livePerKey.get(part.key) ?? 0) + 1);
+  // Whether an earlier timer was under way makes no difference: it would be set to this time again.
+  streams.timers.set(BigInt(part.lastExpiryMs), name);
+  streams.changed.add(name);
+  return true;
 }
 
 export function takeChangedStreams(streams: Streams): Set<string> {

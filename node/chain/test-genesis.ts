@@ -4,6 +4,7 @@ import { type Hex, toHex } from "../base/bytes.ts";
 import { sha256 } from "../codec/hash.ts";
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import { type Chain, createChain } from "./chain.ts";
+import { keepJournal } from "./test-journal.ts";
 
 /** The key pair of a name, for tests. */
 export const keyOf = (name: string): KeyPair => keyPairFromSeed(sha256(new TextEncoder().encode(name)));
@@ -36,5 +37,5 @@ export function testGenesis(fields: Partial<GenesisFile> = {}): GenesisFile {
 
 export function testChain(fields: Partial<GenesisFile> = {}): Chain {
   const made = createChain(testGenesis(fields));
-  return present(made.ok ? made.value : undefined, "test genesis is good");
+  return keepJournal(present(made.ok ? made.value : undefined, "test genesis is good"));
 }

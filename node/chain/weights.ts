@@ -1,21 +1,33 @@
 import { assert } from "../base/assert.ts";
 import { PPM } from "../base/units.ts";
+import type { Parameters } from "./parameters.ts";
 
-/** A validator needs at least 1 ATR bonded to have any weight. */
-export const MINIMUM_BOND = 1_000_000n;
 const BOND_COUNTED_MAX = 10n ** 11n;
-/** Share of Ψ in the weight: the highest that is permitted. */
-const PSI_SHARE_PPM = 400_000n;
 /** With fewer members no fault is tolerated, and there is nothing to cap. */
-const CAP_FROM_MEMBERS = 4;
+export const CAP_FROM_MEMBERS = 4;
 
-/** Weight before the cap, in ppm (domain.md, "Consensus, as far as users see it"). */
-export function targetWeight({ bond, psiPpm }: { bond: bigint; psiPpm: number }): number {
-  if (bond < MINIMUM_BOND) return 0;
+/** Weight before the cap, in ppm (domain.md, "Consensus, as far as users see it"): no stake, no weight, whatever Ψ. */
+export function targetWeight({
+  bond,
+  psiPpm,
+  parameters,
+}: {
+  bond: bigint;
+  psiPpm: number;
+  parameters: Pick<Parameters, "minimumBond" | "psiSharePpm">;
+}): number {
+  if (bond < parameters.minimumBond) return 0;
   const counted = bond < BOND_COUNTED_MAX ? bond : BOND_COUNTED_MAX;
   const million = BigInt(PPM);
-  const weight = (counted * ((million - PSI_SHARE_PPM) * million + PSI_SHARE_PPM * BigInt(psiPpm))) / 10n ** 17n;
+  const share = parameters.psiSharePpm;
+  const weight = (counted * ((million - share) * million + share * BigInt(psiPpm))) / 10n ** 17n;
   return weight < 1n ? 1 : Number(weight);
+}
+
+/** A tenth at most in either direction, and at least one. */
+export function stepTowards(target: number, from: number): number {
+  const step = Math.max(1, Math.floor(from / 10));
+  return Math.min(Math.max(target, from - step), from + step);
 }
 
 /**

@@ -3,6 +3,7 @@ import { refuse } from "../base/result.ts";
 import { openApiReader } from "../client/api-reader.ts";
 import { type Account, createLookups, type HistoryPage } from "../client/lookups.ts";
 import { command } from "./command.ts";
+import { bigints } from "./numbers.ts";
 import { REACH_FLAGS, reachOf } from "./reach.ts";
 import { table } from "./table.ts";
 
@@ -15,7 +16,7 @@ export const account = command(
     summary: `an account's balance, from a node's JSON API (port ${PORTS.api})`,
     flags: {
       ...REACH_FLAGS,
-      history: { value: "N", help: `and its first N movements, up to ${HISTORY_MAX}` },
+      history: { value: "N", help: `and its newest N movements, up to ${HISTORY_MAX}` },
       json: { help: "as JSON" },
     },
     positionals: ["ID"],
@@ -38,9 +39,8 @@ export const account = command(
       }
       const page = wanted === "0" ? undefined : await lookups.history(BigInt(text), { limit: Number(wanted) });
       const entries = page?.entries ?? [];
-      const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value);
       if (flags.on("json")) world.out(`${JSON.stringify({ account: found, entries }, bigints, 2)}\n`);
-      else world.out(`${table(rowsOf(found))}${entries.length === 0 ? "" : `\n${table(historyRows(entries))}`}`);
+      else world.out(`${table(accountRows(found))}${entries.length === 0 ? "" : `\n${table(historyRows(entries))}`}`);
       return 0;
     } finally {
       reader.close();
@@ -48,7 +48,12 @@ export const account = command(
   },
 );
 
-function rowsOf(found: Account): string[][] {
+type Sum = "creditsPosted" | "debitsPosted" | "creditsPending" | "debitsPending";
+
+/** An account for people, whoever vouches for it. */
+export function accountRows(
+  found: Pick<Account, "id" | "ledger" | "code" | "flags" | Sum> & { readonly owner?: string | null | undefined },
+): string[][] {
   const token = Object.entries(LEDGERS).find(([, ledger]) => ledger === found.ledger)?.[0] ?? `ledger ${found.ledger}`;
   return [
     ["account", `${found.id}`],

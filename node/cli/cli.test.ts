@@ -12,14 +12,18 @@ import { type Facts, healthOf, readinessOf, statusOf } from "../shell-status.ts"
 import { watchCredentials } from "../transport/credentials.ts";
 import { testAuthority, writeMaterial } from "../transport/test-authority.ts";
 import { account } from "./account.ts";
+import { checkProof } from "./check-proof.ts";
 import type { Command } from "./command.ts";
 import { genesis } from "./genesis.ts";
 import { health } from "./health.ts";
+import { inspect } from "./inspect.ts";
 import { keygen } from "./keygen.ts";
 import { parseMetrics, quantileOf } from "./metrics-text.ts";
+import { prove } from "./prove.ts";
 import { stats } from "./stats.ts";
 import { status } from "./status.ts";
 import { transfer } from "./transfer.ts";
+import { verify } from "./verify.ts";
 
 let folder = "";
 const ending: (() => unknown)[] = [];
@@ -109,6 +113,10 @@ test.each([
   ["transfer", transfer],
   ["keygen", keygen],
   ["genesis", genesis],
+  ["verify", verify],
+  ["inspect", inspect],
+  ["prove", prove],
+  ["check-proof", checkProof],
 ] as const)("%s tells its flags, and names one that it does not know", async (name, command) => {
   const help = await run(command, "--help");
   expect(help).toMatchObject({ code: 0, error: "", out: expect.stringContaining(`hmn-node ${name}`) });
@@ -124,6 +132,7 @@ const facts: Facts = {
     stopping: false,
     chain: undefined,
     readOnly: undefined,
+    damage: undefined,
     freeBytes: 5_000_000,
   },
   ...{
@@ -210,7 +219,7 @@ test("one transfer by hand, and the account afterwards", async () => {
   expect(await run(transfer, `${pay} --amount 7 --id ${id}`)).toMatchObject({ code: 0 });
   expect(await run(transfer, `${pay} --amount 8 --id ${id}`)).toMatchObject({
     code: 1,
-    out: `${id} refused: exists_with_different_amount\n`,
+    out: `${id} refused: exists_with_different_fields\n`,
   });
   for (const [line, why] of [
     [pay, "--amount is missing"],

@@ -19,6 +19,8 @@ export type Usage<F extends Flags> = {
   readonly flags: F;
   /** Names of what stands there without a flag, in order; all are needed. */
   readonly positionals?: readonly string[];
+  /** Names of what may follow them. */
+  readonly optional?: readonly string[];
 };
 
 /** Reads a command's arguments; a refusal says which one is wrong, and what there is. */
@@ -39,8 +41,8 @@ export function parseFlags<F extends Flags>(usage: Usage<F>, args: readonly stri
   const { positionals, values } = parsed;
   const missing = wanted[positionals.length];
   if (missing !== undefined) return refuse("usage", `${missing} is missing`);
-  if (positionals.length > wanted.length)
-    return refuse("usage", `${positionals[wanted.length]} is one argument too many`);
+  const most = wanted.length + (usage.optional ?? []).length;
+  if (positionals.length > most) return refuse("usage", `${positionals[most]} is one argument too many`);
   const listOf = (name: string): readonly unknown[] => {
     const value = values[name];
     return Array.isArray(value) ? value : value === undefined ? [] : [value];
@@ -53,14 +55,14 @@ export function parseFlags<F extends Flags>(usage: Usage<F>, args: readonly stri
   });
 }
 
-export function helpOf({ command, summary, flags, positionals = [] }: Usage<Flags>): string {
+export function helpOf({ command, summary, flags, positionals = [], optional = [] }: Usage<Flags>): string {
   const rows = Object.entries(flags).map(([name, { value, help }]) => [
     `--${name}${value === undefined ? "" : ` ${value}`}`,
     help,
   ]);
   const width = Math.max(0, ...rows.map(([left = ""]) => left.length));
   const lines = rows.map(([left = "", help]) => `  ${left.padEnd(width)}  ${help}\n`);
-  return `hmn-node ${[command, ...positionals].join(" ")}: ${summary}\n\n${lines.join("")}`;
+  return `hmn-node ${[command, ...positionals, ...optional.map((name) => `[${name}]`)].join(" ")}: ${summary}\n\n${lines.join("")}`;
 }
 
 function explain(cause: unknown, known: readonly string[]): string {

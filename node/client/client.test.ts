@@ -1,8 +1,9 @@
 import { afterEach, expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { accountOf, type Chain, chainId, heightOf, transferOf } from "../chain/chain.ts";
+import { accountOf, type Chain, chainId, heightOf } from "../chain/chain.ts";
 import { keyOf, TREASURY, testChain } from "../chain/test-genesis.ts";
+import { transferOf } from "../chain/test-journal.ts";
 import { accountFlags } from "../codec/account.ts";
 import { newTransfer } from "../codec/transfer.ts";
 import { ACCOUNT_FEE, TOKENS } from "../ledger/tokens.ts";

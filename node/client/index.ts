@@ -12,6 +12,7 @@ export type {
   AppliedTransfer,
   HistoryPage,
   Lookups,
+  OlderPage,
   Page,
   Status,
   Totals,

@@ -22,14 +22,17 @@ export type ValidatorSet = z.output<typeof validatorsSchema>;
 /** `after` an id or a position, at most `limit` (1 to 1 000; 100 without). */
 export type Page<After> = { readonly after?: After; readonly limit?: number };
 
+/** `before` the `next` of a page, at most `limit` as in `Page`. */
+export type OlderPage = { readonly before?: number; readonly limit?: number };
+
 /** Questions about executed blocks: each answer is one node's word. They reject when no node answers. */
 export type Lookups = {
   account(id: bigint, options?: ReadOptions): Promise<Account | undefined>;
   accounts(page?: Page<bigint>, options?: ReadOptions): Promise<AccountPage>;
   /** Undefined unless it was applied. */
   transfer(id: bigint, options?: ReadOptions): Promise<AppliedTransfer | undefined>;
-  /** What moved on an account, oldest first; go on with `after: next` while `more`. Undefined: no such account. */
-  history(id: bigint, page?: Page<number>, options?: ReadOptions): Promise<HistoryPage | undefined>;
+  /** What moved on an account, newest first; go on with `before: next` while `more`. Undefined: no such account. */
+  history(id: bigint, page?: OlderPage, options?: ReadOptions): Promise<HistoryPage | undefined>;
   status(options?: ReadOptions): Promise<Status>;
   totals(options?: ReadOptions): Promise<Totals>;
   validators(options?: ReadOptions): Promise<ValidatorSet>;
@@ -50,9 +53,7 @@ export function createLookups(reader: ApiReader): Lookups {
   };
 }
 
-const queryOf = ({ after, limit }: Page<bigint | number>): string => {
-  const fields = Object.entries({ after, limit }).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}=${value}`,
-  );
+const queryOf = (page: Page<bigint> | OlderPage): string => {
+  const fields = Object.entries(page).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
   return fields.length === 0 ? "" : `?${fields.join("&")}`;
 };

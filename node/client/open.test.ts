@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
-import { type Chain, transferOf } from "../chain/chain.ts";
+import type { Chain } from "../chain/chain.ts";
 import { keyOf, publicKeyOf, TREASURY, testChain } from "../chain/test-genesis.ts";
+import { transferOf } from "../chain/test-journal.ts";
 import { newTransfer, type Transfer } from "../codec/transfer.ts";
 import { testAuthority } from "../transport/test-authority.ts";
 import { type HmnClient, type NodeAddress, type OpenOptions, open, type Progress } from "./index.ts";
@@ -60,12 +61,12 @@ test("sends, and looks up accounts, transfers, history pages, totals, status and
   expect(await hmn.transfer(first)).toMatchObject({ amount: 7n, record: { id: first } });
   expect(await hmn.transfer(first + 1n)).toBeUndefined();
   const seen: bigint[] = [];
-  for (let after: number | undefined = 0; after !== undefined; ) {
-    const page = await hmn.history(PAYEE, { after, limit: 1 });
+  for (let before: number | undefined = 0; before !== undefined; ) {
+    const page = await hmn.history(PAYEE, { before, limit: 1 });
     seen.push(...(page?.entries ?? []).map(({ amount }) => amount));
-    after = page?.more ? page.next : undefined;
+    before = page?.more ? page.next : undefined;
   }
-  expect(seen).toEqual([1_000_000n, 7n, 3n]);
+  expect(seen).toEqual([3n, 7n, 1_000_000n]);
   expect((await hmn.accounts({ after: TREASURY, limit: 5 })).accounts.map(({ id }) => id)).toEqual([PAYEE]);
   expect((await hmn.totals()).totals.FLX.held).toBe(2_000_000n);
   expect(await hmn.status()).toMatchObject({ network: "test", height: 1 });

@@ -7,6 +7,7 @@ import type { NodeStatus } from "../api/contract.ts";
 import { startIntake } from "../api/intake.ts";
 import { startJsonApi } from "../api/json-api.ts";
 import { createMetrics } from "../api/metrics.ts";
+import { testJournal } from "../api/test-journal.ts";
 import { type Chain, chainId, heightOf, validatorsOf } from "../chain/chain.ts";
 import { type Material, watchCredentials } from "../transport/credentials.ts";
 import { writeMaterial } from "../transport/test-authority.ts";
@@ -42,6 +43,7 @@ export async function testNode(options: {
       version: "1.2.3",
       log,
       chain: () => chain,
+      journal: testJournal(() => chain),
       status: () => statusOf(validator, chain),
     },
   });

@@ -2,15 +2,8 @@ import { once } from "node:events";
 import { createServer, type TLSSocket } from "node:tls";
 import { present } from "../base/assert.ts";
 import { nanos } from "../base/units.ts";
-import {
-  admitBatch,
-  type Chain,
-  chainId,
-  executeBlock,
-  heightOf,
-  lastBlockTimeOf,
-  resultsHashOf,
-} from "../chain/chain.ts";
+import { admitBatch, type Chain, chainId, heightOf, lastBlockTimeOf, resultsHashOf } from "../chain/chain.ts";
+import { executeKept } from "../chain/test-journal.ts";
 import {
   CLIENT_FRAME_BYTES_MAX,
   CLIENT_VERSION,
@@ -93,14 +86,21 @@ export function executeAlone(chain: Chain, batch: Uint8Array): ClientAnswer {
   const before = lastBlockTimeOf(chain);
   const clock = BigInt(Date.now()) * 1_000_000n;
   const height = heightOf(chain) + 1;
-  const { outcomes } = executeBlock(chain, {
+  const zeros = "00".repeat(32);
+  const { outcomes } = executeKept(chain, {
+    hash: zeros,
     epoch: 1,
     view: height,
+    kind: "normal",
     height,
-    parent: "00".repeat(32),
+    parent: zeros,
     proposer: 0,
     time: nanos(clock > before ? clock : before + 1n),
     executed: { height: height - 1, resultsHash: present(resultsHashOf(chain), "newest results hash") },
+    next: zeros,
+    votes: [],
+    evidence: [],
+    tips: [],
     batches: [batch],
   });
   return { type: "committed", height, outcome: present(outcomes[0], "one outcome per batch") };

@@ -1,10 +1,14 @@
-import { assert, unreachable } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { ACCOUNT_RECORD_BYTES } from "./account.ts";
+import { AUTHORITY_RECORD_BYTES } from "./authority-record.ts";
+import { CONVERSION_BYTES } from "./conversion.ts";
 import { HASH_BYTES, sha256, sha256Hex } from "./hash.ts";
+import { ROTATION_BYTES } from "./rotation.ts";
 import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from "./signature.ts";
 import { TRANSFER_BYTES } from "./transfer.ts";
+import { VALIDATOR_RECORD_BYTES } from "./validator-record.ts";
 
 /**
  * A client's signed batch (consensus.md, "Client batch"). Header, little-endian: magic "HMNB" @0, type u8 @4, version u8
@@ -21,10 +25,23 @@ export const BATCH_BYTES_MAX = HEADER_BYTES + BATCH_RECORDS_MAX * TRANSFER_BYTES
 const MAGIC = new TextEncoder().encode("HMNB");
 const U64_MAX = (1n << 64n) - 1n;
 
-export type BatchType = "transfers" | "accounts";
+export type BatchType = "transfers" | "accounts" | "rotations" | "conversions" | "validator" | "authority";
+
+/** Per type its number in the header, the bytes of a record, and how many records a batch may have: fewer where each brings signatures to verify. */
+const types = {
+  transfers: { number: 1, recordBytes: TRANSFER_BYTES, recordsMax: BATCH_RECORDS_MAX },
+  accounts: { number: 2, recordBytes: ACCOUNT_RECORD_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  rotations: { number: 3, recordBytes: ROTATION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  conversions: { number: 4, recordBytes: CONVERSION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  validator: { number: 5, recordBytes: VALIDATOR_RECORD_BYTES, recordsMax: 64 },
+  authority: { number: 6, recordBytes: AUTHORITY_RECORD_BYTES, recordsMax: 16 },
+} as const satisfies Readonly<Record<BatchType, { number: number; recordBytes: number; recordsMax: number }>>;
+const typeByNumber: ReadonlyMap<number, BatchType> = new Map(
+  Object.entries(types).map(([type, { number }]) => [number, type as BatchType]),
+);
 
 export type Batch = {
-  /** SHA-256 of the whole batch. */
+  /** `batchId` of its bytes. */
   readonly id: Hex;
   readonly type: BatchType;
   readonly count: number;
@@ -48,19 +65,6 @@ export type BatchFault =
   | "payload_hash_differs"
   | "signature_invalid";
 
-const typeNumbers = { transfers: 1, accounts: 2 } as const;
-const recordBytes = (type: BatchType): number => {
-  switch (type) {
-    case "transfers":
-      return TRANSFER_BYTES;
-    case "accounts":
-      return ACCOUNT_RECORD_BYTES;
-    default:
-      return unreachable(type);
-  }
-};
-const recordsMax = (type: BatchType): number => (type === "accounts" ? BATCH_ACCOUNTS_MAX : BATCH_RECORDS_MAX);
-
 /** Signs `payload`, whole records of `type`, as one batch. */
 export function encodeBatch(fields: {
   type: BatchType;
@@ -71,9 +75,9 @@ export function encodeBatch(fields: {
   sequence: bigint;
   expiryMs: number;
 }): Uint8Array {
-  const count = fields.payload.length / recordBytes(fields.type);
+  const count = fields.payload.length / types[fields.type].recordBytes;
   assert(
-    Number.isInteger(count) && count >= 1 && count <= recordsMax(fields.type),
+    Number.isInteger(count) && count >= 1 && count <= types[fields.type].recordsMax,
     "batch holds whole records in bounds",
   );
   assert(fields.stream >= 0n && fields.stream <= U64_MAX, "stream fits 64 bits");
@@ -83,7 +87,7 @@ export function encodeBatch(fields: {
   const header = new Uint8Array(SIGNED_BYTES);
   const view = new DataView(header.buffer);
   header.set(MAGIC, 0);
-  view.setUint8(4, typeNumbers[fields.type]);
+  view.setUint8(4, types[fields.type].number);
   view.setUint8(5, BATCH_VERSION);
   view.setUint16(6, count, true);
   header.set(chain, 8);
@@ -95,6 +99,12 @@ export function encodeBatch(fields: {
   return concatBytes(header, sign(header, fields.keyPair.secretKey), fields.payload);
 }
 
+/**
+ * SHA-256 of header and signature. The header holds the payload's hash, so where that was checked (`payloadIsSigned`) the id
+ * names every byte of the batch, and nobody hashes the records twice.
+ */
+export const batchId = (bytes: Uint8Array): Hex => sha256Hex(bytes.subarray(0, HEADER_BYTES));
+
 /** Checks the form only; `verifyBatch` checks hash and signature. Never throws on outside bytes. */
 export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
   if (bytes.length < HEADER_BYTES || bytes.length > BATCH_BYTES_MAX)
@@ -103,16 +113,16 @@ export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint8(5) !== BATCH_VERSION)
     return refuse("batch_version_unknown", `version ${view.getUint8(5)}, this node reads ${BATCH_VERSION}`);
-  const type = typeOf(view.getUint8(4));
+  const type = typeByNumber.get(view.getUint8(4));
   if (type === undefined) return refuse("batch_type_unknown", `type ${view.getUint8(4)}`);
   const count = view.getUint16(6, true);
-  if (count < 1 || count > recordsMax(type)) return refuse("batch_malformed", `${count} records`);
-  if (bytes.length !== HEADER_BYTES + count * recordBytes(type))
+  if (count < 1 || count > types[type].recordsMax) return refuse("batch_malformed", `${count} records`);
+  if (bytes.length !== HEADER_BYTES + count * types[type].recordBytes)
     return refuse("batch_malformed", `${bytes.length} bytes for ${count} ${type}`);
   const expiry = view.getBigUint64(88, true);
   if (expiry > BigInt(Number.MAX_SAFE_INTEGER)) return refuse("batch_malformed", "expiry is no time");
   return accept({
-    id: sha256Hex(bytes),
+    id: batchId(bytes),
     type,
     count,
     chainId: toHex(bytes.subarray(8, 40)),
@@ -127,6 +137,12 @@ export function parseBatch(bytes: Uint8Array): Result<Batch, BatchFault> {
   });
 }
 
+/** Whether the payload is the one that the header names. */
+export const payloadIsSigned = ({ payload, payloadHash }: Batch): boolean => equalBytes(sha256(payload), payloadHash);
+
+/** The records in the bytes of a batch that has been parsed before. */
+export const payloadOf = (batch: Uint8Array): Uint8Array => batch.subarray(HEADER_BYTES);
+
 /** Who claims to have signed these bytes, and how many records they claim: before anything is checked, for limits only. */
 export function peekBatch(bytes: Uint8Array): { readonly key: Hex; readonly count: number } | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
@@ -136,19 +152,8 @@ export function peekBatch(bytes: Uint8Array): { readonly key: Hex; readonly coun
 
 /** Whether the payload is the signed one and the signature is the client's. */
 export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
-  if (!equalBytes(sha256(batch.payload), batch.payloadHash)) return refuse("payload_hash_differs");
+  if (!payloadIsSigned(batch)) return refuse("payload_hash_differs");
   if (!verify({ message: batch.signed, signature: batch.signature, publicKey: batch.publicKey }))
     return refuse("signature_invalid");
   return accept(batch);
-}
-
-function typeOf(number: number): BatchType | undefined {
-  switch (number) {
-    case typeNumbers.transfers:
-      return "transfers";
-    case typeNumbers.accounts:
-      return "accounts";
-    default:
-      return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import type { Hex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import {
   BLOCK_BYTES_MAX,
@@ -23,10 +24,12 @@ import { writer } from "./writer.ts";
 
 /** Blocks that may be notarized on top of each other before one of them is final. */
 export const UNFINAL_BLOCKS_MAX = 4096;
+/** A block, a header of each unfinal one above it, a certificate: rounded up. */
+export const RECORD_BYTES_MAX = BLOCK_BYTES_MAX + 256 * UNFINAL_BLOCKS_MAX + 64 * 1024;
 
 /**
- * A finalized block as the `blocks` stream and catching up carry it, complete in itself: its finality is proved by
- * `certificate`, which is for the block or, over the chain of `headers`, for a descendant.
+ * A finalized block as the log and catching up carry it, complete in itself: its finality is proved by `certificate`,
+ * which is for the block or, over the chain of `headers`, for a descendant of the same epoch.
  */
 export type BlockRecord = {
   readonly block: SealedBlock;
@@ -65,12 +68,21 @@ export function verifyRecord(
   return verified.ok ? accept(record) : verified;
 }
 
-/** Whether the headers lead from the block to the one that the certificate names. */
-export function isLinked({ block, headers, certificate }: BlockRecord): boolean {
-  let tip = { hash: block.hash, height: block.height };
+/** Whether the headers lead from the block to the one that the certificate names, inside one epoch. */
+export function isLinked({
+  block,
+  headers,
+  certificate: { ballot },
+}: Pick<BlockRecord, "headers" | "certificate"> & {
+  block: Pick<SealedBlock, "kind" | "epoch" | "height" | "hash">;
+}): boolean {
+  let top: { hash: Hex; height: number } = block;
+  if (block.kind === "tail" || block.epoch !== ballot.epoch) return false;
   for (const header of headers) {
-    if (header.parent !== tip.hash || header.height !== tip.height + 1) return false;
-    tip = { hash: hashHeader(header), height: header.height };
+    // A tail block has no height of its own (rule 5).
+    const height = header.kind === "tail" ? top.height : top.height + 1;
+    if (header.parent !== top.hash || header.height !== height || header.epoch !== ballot.epoch) return false;
+    top = { hash: hashHeader(header), height };
   }
-  return tip.hash === certificate.ballot.block && tip.height === certificate.ballot.height;
+  return top.hash === ballot.block && top.height === ballot.height;
 }

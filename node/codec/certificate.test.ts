@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "../base/bytes.ts";
 import { nanos } from "../base/units.ts";
-import { headerOf, sealBlock } from "./block.ts";
+import { type Block, headerOf, type SealedBlock, sealBlock, ZERO_HASH } from "./block.ts";
 import { type BlockRecord, encodeRecord, parseRecord, verifyRecord } from "./block-record.ts";
 import {
   committeeOf,
@@ -63,22 +63,29 @@ describe("a certificate", () => {
 
 describe("a block's record", () => {
   const setting = { chainId, committee: committee([1, 1, 1, 1]), verify };
-  const blockAt = (height: number, parent: string) =>
+  const blockAt = (height: number, parent: string, fields: Partial<Block> = {}) =>
     sealBlock({
       epoch: 1,
       view: height,
+      kind: "normal",
       height,
       parent,
       proposer: 0,
       time: nanos(BigInt(height)),
       executed: { height: 0, resultsHash: chainId },
-      batches: [new Uint8Array([height])],
+      next: ZERO_HASH,
+      votes: [],
+      evidence: [],
+      payload: new Uint8Array(height),
+      ...fields,
     });
   const first = blockAt(1, chainId);
   const second = blockAt(2, first.hash);
   const third = blockAt(3, second.hash);
-  const finalize = ({ hash, view, height }: typeof first) =>
-    signedBy({ kind: "finalize", epoch: 1, view, block: hash, height } as const, [0, 1, 3]) as Finalization;
+  const finalize = (block: SealedBlock): Finalization => {
+    const { epoch, view, hash, height } = block;
+    return signedBy({ kind: "finalize", epoch, view, block: hash, height }, [0, 1, 2]);
+  };
   const byDescendant: BlockRecord = {
     block: first,
     headers: [headerOf(second), headerOf(third)],
@@ -100,5 +107,24 @@ describe("a block's record", () => {
     expect(verifyRecord(gap, setting)).toMatchObject({ reason: "not-linked" });
     expect(verifyRecord(short, setting)).toMatchObject({ reason: "not-linked" });
     expect(verifyRecord(minority, setting)).toMatchObject({ reason: "not-a-quorum" });
+  });
+
+  it("of a closing block is proved by the finality of its tail, which is as high", () => {
+    const closing = blockAt(1, chainId, { kind: "closing", next: chainId });
+    const tail = blockAt(2, closing.hash, { kind: "tail", height: 1, payload: new Uint8Array() });
+    const normal = blockAt(2, closing.hash, { height: 1 });
+    const proof = (block: SealedBlock): BlockRecord => ({
+      block: closing,
+      headers: [headerOf(block)],
+      certificate: finalize(block),
+    });
+    expect(verifyRecord(proof(tail), setting).ok).toBe(true);
+    expect(verifyRecord(proof(normal), setting)).toMatchObject({ reason: "not-linked" });
+  });
+
+  it("is proved in its own epoch only", () => {
+    const later = blockAt(2, first.hash, { epoch: 2, view: 1 });
+    const record = { block: first, headers: [headerOf(later)], certificate: finalize(later) };
+    expect(verifyRecord(record, setting)).toMatchObject({ reason: "not-linked" });
   });
 });

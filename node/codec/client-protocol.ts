@@ -115,7 +115,7 @@ export function writeOutcome(out: Writer, outcome: BatchOutcome): Writer {
   return out;
 }
 
-function readOutcome(input: Reader): BatchOutcome {
+export function readOutcome(input: Reader): BatchOutcome {
   const type = input.u8();
   if (type === OUTCOMES.refused) return { refused: input.text(REASON_BYTES_MAX) };
   if (type !== OUTCOMES.executed) throw new MalformedBytes(`outcome type ${type}`);

@@ -27,6 +27,13 @@ export function readCounter(from: Reader): number {
 
 export const writeCounter = (to: Writer, value: number): Writer => to.u64(BigInt(value));
 
+/** A byte that is 0 or 1. */
+export function readFlag(from: Reader): boolean {
+  const flag = from.u8();
+  if (flag > 1) throw new MalformedBytes("a flag is 0 or 1");
+  return flag === 1;
+}
+
 export const readHash = (from: Reader): Hex => toHex(from.fixed(HASH_BYTES));
 
 export const hashBytes = (hash: Hex): Uint8Array => present(fromHex(hash, HASH_BYTES), "a hash has 32 bytes");

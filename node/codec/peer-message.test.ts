@@ -10,12 +10,16 @@ const signature = new Uint8Array(64).fill(9);
 const block = sealBlock({
   epoch: 1,
   view: 7,
+  kind: "normal",
   height: 5,
   parent: hash("a"),
   proposer: 3,
   time: nanos(1_760_000_000_000_000_001n),
   executed: { height: 4, resultsHash: hash("b") },
-  batches: [new Uint8Array([1, 2, 3]), new Uint8Array(0)],
+  next: hash("0"),
+  votes: [{ depth: 1, signer: 2, signature }],
+  evidence: [],
+  payload: new Uint8Array([1, 2, 3]),
 });
 const certificate: Certificate = {
   ballot: { kind: "finalize", epoch: 1, view: 7, block: block.hash, height: 5 },
@@ -34,17 +38,48 @@ const notarize = {
   executed: block.executed,
 } as const;
 
+const tip = { validator: 3, incarnation: 1_760_000_000_000_000_002n, number: 9, digest: hash("c") };
+const availability = {
+  tip,
+  signatures: [
+    { signer: 1, signature },
+    { signer: 4, signature },
+  ],
+};
+const answer = { nonce: hash("d"), epoch: 2, view: 8, signer: 1, signature };
+
 const MESSAGES: readonly PeerMessage[] = [
   { type: "proposal", block, signature, justification: [certificate, nullification] },
   { type: "vote", vote: { ballot: notarize, signer: 1, signature } },
   { type: "vote", vote: { ballot: { kind: "nullify", epoch: 2, view: 1 }, signer: 1, signature } },
   { type: "certificate", certificate },
-  { type: "batch", batch: new Uint8Array([5]) },
+  { type: "car", car: new Uint8Array([5, 6]) },
+  { type: "ack", ack: { tip, signer: 2, signature } },
+  { type: "availability", certificate: availability },
+  { type: "batch", batch: new Uint8Array([8]) },
+  { type: "car-request", from: 4, tip },
+  { type: "cars", cars: [new Uint8Array([7]), new Uint8Array(300)] },
   { type: "block-request", block: block.hash },
   { type: "block", block },
   { type: "certificates-request", from: 3, to: 2 ** 40 },
   { type: "range-request", from: 12 },
-  { type: "range", from: 12, records: [new Uint8Array([1]), new Uint8Array(300)] },
+  {
+    type: "range",
+    from: 12,
+    oldest: 3,
+    items: [
+      { record: new Uint8Array([1]), cars: [new Uint8Array(300)] },
+      { record: new Uint8Array(2), cars: [] },
+    ],
+  },
+  { type: "snapshot-request", height: 640, part: 2 },
+  {
+    type: "snapshot-part",
+    ...{ height: 640, part: 2, last: true, bytes: new Uint8Array([4, 5]) },
+  },
+  { type: "vote-query", nonce: hash("d") },
+  { type: "vote-answer", answer },
+  { type: "vote-answer", answer: { ...answer, entry: certificate } },
   { type: "stopping" },
 ];
 
@@ -74,11 +109,9 @@ describe("peer messages", () => {
     );
   });
 
-  it("refuse a block whose batches are not its header's", () => {
-    const other = sealBlock({ ...block, batches: [new Uint8Array([1, 2, 4]), new Uint8Array(0)] });
+  it("refuse a block whose body is not its header's", () => {
     const frame = encodePeerMessage({ type: "block", block }).slice();
-    expect(other.hash).not.toBe(block.hash);
-    frame[frame.length - 5] = 4;
-    expect(parsePeerMessage(frame)).toMatchObject({ ok: false, detail: "batches are not the header's" });
+    frame[frame.length - 1] = 4;
+    expect(parsePeerMessage(frame)).toMatchObject({ ok: false, detail: "the body is not the header's" });
   });
 });

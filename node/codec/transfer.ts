@@ -83,25 +83,25 @@ export function decodeTransfers(bytes: Uint8Array): Transfer[] {
   assert(bytes.length % TRANSFER_BYTES === 0, "transfers are whole records");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const transfers: Transfer[] = [];
-  for (let at = 0; at < bytes.length; at += TRANSFER_BYTES) {
-    transfers.push({
-      id: readU128(view, at),
-      debit: readU128(view, at + 16),
-      credit: readU128(view, at + 32),
-      amount: readU128(view, at + 48),
-      pendingId: readU128(view, at + 64),
-      userData128: readU128(view, at + 80),
-      userData64: view.getBigUint64(at + 96, true),
-      userData32: view.getUint32(at + 104, true),
-      timeout: view.getUint32(at + 108, true),
-      ledger: view.getUint32(at + 112, true),
-      code: view.getUint16(at + 116, true),
-      flags: view.getUint16(at + 118, true),
-      timestamp: view.getBigUint64(at + 120, true),
-    });
-  }
+  for (let at = 0; at < bytes.length; at += TRANSFER_BYTES) transfers.push(readTransfer(view, at));
   return transfers;
 }
+
+export const readTransfer = (view: DataView, at: number): Transfer => ({
+  id: readU128(view, at),
+  debit: readU128(view, at + 16),
+  credit: readU128(view, at + 32),
+  amount: readU128(view, at + 48),
+  pendingId: readU128(view, at + 64),
+  userData128: readU128(view, at + 80),
+  userData64: view.getBigUint64(at + 96, true),
+  userData32: view.getUint32(at + 104, true),
+  timeout: view.getUint32(at + 108, true),
+  ledger: view.getUint32(at + 112, true),
+  code: view.getUint16(at + 116, true),
+  flags: view.getUint16(at + 118, true),
+  timestamp: view.getBigUint64(at + 120, true),
+});
 
 export function writeU128(view: DataView, at: number, value: bigint): void {
   // A DataView would silently wrap a larger number into another account's id or another amount.

@@ -1,11 +1,14 @@
 import { unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import { hashBytes, readCounter, readHash, writeCounter } from "./parse.ts";
+import { hashBytes, readCounter, readFlag, readHash, writeCounter } from "./parse.ts";
 import { MalformedBytes, type Reader } from "./reader.ts";
 import { SIGNATURE_BYTES } from "./signature.ts";
-import { writer } from "./writer.ts";
+import { type Writer, writer } from "./writer.ts";
 
-/** What a validator can say about a view (rule 1). A block's votes also carry its height, so that a certificate proves it. */
+/**
+ * What a validator can say about a view (rule 1). A block's votes also carry its height, so that a certificate proves it;
+ * tail blocks have their closing block's.
+ */
 export type Ballot =
   | {
       readonly kind: "notarize";
@@ -13,8 +16,10 @@ export type Ballot =
       readonly view: number;
       readonly block: Hex;
       readonly height: number;
-      /** E of rule 6 and the voter's own results hash of it. */
+      /** E of rule 6 and its results hash, as the block names them. */
       readonly executed: { readonly height: number; readonly resultsHash: Hex };
+      /** The voter's own results hash of E where it is another one: such a vote is carried, and counts for nobody. */
+      readonly dissent?: Hex;
     }
   | { readonly kind: "nullify"; readonly epoch: number; readonly view: number }
   | {
@@ -27,8 +32,8 @@ export type Ballot =
 
 export type Vote = { readonly ballot: Ballot; readonly signer: number; readonly signature: Uint8Array };
 
-const VOTE_DOMAIN = new TextEncoder().encode("hmn/vote/1\n");
-const PROPOSAL_DOMAIN = new TextEncoder().encode("hmn/proposal/1\n");
+const VOTE_DOMAIN = new TextEncoder().encode("hmn/vote/2\n");
+const PROPOSAL_DOMAIN = new TextEncoder().encode("hmn/proposal/2\n");
 const KINDS = ["notarize", "nullify", "finalize"] as const;
 
 /** The bytes that a voter signs: every vote names its chain, so that no vote counts on another network. */
@@ -53,8 +58,8 @@ export function encodeBallot(ballot: Ballot): Uint8Array {
       return writeCounter(to.fixed(hashBytes(ballot.block)), ballot.height).done();
     case "notarize":
       writeCounter(to.fixed(hashBytes(ballot.block)), ballot.height);
-      writeCounter(to, ballot.executed.height);
-      return to.fixed(hashBytes(ballot.executed.resultsHash)).done();
+      writeCounter(to, ballot.executed.height).fixed(hashBytes(ballot.executed.resultsHash));
+      return writeDissent(to, ballot.dissent).done();
     default:
       return unreachable(ballot);
   }
@@ -70,14 +75,19 @@ export function readBallot(from: Reader): Ballot {
   const block = readHash(from);
   const height = readCounter(from);
   if (kind === "finalize") return { kind, epoch, view, block, height };
-  return {
-    kind,
-    epoch,
-    view,
-    block,
-    height,
-    executed: { height: readCounter(from), resultsHash: readHash(from) },
-  };
+  const executed = { height: readCounter(from), resultsHash: readHash(from) };
+  const dissent = readDissent(from);
+  if (dissent === undefined) return { kind, epoch, view, block, height, executed };
+  if (dissent === executed.resultsHash) throw new MalformedBytes("a dissent from the same hash");
+  return { kind, epoch, view, block, height, executed, dissent };
+}
+
+/** A results hash behind a flag: 1 where there is one. */
+export const writeDissent = (to: Writer, dissent: Hex | undefined): Writer =>
+  dissent === undefined ? to.u8(0) : to.u8(1).fixed(hashBytes(dissent));
+
+export function readDissent(from: Reader): Hex | undefined {
+  return readFlag(from) ? readHash(from) : undefined;
 }
 
 export const encodeVote = (vote: Vote): Uint8Array =>

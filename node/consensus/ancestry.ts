@@ -28,7 +28,8 @@ export function missingBelow(state: ConsensusState, hash: Hex): Hex | undefined 
   while (at !== state.tip.hash) {
     const block = state.blocks.get(at);
     if (block === undefined) return at;
-    if (block.height <= state.tip.height + 1) return undefined;
+    // A tail block is as high as its parent.
+    if (block.height <= state.tip.height + 1 && block.kind !== "tail") return undefined;
     at = block.parent;
   }
   return undefined;
@@ -37,7 +38,7 @@ export function missingBelow(state: ConsensusState, hash: Hex): Hex | undefined 
 /** Whether a quorum stands behind the block as a parent: it is final, or its view's notarized one. */
 export function isNotarizedHere(state: ConsensusState, { hash, view }: { hash: Hex; view: number }): boolean {
   if (hash === state.finality?.ballot.block) return true;
-  // Genesis, before anything is final.
+  // Genesis or the closing block of the epoch before, until a block of this epoch is final.
   if (state.finality === undefined && hash === state.tip.hash) return true;
   return state.views.get(view)?.notarization?.ballot.block === hash;
 }
@@ -49,15 +50,6 @@ export function viewsNotNullified(state: ConsensusState, { from, to }: { from: n
     if (state.views.get(view)?.nullification === undefined) missing.push(view);
   }
   return missing;
-}
-
-/** Ids of the batches in blocks between the tip and `parent`; the last answer is kept, as it is asked for often. */
-export function includedUpTo(state: ConsensusState, parent: Hex): ReadonlySet<Hex> {
-  const { included, tip } = state;
-  if (included.parent === parent && included.tip === tip.hash) return included.ids;
-  const ids = new Set((pathFromTip(state, parent) ?? []).flatMap((block) => block.ids));
-  state.included = { parent, tip: tip.hash, ids };
-  return ids;
 }
 
 /**

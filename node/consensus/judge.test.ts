@@ -1,158 +1,166 @@
 import { describe, expect, it } from "vitest";
-import { toHex } from "../base/bytes.ts";
 import { nanos } from "../base/units.ts";
-import { type Block, type SealedBlock, sealBlock } from "../codec/block.ts";
-import { committeeOf } from "../codec/certificate.ts";
-import { keyPairFromSeed, sign, verify } from "../codec/signature.ts";
-import { type Ballot, ballotMessage, type Vote } from "../codec/vote.ts";
+import type { Block, SealedBlock } from "../codec/block.ts";
 import { keepCertificate } from "./certificates.ts";
-import { judge } from "./judge.ts";
-import { SOUND_RULES } from "./rules.ts";
-import { createState } from "./state.ts";
-import { DEFAULT_TIMING } from "./timing.ts";
+import { type Judgement, judge } from "./judge.ts";
+import type { ConsensusState } from "./state.ts";
+import { viewOf } from "./state.ts";
+import {
+  blockOf,
+  certificateBy,
+  childOf,
+  genesis,
+  NOW_NS,
+  notarized,
+  resultsOf,
+  SECOND_NS,
+  setting,
+} from "./test-setting.ts";
 import type { Turn } from "./turn.ts";
-import { onVote } from "./votes.ts";
 
-const chainId = "c".repeat(64);
-const results = (height: number): string => String(height).padStart(64, "0");
-const keys = [0, 1, 2, 3].map((id) => keyPairFromSeed(new Uint8Array(32).fill(id + 1)));
-const key = (id: number) => keys[id] ?? keyPairFromSeed(new Uint8Array(32));
-const NOW_NS = 1_760_000_000_000_000_000n;
-const SECOND_NS = 1_000_000_000n;
+const judged = (state: ConsensusState, turn: Turn, block: SealedBlock): Judgement =>
+  judge(state, turn, viewOf(state, block.view), block);
 
-function setting({ executed = 0 }: { executed?: number } = {}) {
-  const state = createState(
-    {
-      self: 0,
-      chainId,
-      epoch: 1,
-      committee: committeeOf(keys.map((pair, id) => ({ id, weight: 1, publicKey: toHex(pair.publicKey) }))),
-      timing: DEFAULT_TIMING,
-      rules: SOUND_RULES,
-      compactEveryBlocks: 256,
-      crypto: { sign: (message) => sign(message, key(0).secretKey), verify },
-    },
-    {
-      tip: { hash: chainId, height: 0, view: 0, time: nanos(NOW_NS - 10n * SECOND_NS), executed: { height: 0 } },
-      voting: true,
-      nowMs: 0,
-    },
-  );
-  const turn: Turn = {
-    nowMs: 0,
-    wallNs: NOW_NS,
-    execution: { height: () => executed, resultsHash: results },
-    payload: { waits: () => false, take: () => [] },
-    out: [],
-  };
-  return { state, turn };
-}
-
-const blockOf = (fields: Partial<Block> = {}): SealedBlock =>
-  sealBlock({
-    epoch: 1,
-    view: 1,
-    height: 1,
-    parent: chainId,
-    proposer: 0,
-    time: nanos(NOW_NS),
-    executed: { height: 0, resultsHash: results(0) },
-    batches: [],
-    ...fields,
-  });
-
-const voteOf = (ballot: Ballot, signer: number): Vote => ({
-  ballot,
-  signer,
-  signature: sign(ballotMessage(chainId, ballot), key(signer).secretKey),
-});
+const nullify = (view: number) => certificateBy({ kind: "nullify", epoch: 1, view }, [1, 2, 3]);
 
 describe("a proposal", () => {
-  it.each([
+  it.each<{ what: string; fields: Partial<Block>; verdict: string }>([
     { what: "that follows the tip now", fields: {}, verdict: "valid" },
-    { what: "on an unknown parent", fields: { parent: results(9) }, verdict: "wait" },
+    { what: "on an unknown parent", fields: { parent: resultsOf(9) }, verdict: "wait" },
     { what: "of another height", fields: { height: 2 }, verdict: "invalid" },
-    { what: "as old as its parent", fields: { time: nanos(NOW_NS - 10n * SECOND_NS) }, verdict: "invalid" },
+    { what: "as old as its parent", fields: { time: genesis.time }, verdict: "invalid" },
     { what: "2 s ahead", fields: { time: nanos(NOW_NS + 2n * SECOND_NS) }, verdict: "valid" },
     { what: "more than 2 s ahead", fields: { time: nanos(NOW_NS + 2n * SECOND_NS + 1n) }, verdict: "wait" },
     { what: "more than 2 s behind", fields: { time: nanos(NOW_NS - 3n * SECOND_NS) }, verdict: "wait" },
-    { what: "with E not before it", fields: { executed: { height: 1, resultsHash: results(1) } }, verdict: "invalid" },
-    { what: "with other results", fields: { executed: { height: 0, resultsHash: results(5) } }, verdict: "invalid" },
+    {
+      what: "with E not before it",
+      fields: { executed: { height: 1, resultsHash: resultsOf(1) } },
+      verdict: "invalid",
+    },
     { what: "over a view that was not nullified", fields: { view: 2 }, verdict: "wait" },
-    { what: "with a batch that is garbage", fields: { batches: [new Uint8Array([1])] }, verdict: "valid" },
+    { what: "that says it closes, too early", fields: { kind: "closing", next: resultsOf(1) }, verdict: "invalid" },
+    { what: "that names a next epoch, but does not close", fields: { next: resultsOf(1) }, verdict: "invalid" },
+    { what: "that says it is a tail, of nothing", fields: { kind: "tail", height: 0 }, verdict: "invalid" },
   ])("$what: $verdict", ({ fields, verdict }) => {
     const { state, turn } = setting();
-    expect(judge(state, turn, blockOf(fields)).verdict).toBe(verdict);
+    expect(judged(state, turn, blockOf(fields)).verdict).toBe(verdict);
   });
 
   it("may be twice as far from the clock for each nullified view before it", () => {
     const { state, turn } = setting();
     const late = blockOf({ view: 3, time: nanos(NOW_NS + 8n * SECOND_NS) });
     const later = blockOf({ view: 3, time: nanos(NOW_NS + 8n * SECOND_NS + 1n) });
-    for (const view of [1, 2])
-      keepCertificate(state, turn, { ballot: { kind: "nullify", epoch: 1, view }, signatures: [] });
-    expect(judge(state, turn, late).verdict).toBe("valid");
-    expect(judge(state, turn, later).verdict).toBe("wait");
+    for (const view of [1, 2]) keepCertificate(state, turn, nullify(view));
+    expect(judged(state, turn, late).verdict).toBe("valid");
+    expect(judged(state, turn, later).verdict).toBe("wait");
   });
 
-  it("waits for its parent's notarization, and for the execution of its E", () => {
-    const { state, turn } = setting({ executed: 0 });
+  it("waits for its parent's notarization", () => {
+    const { state, turn } = setting();
     const parent = blockOf();
-    const child = blockOf({ view: 2, height: 2, parent: parent.hash, time: nanos(NOW_NS + 1n) });
-    const early = blockOf({ ...child, executed: { height: 1, resultsHash: results(1) } });
+    const child = childOf(parent);
     state.blocks.set(parent.hash, parent);
-    expect(judge(state, turn, child).verdict).toBe("wait");
-    const { hash, height, executed } = parent;
-    const ballot = { kind: "notarize", epoch: 1, view: 1, block: hash, height, executed } as const;
-    keepCertificate(state, turn, { ballot, signatures: [] });
-    expect(judge(state, turn, child).verdict).toBe("valid");
-    expect(judge(state, turn, early).verdict).toBe("wait");
-    expect(judge(state, setting({ executed: 1 }).turn, early).verdict).toBe("valid");
+    expect(judged(state, turn, child).verdict).toBe("wait");
+    notarized(state, turn, parent);
+    expect(judged(state, turn, child).verdict).toBe("valid");
+  });
+
+  it.each([
+    { says: "valid", verdict: "valid" },
+    { says: "wait", verdict: "wait" },
+    { says: { invalid: "a tip twice" }, verdict: "invalid" },
+  ] as const)("is what the lanes say of its payload: $says", ({ says, verdict }) => {
+    const { state, turn } = setting({ payload: { judge: () => says } });
+    expect(judged(state, turn, blockOf()).verdict).toBe(verdict);
   });
 });
 
-describe("evidence", () => {
-  const notarize = (block: string): Ballot => ({
-    kind: "notarize",
-    epoch: 1,
-    view: 1,
-    block,
-    height: 1,
-    executed: { height: 0, resultsHash: results(0) },
-  });
-  const finalize = (block: string): Ballot => ({ kind: "finalize", epoch: 1, view: 1, block, height: 1 });
-  const nullify: Ballot = { kind: "nullify", epoch: 1, view: 1 };
-  const [a, b] = [results(1), results(2)];
+describe("E, the executed block that a proposal names (rule 6)", () => {
+  const parent = blockOf();
+  const naming = (height: number, resultsHash = resultsOf(height)) =>
+    childOf(parent, { executed: { height, resultsHash } });
+  const executedUpTo = (executed: number) => {
+    const { state, turn } = setting({ executed });
+    notarized(state, turn, parent);
+    return { state, turn };
+  };
 
-  it.each([
-    { what: "two notarize votes", ballots: [notarize(a), notarize(b), notarize(b)], counts: 1 },
-    { what: "two finalize votes", ballots: [finalize(a), finalize(b)], counts: 1 },
-    { what: "finalize and nullify", ballots: [finalize(a), nullify], counts: 1 },
-    { what: "nullify and finalize", ballots: [nullify, finalize(a)], counts: 1 },
-    { what: "notarize and nullify, which is legal", ballots: [notarize(a), nullify], counts: 0 },
-    { what: "the same vote again", ballots: [notarize(a), notarize(a), finalize(a), finalize(a)], counts: 0 },
-    { what: "notarize and finalize", ballots: [notarize(a), finalize(a)], counts: 0 },
-  ])("$what: reported $counts times", ({ ballots, counts }) => {
-    const { state, turn } = setting();
-    for (const ballot of ballots) expect(onVote(state, turn, voteOf(ballot, 2))).toBeUndefined();
-    expect(turn.out.filter((action) => action.type === "safety")).toHaveLength(counts);
+  it("is waited for until it is executed here", () => {
+    const { state, turn } = executedUpTo(0);
+    expect(judged(state, turn, naming(1))).toEqual({ verdict: "wait" });
+    expect(judged(state, executedUpTo(1).turn, naming(1))).toEqual({ verdict: "valid" });
   });
 
-  it("is never made of what somebody else signed", () => {
-    const { state, turn } = setting();
-    expect(onVote(state, turn, voteOf(finalize(a), 2))).toBeUndefined();
-    expect(onVote(state, turn, { ...voteOf(nullify, 3), signer: 2 })).toBe("vote with a wrong signature");
-    expect(turn.out).toEqual([]);
+  it("with other results than here gets a dissent, which names the voter's own", () => {
+    const { state, turn } = executedUpTo(1);
+    expect(judged(state, turn, naming(1, resultsOf(5)))).toEqual({ verdict: "valid", dissent: resultsOf(1) });
   });
 
-  it("takes two quorums for two blocks of a height: then the node votes no more", () => {
-    const { state, turn } = setting();
-    for (const block of [a, b])
-      keepCertificate(state, turn, {
-        ballot: { ...finalize(block), kind: "finalize", view: 1, epoch: 1, block, height: 1 },
-        signatures: [],
-      });
-    expect(turn.out.filter((action) => action.type === "safety")).toMatchObject([{ kind: "fork" }]);
-    expect(state.voting).toBe(false);
+  it("is never before the parent's", () => {
+    const { state, turn } = executedUpTo(2);
+    const high = naming(1);
+    notarized(state, turn, high);
+    const low = childOf(high, { executed: { height: 0, resultsHash: resultsOf(0) } });
+    expect(judged(state, turn, low).verdict).toBe("invalid");
+  });
+});
+
+describe("the end of an epoch (rule 5)", () => {
+  const next = resultsOf(77);
+  const late = (time: bigint) => (time >= NOW_NS ? { next } : undefined);
+  const due = () => setting({ execution: { closing: ({ time }) => late(time) } });
+  const closing = blockOf({ kind: "closing", next });
+  const tail = (fields: Partial<Block> = {}) => childOf(closing, { kind: "tail", height: 1, ...fields });
+
+  it.each<{ what: string; fields: Partial<Block>; verdict: string }>([
+    { what: "the closing block that is due", fields: { kind: "closing", next }, verdict: "valid" },
+    { what: "a normal block instead", fields: {}, verdict: "invalid" },
+    {
+      what: "a closing block a moment early",
+      fields: { kind: "closing", next, time: nanos(NOW_NS - 1n) },
+      verdict: "invalid",
+    },
+    { what: "a normal block a moment early", fields: { time: nanos(NOW_NS - 1n) }, verdict: "valid" },
+    { what: "another next epoch", fields: { kind: "closing", next: resultsOf(78) }, verdict: "invalid" },
+  ])("$what: $verdict", ({ fields, verdict }) => {
+    const { state, turn } = due();
+    expect(judged(state, turn, blockOf(fields)).verdict).toBe(verdict);
+  });
+
+  it.each<{ what: string; child: SealedBlock; verdict: string }>([
+    { what: "an empty tail block", child: tail(), verdict: "valid" },
+    { what: "a tail block with a payload", child: tail({ payload: new Uint8Array([1]) }), verdict: "invalid" },
+    {
+      what: "a tail block with a vote",
+      child: tail({ votes: [{ depth: 1, signer: 1, signature: new Uint8Array(64) }] }),
+      verdict: "invalid",
+    },
+    { what: "a tail block of its own height", child: tail({ height: 2 }), verdict: "invalid" },
+    { what: "a tail block that names an epoch", child: tail({ next }), verdict: "invalid" },
+    { what: "a normal child", child: childOf(closing), verdict: "invalid" },
+    { what: "a second closing block", child: childOf(closing, { kind: "closing", next }), verdict: "invalid" },
+  ])("after the closing block: $what: $verdict", ({ child, verdict }) => {
+    const { state, turn } = due();
+    notarized(state, turn, closing);
+    expect(judged(state, turn, child).verdict).toBe(verdict);
+  });
+
+  it("lets a tail follow a tail, of the same height", () => {
+    const { state, turn } = due();
+    notarized(state, turn, closing);
+    notarized(state, turn, tail());
+    const second = childOf(tail(), { kind: "tail", height: 1 });
+    expect(judged(state, turn, second).verdict).toBe("valid");
+    expect(judged(state, turn, childOf(tail(), { kind: "tail" })).verdict).toBe("invalid");
+  });
+
+  it("makes the closing block a parent like any other in the next epoch", () => {
+    const tip = { ...genesis, hash: closing.hash, epoch: 1, view: 40, kind: "closing" as const, height: 1 };
+    const { state, turn } = setting({ position: { epoch: 2, tip } });
+    const first = childOf(closing, { epoch: 2, view: 1 });
+    expect(judged(state, turn, first).verdict).toBe("valid");
+    expect(judged(state, turn, childOf(closing, { epoch: 2, view: 1, kind: "tail", height: 1 })).verdict).toBe(
+      "invalid",
+    );
   });
 });

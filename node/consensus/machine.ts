@@ -1,13 +1,15 @@
 import { assert } from "../base/assert.ts";
-import type { Certificate } from "../codec/certificate.ts";
+import type { Hex } from "../base/bytes.ts";
+import { askIfLost } from "./amnesia.ts";
 import { pathFromTip } from "./ancestry.ts";
+import { notarizeBallot } from "./attendance.ts";
 import { compactJournal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { giveUpAtMs, leaderIsAway, leads, noteWork, proposeAtMs, repeatAtMs } from "./pace.ts";
 import { propose } from "./proposal.ts";
 import { repeat } from "./repeat.ts";
-import { type ConsensusState, decidedView, viewOf } from "./state.ts";
-import type { Turn } from "./turn.ts";
+import { type ConsensusState, isVoter, mayVoteIn, type View, viewOf } from "./state.ts";
+import type { Branch, Turn } from "./turn.ts";
 import { cast } from "./votes.ts";
 
 /** More rounds than views and votes that one step can bring. */
@@ -18,26 +20,31 @@ const ROUNDS_MAX = 10_000;
  * arrival of votes, blocks, certificates and executions can leave a vote uncast.
  */
 export function settle(state: ConsensusState, turn: Turn): void {
-  noteWork(state, turn);
-  for (let round = 0; act(state, turn); round++) {
+  for (let round = 0; !state.closed; round++) {
     assert(round < ROUNDS_MAX, "a step comes to rest");
     noteWork(state, turn);
+    if (!act(state, turn)) break;
   }
+  askIfLost(state, turn);
   if (turn.nowMs >= repeatAtMs(state)) repeat(state, turn);
 }
 
 /** At most one act; false if there is nothing to do. */
 function act(state: ConsensusState, turn: Turn): boolean {
-  if (!state.voting) return false;
-  return finalizeOne(state, turn) || lead(state, turn) || notarize(state, turn) || giveUp(state, turn);
+  if (finalizeOne(state, turn)) return true;
+  if (!mayVoteIn(state, state.view)) return false;
+  return lead(state, turn) || notarize(state, turn) || giveUp(state, turn);
 }
 
-/** A finalize vote for a view that this node has left by its notarization and never gave up. */
+/** A finalize vote for a view that this node has left by its notarization and never gave up (Simplex, section 3). */
 function finalizeOne(state: ConsensusState, turn: Turn): boolean {
+  const { rules } = state.config;
   for (const view of state.views.values()) {
     const ballot = view.notarization?.ballot;
-    if (ballot === undefined || view.own.finalize !== undefined) continue;
-    if (!state.config.rules.mayFinalize(view.own) || pathFromTip(state, ballot.block) === undefined) continue;
+    if (ballot === undefined || view.own.finalize !== undefined || !mayVoteIn(state, view.number)) continue;
+    if (!rules.mayFinalize(view.own)) continue;
+    const path = pathFromTip(state, ballot.block);
+    if (path === undefined || !rules.mayMakeFinal({ durable: isDurable(turn, path) })) continue;
     assert(view.number < state.view, "a notarized view is left");
     const { epoch, block, height } = ballot;
     cast(state, turn, { kind: "finalize", epoch, view: view.number, block, height });
@@ -45,6 +52,10 @@ function finalizeOne(state: ConsensusState, turn: Turn): boolean {
   }
   return false;
 }
+
+/** Rule 8, for every block that the vote would make final; tail blocks order nothing. */
+const isDurable = (turn: Turn, path: Branch): boolean =>
+  path.every((block) => block.kind === "tail" || turn.payload.durable(block));
 
 function lead(state: ConsensusState, turn: Turn): boolean {
   if (!leads(state) || state.stopping) return false;
@@ -57,16 +68,29 @@ function notarize(state: ConsensusState, turn: Turn): boolean {
   const view = viewOf(state, state.view);
   const block = view.proposal?.block;
   if (block === undefined || view.proposalRefused || !state.config.rules.mayNotarize(view.own)) return false;
-  const judgement = judge(state, turn, block);
-  if (judgement.verdict === "wait") return false;
-  if (judgement.verdict === "invalid") {
-    view.proposalRefused = true;
-    if (judgement.resultsMismatch) turn.out.push({ type: "safety", kind: "results-mismatch", detail: judgement.why });
-    return false;
+  if (block.hash === votedFor(view)) return false;
+  const judgement = judge(state, turn, view, block);
+  switch (judgement.verdict) {
+    case "wait":
+      return false;
+    case "invalid":
+      view.proposalRefused = true;
+      return false;
+    case "valid": {
+      if (judgement.dissent !== undefined) {
+        const detail = `results of height ${block.executed.height} differ from those of validator ${block.proposer}`;
+        turn.out.push({ type: "safety", kind: "results-mismatch", detail });
+      }
+      cast(state, turn, notarizeBallot(block, judgement.dissent));
+      return true;
+    }
   }
-  const { epoch, hash, height, executed } = block;
-  cast(state, turn, { kind: "notarize", epoch, view: view.number, block: hash, height, executed });
-  return true;
+}
+
+/** The block that the own notarize vote of the view names. */
+function votedFor({ own }: View): Hex | undefined {
+  const ballot = own.notarize?.ballot;
+  return ballot?.kind === "notarize" ? ballot.block : undefined;
 }
 
 function giveUp(state: ConsensusState, turn: Turn): boolean {
@@ -75,7 +99,7 @@ function giveUp(state: ConsensusState, turn: Turn): boolean {
   const away = leaderIsAway(state, turn);
   if (!away && turn.nowMs < giveUpAtMs(state)) return false;
   view.skipped = away;
-  cast(state, turn, { kind: "nullify", epoch: state.config.epoch, view: view.number });
+  cast(state, turn, { kind: "nullify", epoch: state.epoch, view: view.number });
   return true;
 }
 
@@ -84,21 +108,7 @@ function giveUp(state: ConsensusState, turn: Turn): boolean {
  * is covered by final blocks, and those must be durable before.
  */
 export function compactIfDue(state: ConsensusState, turn: Turn): void {
-  const { self, compactEveryBlocks } = state.config;
-  if (self === undefined || !state.voting || state.blocksSinceCompaction < compactEveryBlocks) return;
+  if (!isVoter(state) || state.blocksSinceCompaction < state.config.compactEveryBlocks) return;
   state.blocksSinceCompaction = 0;
-  turn.out.push({ type: "replace-journal", records: compactJournal(state, self) });
+  turn.out.push({ type: "replace-journal", records: compactJournal(state) });
 }
-
-/** Certificates of the asked views, for a peer that lacks them. */
-export function certificatesOf(state: ConsensusState, { from, to }: { from: number; to: number }): Certificate[] {
-  const found: Certificate[] = [];
-  const first = Math.max(from, decidedView(state) + 1);
-  for (let view = first; view <= to && view <= first + CERTIFICATES_MAX; view++) {
-    const { notarization, nullification } = state.views.get(view) ?? {};
-    if (notarization !== undefined) found.push(notarization);
-    if (nullification !== undefined) found.push(nullification);
-  }
-  return found;
-}
-const CERTIFICATES_MAX = 256;

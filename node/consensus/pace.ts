@@ -1,11 +1,11 @@
 import { isQuorum } from "../codec/certificate.ts";
-import { includedUpTo, parentFor } from "./ancestry.ts";
+import { parentFor, pathFromTip } from "./ancestry.ts";
 import { leaderOf } from "./leaders.ts";
-import { type ConsensusState, viewOf } from "./state.ts";
-import { viewTimeoutMs } from "./timing.ts";
+import { type ConsensusState, mayVoteIn, type View, viewOf } from "./state.ts";
+import { blockIntervalMs, viewTimeoutMs } from "./timing.ts";
 import type { Turn } from "./turn.ts";
 
-export const leads = (state: ConsensusState): boolean => leaderOf(state.leaders, state.view) === state.config.self;
+export const leads = (state: ConsensusState): boolean => leaderOf(state.leaders, state.view) === state.self;
 
 /** Notes since when this view holds something to order: from then on its leader's time runs. */
 export function noteWork(state: ConsensusState, turn: Turn): void {
@@ -14,7 +14,18 @@ export function noteWork(state: ConsensusState, turn: Turn): void {
 
 function holdsWork(state: ConsensusState, turn: Turn): boolean {
   const parent = parentFor(state);
-  return turn.payload.waits("hash" in parent ? includedUpTo(state, parent.hash) : new Set());
+  const branch = ("hash" in parent ? pathFromTip(state, parent.hash) : undefined) ?? [];
+  // A closing block that is not final holds everything up: its tail is work.
+  const kind = branch.at(-1)?.kind ?? "normal";
+  return kind !== "normal" || turn.payload.waits(branch);
+}
+
+/** The weight of the newest measurement in the smoothed lag. */
+const LAG_SHARE = 1 / 4;
+
+/** Notes how long the view's proposal took to be notarized. */
+export function noteLag(state: ConsensusState, turn: Turn, { proposal }: View): void {
+  if (proposal !== undefined) state.lagMs += (turn.nowMs - proposal.atMs - state.lagMs) * LAG_SHARE;
 }
 
 /** When this view's leader proposes: with work as soon as the pace allows, else an empty block. */
@@ -22,7 +33,8 @@ export function proposeAtMs(state: ConsensusState): number {
   const { timing } = state.config;
   const idleAt = state.enteredAtMs + timing.idleBlockMs;
   if (state.orderSinceMs === undefined) return idleAt;
-  return Math.min(idleAt, Math.max(state.orderSinceMs, state.lastProposalAtMs + timing.minBlockIntervalMs));
+  const paced = state.lastProposalAtMs + blockIntervalMs(timing, state.lagMs);
+  return Math.min(idleAt, Math.max(state.orderSinceMs, paced));
 }
 
 /** When to give this view up. */
@@ -34,12 +46,19 @@ export function giveUpAtMs(state: ConsensusState): number {
 
 export const repeatAtMs = (state: ConsensusState): number => state.repeatedAtMs + state.config.timing.viewTimeoutMs;
 
+/** Whether it lost its vote journal and asks the others (rule 3). */
+export const isAsking = (state: ConsensusState): boolean => state.memory === "lost" && !state.forked && !state.closed;
+
+/** When to ask next; a network in motion repeats nothing by itself. */
+export const askAtMs = ({ inquiry, config }: ConsensusState): number =>
+  inquiry === undefined ? Number.NEGATIVE_INFINITY : inquiry.askedAtMs + config.timing.viewTimeoutMs;
+
 /**
  * Whether to give the view up at once: its leader said that it stops, or has been silent for 2n views while a quorum is
  * seen active. Local and harmless: nobody is skipped unless a quorum agrees, and one vote of the leader ends it.
  */
 export function leaderIsAway(state: ConsensusState, turn: Turn): boolean {
-  const { committee, self } = state.config;
+  const { committee, self } = state;
   if (state.views.get(state.view)?.proposal !== undefined) return false;
   const leader = leaderOf(state.leaders, state.view);
   if (leader === self) return state.stopping;
@@ -52,10 +71,11 @@ export function leaderIsAway(state: ConsensusState, turn: Turn): boolean {
 
 /** When consensus wants to be called next, whatever comes in. What is due already was tried and waits for something else. */
 export function wakeAtMs(state: ConsensusState, nowMs: number): number {
-  const view = viewOf(state, state.view);
   const times = [repeatAtMs(state)];
-  if (state.voting && view.own.nullify === undefined) {
-    times.push(giveUpAtMs(state));
+  if (isAsking(state)) times.push(askAtMs(state));
+  if (!state.closed && mayVoteIn(state, state.view)) {
+    const view = viewOf(state, state.view);
+    if (view.own.nullify === undefined) times.push(giveUpAtMs(state));
     if (leads(state) && view.proposal === undefined) times.push(proposeAtMs(state));
   }
   return Math.min(...times.filter((time) => time > nowMs));

@@ -9,6 +9,7 @@ import type { Turn } from "./turn.ts";
 export function repeat(state: ConsensusState, turn: Turn): void {
   state.repeatedAtMs = turn.nowMs;
   for (const message of standing(state)) turn.out.push({ type: "broadcast", message });
+  if (state.closed) return;
   for (const block of wantedBlocks(state).slice(0, REQUESTS_MAX)) {
     turn.out.push({ type: "broadcast", message: { type: "block-request", block } });
   }
@@ -23,8 +24,10 @@ const REQUESTS_MAX = 16;
 /** What a peer that heard nothing yet needs to stand where this node stands. */
 export function standing(state: ConsensusState): readonly PeerMessage[] {
   const messages: PeerMessage[] = [];
-  const { finality, entry } = state;
+  const { finality, entry, inquiry } = state;
+  if (inquiry !== undefined) messages.push({ type: "vote-query", nonce: inquiry.nonce });
   if (finality !== undefined) messages.push({ type: "certificate", certificate: finality });
+  if (state.closed) return messages;
   if (entry !== undefined && entry !== finality) messages.push({ type: "certificate", certificate: entry });
   const current = viewOf(state, state.view);
   if (leads(state) && current.proposal !== undefined && current.notarization === undefined) {

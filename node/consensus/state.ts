@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import type { Nanos } from "../base/units.ts";
-import type { SealedBlock } from "../codec/block.ts";
+import type { BlockKind, SealedBlock } from "../codec/block.ts";
 import type {
   Certificate,
   Committee,
@@ -10,55 +10,83 @@ import type {
   Nullification,
   Verify,
 } from "../codec/certificate.ts";
-import type { Ballot } from "../codec/vote.ts";
+import type { Evidence } from "../codec/evidence.ts";
+import type { Ballot, Vote } from "../codec/vote.ts";
 import { leaderList } from "./leaders.ts";
+import type { EpochMessage } from "./message.ts";
 import type { OwnVotes, SafetyRules } from "./rules.ts";
 import type { Timing } from "./timing.ts";
 
 /**
- * Simplex (Chan and Pass 2023, eprint 2023/463), weighted. One epoch for now: its number is in every vote and proposal,
- * changing it comes with the issue "Epochs". Blocks carry the clients' batches in full; data lanes come with the issue
- * "Lanes", and then a block carries lane tips only. Consensus never looks into a batch either way.
+ * Simplex (Chan and Pass 2023, eprint 2023/463), weighted, in epochs: the validators and their weights are frozen for one
+ * epoch and change with its closing block. Blocks are opaque here; what they carry is the lanes'.
  */
 export type ConsensusConfig = {
-  /** This validator's id, or undefined for one who has no vote. */
-  readonly self: number | undefined;
+  /** This node's validator id; whether it is a member is for each epoch to say. */
+  readonly validator: number;
   readonly chainId: Hex;
-  readonly epoch: number;
-  readonly committee: Committee;
   readonly timing: Timing;
   readonly rules: SafetyRules;
   readonly compactEveryBlocks: number;
+  /** The node's own key signs. */
   readonly crypto: { readonly sign: (message: Uint8Array) => Uint8Array; readonly verify: Verify };
 };
+
+/** The validators of one epoch. */
+export type EpochStart = {
+  readonly epoch: number;
+  readonly committee: Committee;
+  /** This node's id if its key is in the committee, else undefined: then it follows. */
+  readonly self: number | undefined;
+};
+
+/** The epoch before: its keys still verify late votes, and its finality brings stragglers on. */
+export type PreviousEpoch = {
+  readonly epoch: number;
+  readonly committee: Committee;
+  /** Proof that its closing block is final. */
+  readonly finality: Finalization;
+};
+
+/** Where a vote belongs: places compare by epoch, then view. */
+export type Place = { readonly epoch: number; readonly view: number };
+
+export const isAbove = (place: Place, other: Place): boolean =>
+  place.epoch > other.epoch || (place.epoch === other.epoch && place.view > other.view);
 
 /** What consensus must know of a block to build on it. */
 export type Tip = {
   readonly hash: Hex;
-  readonly height: number;
+  readonly epoch: number;
   readonly view: number;
+  readonly kind: BlockKind;
+  readonly height: number;
   readonly time: Nanos;
   readonly executed: { readonly height: number };
 };
 
-/** What one signer said in a view first: the encoded ballot of each kind, and the blocks named. */
-export type Heard = {
-  notarize?: string;
-  nullify?: string;
-  finalize?: string;
-  notarizeBlock?: Hex;
-  finalizeBlock?: Hex;
-};
+/** What one signer said first in a view, of each kind. */
+export type Heard = { notarize?: Vote; nullify?: Vote; finalize?: Vote };
 
 export type Tally = { readonly ballot: Ballot; readonly signatures: Map<number, Uint8Array> };
+
+/** A leader's proposal as it came. */
+export type Proposed = {
+  readonly block: SealedBlock;
+  readonly signature: Uint8Array;
+  /** When it was seen first. */
+  readonly atMs: number;
+};
 
 /** One view above the newest final one. */
 export type View = {
   readonly number: number;
   /** The leader's first proposal; a second one is evidence and is not kept. */
-  proposal?: { readonly block: SealedBlock; readonly signature: Uint8Array };
+  proposal?: Proposed;
   /** The proposal breaks a rule that no waiting mends. */
   proposalRefused: boolean;
+  /** The votes and the evidence that the proposal carries were seen to be right: that is checked once. */
+  bodyChecked: boolean;
   /** Votes by what they say (encoded ballot). */
   readonly tallies: Map<Hex, Tally>;
   readonly heard: Map<number, Heard>;
@@ -70,77 +98,180 @@ export type View = {
   skipped: boolean;
 };
 
+/** A verified notarize vote, as a later block may carry it. */
+export type Attendance = { readonly signature: Uint8Array; readonly dissent?: Hex };
+
+/** Verified notarize votes for one block. */
+export type Attendances = {
+  readonly epoch: number;
+  readonly view: number;
+  readonly votes: Map<number, Attendance>;
+};
+
+/** A question to the others where they stand, by a node whose journal is gone (rule 3). */
+export type Inquiry = {
+  readonly nonce: Hex;
+  readonly askedAtMs: number;
+  /** Highest view of this epoch that each member answered; 0 for one that is still in an earlier epoch. */
+  readonly answers: Map<number, number>;
+};
+
 export type ConsensusState = {
   readonly config: ConsensusConfig;
-  readonly leaders: readonly number[];
-  /** Whether this node may vote: a member whose journal is whole (rule 3). */
-  voting: boolean;
-  /** Two quorums contradicted each other: this node votes no more and says so. */
+  epoch: number;
+  committee: Committee;
+  self: number | undefined;
+  leaders: readonly number[];
+  previous: PreviousEpoch | undefined;
+  /** The closing block is final: nothing happens in this epoch any more. */
+  closed: boolean;
+  /** Whether the node knows all that it ever voted. Without its journal it only follows (rule 3). */
+  memory: "whole" | "lost";
+  /** It votes only above this view of that epoch: what it voted up to there, it does not remember. */
+  voteAbove: Place;
+  /** Where the others' answers let it vote again (rule 3). */
+  regained: Place | undefined;
+  inquiry: Inquiry | undefined;
+  /** Two quorums contradicted each other: this node votes no more and says so, restarts included. */
   forked: boolean;
   /** A stopping node leads no more. */
   stopping: boolean;
   view: number;
-  /** Newest final block that is here with all its ancestors. */
+  /** Newest final block that is here with all its ancestors; never a tail block. */
   tip: Tip;
-  /** Newest finality that was proved; its block may still be missing here. */
-  finality?: Finalization;
+  /** Newest finality of this epoch that was proved; its block may still be missing here. */
+  finality: Finalization | undefined;
   readonly views: Map<number, View>;
   /** Blocks above the tip, by hash. */
   readonly blocks: Map<Hex, SealedBlock>;
   /** Which of them the journal holds. */
   readonly journaled: Set<Hex>;
-  /** Hashes of recent final blocks, to see a fork. */
-  readonly finalHashes: Map<number, Hex>;
-  /** Certificate that let this node into its view. */
-  entry?: Certificate;
+  /** Final blocks of this epoch by view, as far as they are known: all of those after `finalsFrom` up to the tip. */
+  readonly finals: Map<number, Hex>;
+  finalsFrom: number;
+  /** The newest final blocks, oldest first, as many as votes are carried for. */
+  recent: readonly SealedBlock[];
+  /** Verified notarize votes for those and for blocks above the tip, by the block's hash. */
+  readonly attendances: Map<Hex, Attendances>;
+  /** Proved offences that no final block holds yet, by `offenceKey`. */
+  readonly evidence: Map<string, Evidence>;
+  /** Offences that recent final blocks hold. */
+  readonly settledEvidence: Set<string>;
+  /** Messages of the next epoch that came early, by sender. */
+  readonly early: Map<number, readonly EpochMessage[]>;
+  /** The latest epoch that each peer spoke of, where it is later than this node's: a hint, nothing is proved. */
+  readonly claimedEpochs: Map<number, number>;
+  /** When a peer that is behind was last told that its epoch is over. */
+  readonly toldAtMs: Map<number, number>;
+  /** Records of the own journal that belong to epochs which the log has not reached. */
+  laterJournal: readonly Uint8Array[];
+  /** Certificate that let this node into its view: in an epoch's first view the closing block's finality. */
+  entry: Certificate | undefined;
   /** All times on the node's own running clock, in milliseconds. */
   enteredAtMs: number;
   /** When this view first held something to order. */
   orderSinceMs: number | undefined;
   lastProposalAtMs: number;
   repeatedAtMs: number;
+  /** Smoothed time from a proposal to its notarization, as seen here. */
+  lagMs: number;
   nullifiedInRow: number;
+  /** A view was nullified and no block became final since: leaders propose certified tips only. */
+  certifiedOnly: boolean;
   /** The view in which a verified message of each member last came. */
   readonly heardInView: Map<number, number>;
   readonly stoppingUntilMs: Map<number, number>;
   blocksSinceCompaction: number;
-  /** Batches that blocks between the tip and `parent` hold already. */
-  included: { readonly parent: Hex; readonly tip: Hex; readonly ids: ReadonlySet<Hex> };
 };
 
-export function createState(
-  config: ConsensusConfig,
-  { tip, finality, voting, nowMs }: { tip: Tip; finality?: Finalization; voting: boolean; nowMs: number },
-): ConsensusState {
-  const view = (finality?.ballot.view ?? 0) + 1;
+/** Where the log leaves consensus. */
+export type Position = EpochStart & {
+  readonly previous?: PreviousEpoch;
+  readonly tip: Tip;
+  /** Newest finality of this epoch, if any block of it is final. */
+  readonly finality?: Finalization;
+  /**
+   * The newest final blocks up to the tip, oldest first, at least `CARRIED_DEPTH_MAX` where the chain is that long: a node
+   * that lacks some can't judge proposals until as many new ones are final.
+   */
+  readonly recent: readonly SealedBlock[];
+  readonly nowMs: number;
+};
+
+/** A follower at the log's end. `restore` gives it its vote, if its journal does. */
+export function createState(config: ConsensusConfig, position: Position): ConsensusState {
+  const { epoch, committee, self, previous, tip, finality, recent, nowMs } = position;
+  const tipView = tip.epoch === epoch ? tip.view : 0;
+  const view = Math.max(tipView, finality?.ballot.view ?? 0) + 1;
   return {
     config,
-    leaders: leaderList(config.committee),
-    voting,
+    epoch,
+    committee,
+    self,
+    leaders: leaderList(committee),
+    previous,
+    closed: false,
+    memory: "lost",
+    voteAbove: { epoch: 0, view: 0 },
+    regained: undefined,
+    inquiry: undefined,
     forked: false,
     stopping: false,
     view,
     tip,
-    ...(finality === undefined ? {} : { finality, entry: finality }),
+    finality,
     views: new Map(),
     blocks: new Map(),
     journaled: new Set(),
-    finalHashes: new Map([[tip.height, tip.hash]]),
+    finals: new Map(tipView === 0 ? [] : [[tipView, tip.hash]]),
+    finalsFrom: Math.max(0, tipView - 1),
+    recent,
+    attendances: new Map(recent.map(({ hash, epoch, view }) => [hash, { epoch, view, votes: new Map() }])),
+    evidence: new Map(),
+    settledEvidence: new Set(),
+    early: new Map(),
+    claimedEpochs: new Map(),
+    toldAtMs: new Map(),
+    laterJournal: [],
+    entry: finality ?? previous?.finality,
     enteredAtMs: nowMs,
     orderSinceMs: undefined,
     lastProposalAtMs: Number.NEGATIVE_INFINITY,
     repeatedAtMs: nowMs,
+    lagMs: 0,
     nullifiedInRow: 0,
-    heardInView: new Map(config.committee.members.map(({ id }) => [id, view])),
+    certifiedOnly: false,
+    heardInView: new Map(committee.members.map(({ id }) => [id, view])),
     stoppingUntilMs: new Map(),
     blocksSinceCompaction: 0,
-    included: { parent: tip.hash, tip: tip.hash, ids: new Set() },
   };
 }
 
+/** Whether this node has a vote in its epoch. */
+export const isVoter = (state: ConsensusState): boolean =>
+  state.self !== undefined && state.memory === "whole" && !state.forked;
+
+/** Whether it may vote in this view: after a loss only above the views that its former self can have reached (rule 3). */
+export const mayVoteIn = (state: ConsensusState, view: number): boolean =>
+  isVoter(state) && !state.closed && isAbove({ epoch: state.epoch, view }, state.voteAbove);
+
+/** A block's view as this epoch counts: what an earlier epoch made final comes before view 1. */
+export const viewIn = (state: ConsensusState, block: { epoch: number; view: number }): number =>
+  block.epoch === state.epoch ? block.view : 0;
+
 /** Views up to this one are decided: nothing is voted or kept for them. */
 export const decidedView = (state: ConsensusState): number =>
-  Math.max(state.tip.view, state.finality?.ballot.view ?? 0);
+  Math.max(viewIn(state, state.tip), state.finality?.ballot.view ?? 0);
+
+/** The greatest height that is proved to be final; execution may be behind. */
+export const certifiedHeight = (state: ConsensusState): number =>
+  Math.max(state.tip.height, state.finality?.ballot.height ?? 0);
+
+/** The validators of a block's epoch, where they are still known. */
+export function committeeOfEpoch(state: ConsensusState, epoch: number): Committee | undefined {
+  if (epoch === state.epoch) return state.committee;
+  return epoch === state.previous?.epoch ? state.previous.committee : undefined;
+}
 
 /** The record of a view that is not decided yet. */
 export function viewOf(state: ConsensusState, number: number): View {
@@ -150,6 +281,7 @@ export function viewOf(state: ConsensusState, number: number): View {
   const fresh: View = {
     number,
     proposalRefused: false,
+    bodyChecked: false,
     tallies: new Map(),
     heard: new Map(),
     accused: new Set(),
@@ -160,10 +292,12 @@ export function viewOf(state: ConsensusState, number: number): View {
   return fresh;
 }
 
-export const tipOf = ({ hash, height, view, time, executed }: SealedBlock): Tip => ({
+export const tipOf = ({ hash, epoch, view, kind, height, time, executed }: SealedBlock): Tip => ({
   hash,
-  height,
+  epoch,
   view,
+  kind,
+  height,
   time,
   executed,
 });

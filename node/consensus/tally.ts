@@ -1,8 +1,10 @@
-import { unreachable } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { type Certificate, isQuorum } from "../codec/certificate.ts";
+import type { Statement } from "../codec/evidence.ts";
 import { type Ballot, encodeBallot, type Vote } from "../codec/vote.ts";
-import { type ConsensusState, type Heard, type View, viewOf } from "./state.ts";
+import { attend } from "./attendance.ts";
+import { accuseIfContrary } from "./offences.ts";
+import { type ConsensusState, type Heard, type Tally, viewOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
 /** Counts a vote whose signature is right; the one that completes a quorum yields the certificate. */
@@ -12,48 +14,40 @@ export function count(state: ConsensusState, turn: Turn, vote: Vote): Certificat
   state.heardInView.set(signer, state.view);
   const heard: Heard = view.heard.get(signer) ?? {};
   view.heard.set(signer, heard);
-  const evidence = contradiction(heard, ballot);
-  if (evidence !== undefined) accuse(view, turn, { signer, evidence });
+  for (const before of [heard.notarize, heard.nullify, heard.finalize]) {
+    if (before === undefined) continue;
+    accuseIfContrary(state, turn, { view, signer, statements: [statementOf(before), statementOf(vote)] });
+  }
   const key = keyOf(ballot);
+  const first = heard[ballot.kind];
   // The first word counts: a liar gets one tally entry per kind, and no quorum needs a second one.
-  if (heard[ballot.kind] !== undefined && heard[ballot.kind] !== key) return undefined;
-  if (heard[ballot.kind] === undefined) {
-    heard[ballot.kind] = key;
-    if (ballot.kind !== "nullify") heard[`${ballot.kind}Block`] = ballot.block;
+  if (first !== undefined && keyOf(first.ballot) !== key) return undefined;
+  if (first === undefined) {
+    heard[ballot.kind] = vote;
+    attend(state, ballot, signer, signature);
   }
   const tally = view.tallies.get(key) ?? { ballot, signatures: new Map<number, Uint8Array>() };
   view.tallies.set(key, tally);
   tally.signatures.set(signer, signature);
-  if (!isQuorum(state.config.committee, tally.signatures.keys())) return undefined;
-  const signatures = [...tally.signatures].map(([id, bytes]) => ({ signer: id, signature: bytes }));
-  return { ballot, signatures: signatures.toSorted((a, b) => a.signer - b.signer) };
+  return decides(state, tally) ? certificateOf(tally) : undefined;
 }
 
-/** Evidence is exactly what rule 1 lists; anything else has an honest explanation. */
-function contradiction(heard: Heard, ballot: Ballot): string | undefined {
-  switch (ballot.kind) {
-    case "notarize":
-      return differs(heard.notarizeBlock, ballot.block) ? "two notarize votes" : undefined;
-    case "finalize":
-      if (differs(heard.finalizeBlock, ballot.block)) return "two finalize votes";
-      return heard.nullify === undefined ? undefined : "finalize and nullify";
-    case "nullify":
-      return heard.finalize === undefined ? undefined : "finalize and nullify";
-    default:
-      return unreachable(ballot);
-  }
+/** Whether these votes make a certificate. */
+function decides(state: ConsensusState, { ballot, signatures }: Tally): boolean {
+  const { rules } = state.config;
+  if (!rules.mayCount(ballot)) return false;
+  const quorum = isQuorum(state.committee, signatures.keys());
+  if (ballot.kind !== "finalize") return quorum;
+  const kind = state.blocks.get(ballot.block)?.kind;
+  return rules.provesFinality({ quorum, closes: kind === "closing" || kind === "tail" });
 }
 
-const differs = (before: string | undefined, now: string): boolean => before !== undefined && before !== now;
-
-/** Reports a validator once per view and kind of evidence. Slashing comes with the issue "Evidence". */
-export function accuse(view: View, turn: Turn, { signer, evidence }: { signer: number; evidence: string }): void {
-  const key = `${signer} ${evidence}`;
-  if (view.accused.has(key)) return;
-  view.accused.add(key);
-  const detail = `validator ${signer}: ${evidence} in view ${view.number}`;
-  turn.out.push({ type: "safety", kind: "equivocation", detail });
+function certificateOf({ ballot, signatures }: Tally): Certificate {
+  const signed = [...signatures].map(([signer, signature]) => ({ signer, signature }));
+  return { ballot, signatures: signed.toSorted((a, b) => a.signer - b.signer) };
 }
+
+const statementOf = ({ ballot, signature }: Vote): Statement => ({ type: "vote", ballot, signature });
 
 const keyOf = (ballot: Ballot): string => toHex(encodeBallot(ballot));
 

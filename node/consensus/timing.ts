@@ -1,25 +1,19 @@
-/**
- * The pace of one node, all of it local: a node with another pace stays safe. Times in milliseconds. A leader proposes at
- * most every `minBlockIntervalMs`, even under load, because machines here are small and shared.
- */
+/** The pace of one node, all of it local: a node with another pace stays safe. Times in milliseconds. */
 export type Timing = {
   /** With nothing to order, a block this long after the view began. */
   readonly idleBlockMs: number;
+  /** From one block to the next, while the nodes keep up with it; under load it is stretched, see `blockIntervalMs`. */
   readonly minBlockIntervalMs: number;
   /** How long a view may last once there is something to order; doubles with each nullified view in a row. */
   readonly viewTimeoutMs: number;
   readonly maxTimeoutMs: number;
-  readonly maxBatchesPerBlock: number;
-  readonly maxBlockBytes: number;
 };
 
 export const DEFAULT_TIMING: Timing = {
   idleBlockMs: 1000,
-  minBlockIntervalMs: 100,
-  viewTimeoutMs: 1000,
+  minBlockIntervalMs: 8,
+  viewTimeoutMs: 500,
   maxTimeoutMs: 10_000,
-  maxBatchesPerBlock: 1024,
-  maxBlockBytes: 4 * 1024 * 1024,
 };
 
 /** The announcement of a stopping node counts at most this long. */
@@ -31,3 +25,14 @@ export const CLOCK_DOUBLINGS_MAX = 30;
 
 export const viewTimeoutMs = (timing: Timing, nullifiedInRow: number): number =>
   Math.min(timing.maxTimeoutMs, timing.viewTimeoutMs * 2 ** Math.min(nullifiedInRow, 30));
+
+/** No load stretches the interval further than this; a configured one may be longer. */
+const STRETCHED_INTERVAL_MAX_MS = 50;
+
+/**
+ * The least time between two blocks. Every block costs each node about the same, whatever is in it: where blocks take longer
+ * to be notarized, the machine is at its limit and fewer, larger blocks carry more. So a block is given twice the time that
+ * the last ones took.
+ */
+export const blockIntervalMs = ({ minBlockIntervalMs }: Timing, lagMs: number): number =>
+  Math.max(minBlockIntervalMs, Math.min(2 * lagMs, STRETCHED_INTERVAL_MAX_MS));

@@ -1,9 +1,10 @@
 import { assert, present } from "../base/assert.ts";
 import { type Ballot, ballotMessage, type Vote } from "../codec/vote.ts";
 import { pathFromTip } from "./ancestry.ts";
+import { attendLate } from "./attendance.ts";
 import { keepCertificate } from "./certificates.ts";
 import { encodeJournal } from "./journal.ts";
-import { type ConsensusState, decidedView, viewOf } from "./state.ts";
+import { type ConsensusState, decidedView, mayVoteIn, viewOf } from "./state.ts";
 import { count, wasVerified } from "./tally.ts";
 import type { Turn } from "./turn.ts";
 
@@ -12,8 +13,9 @@ const VIEWS_AHEAD_MAX = 64;
 
 /** Signs, journals, sends and counts an own vote: in this order, so that it is durable before anybody hears it (rule 2). */
 export function cast(state: ConsensusState, turn: Turn, ballot: Ballot): void {
-  const { self, chainId, crypto } = state.config;
-  assert(self !== undefined && state.voting, "only a voter votes");
+  const { chainId, crypto } = state.config;
+  const { self } = state;
+  assert(self !== undefined && mayVoteIn(state, ballot.view), "only a voter votes");
   const vote: Vote = { ballot, signer: self, signature: crypto.sign(ballotMessage(chainId, ballot)) };
   // What is voted for must survive a crash of all nodes: the block, and every block that it rests on.
   if (ballot.kind !== "nullify") {
@@ -31,12 +33,12 @@ export function cast(state: ConsensusState, turn: Turn, ballot: Ballot): void {
 
 /** A vote from outside: counted once its signature is seen to be right. The answer says why it was dropped. */
 export function onVote(state: ConsensusState, turn: Turn, vote: Vote): string | undefined {
-  const { config } = state;
+  const { config, committee } = state;
   const { ballot, signer, signature } = vote;
-  const member = config.committee.byId.get(signer);
+  if (ballot.epoch !== state.epoch || ballot.view <= decidedView(state)) return attendLate(state, vote);
+  const member = committee.byId.get(signer);
   if (member === undefined) return "vote of a stranger";
-  if (ballot.epoch !== config.epoch) return "vote of another epoch";
-  if (ballot.view <= decidedView(state) || ballot.view > state.view + VIEWS_AHEAD_MAX) return undefined;
+  if (state.closed || ballot.view > state.view + VIEWS_AHEAD_MAX) return undefined;
   if (wasVerified(state, vote)) return undefined;
   const message = ballotMessage(config.chainId, ballot);
   if (!config.crypto.verify({ message, signature, publicKey: member.publicKey })) return "vote with a wrong signature";

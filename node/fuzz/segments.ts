@@ -2,17 +2,22 @@ import { crc32 } from "node:zlib";
 import { present } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import type { Disk } from "../storage/disk.ts";
-import { encodeGroup, FILE_HEADER_BYTES, newFileHeader, parseFileHeader } from "../storage/log-format.ts";
-import { scanLog } from "../storage/log-scan.ts";
+import { type EntryKey, encodeKey } from "../storage/entry-key.ts";
+import { align, encodeGroup, GROUPS_AT, newFileHeader, parseFileHeader } from "../storage/group.ts";
+import { openForReading } from "../storage/read-folder.ts";
+import { segmentPath } from "../storage/segment.ts";
 import { hold, noise } from "./target.ts";
 
-/** A disk that holds one file, given as bytes. */
-const fileOf = (bytes: Uint8Array): Disk => {
+const FOLDER = "/log";
+
+/** A disk that holds one segment, given as bytes. */
+const segmentOf = (bytes: Uint8Array): Disk => {
   const refuse = (): never => {
-    throw new Error("a scan only reads");
+    throw new Error("a reader only reads");
   };
   return {
     exists: () => true,
+    list: () => [segmentPath(FOLDER, 1).slice(FOLDER.length + 1)],
     open: () => 0,
     size: () => bytes.length,
     read: (_file, position, length) => bytes.subarray(position, position + length),
@@ -28,47 +33,52 @@ const fileOf = (bytes: Uint8Array): Disk => {
 
 /** A file's beginning with a salt that is the same in every run: the rest of the file hangs on it. */
 function fixedHeader(amnesia: boolean): Uint8Array {
-  const { bytes } = newFileHeader(amnesia);
-  bytes.fill(7, 12, 20);
-  new DataView(bytes.buffer).setUint32(20, crc32(bytes.subarray(0, 20)), true);
+  const { bytes } = newFileHeader({ kind: "log", amnesia, sequence: 1, firstGroup: 1, durable: 0 });
+  for (const copy of [0, 4096]) {
+    bytes.fill(7, copy + 16, copy + 24);
+    new DataView(bytes.buffer).setUint32(copy + 48, crc32(bytes.subarray(copy, copy + 48)), true);
+  }
   return bytes;
 }
 
-/** Whole logs as the storage writes them. */
+const keyOf = (index: number): EntryKey => {
+  const digest = index.toString(16).padStart(64, "0");
+  if (index % 3 === 0) return { kind: "block", height: index + 1, cars: [digest] };
+  if (index % 3 === 1) return { kind: "car", digest, validator: 3, incarnation: 5n, number: index };
+  return { kind: "note", height: index, first: 1, entries: 2 };
+};
+
+/** Whole segments as the storage writes them. */
 export const LOG_SEGMENTS: readonly Uint8Array[] = [[], [[3]], [[0, 1], [40, 900], [7]]].map((groups, index) => {
   const random = seededRandom(BigInt(index));
-  const bytes = fixedHeader(index === 1);
-  const { seed } = present(parseFileHeader(bytes), "a log begins with a header");
-  const parts: Uint8Array[] = [bytes];
-  let at = bytes.length;
-  for (const lengths of groups) {
-    const group = encodeGroup(
-      seed,
-      at,
-      lengths.map((length) => noise(length, random)),
-    );
-    parts.push(group);
-    at += group.length;
-  }
-  return new Uint8Array(Buffer.concat(parts));
+  const beginning = fixedHeader(index === 1);
+  const { seed } = present(parseFileHeader(beginning), "a segment begins with a header");
+  const file: number[] = [...beginning];
+  groups.forEach((lengths, at) => {
+    const records = lengths.map((length, record) => ({
+      key: encodeKey(keyOf(3 * at + record)),
+      body: noise(length, random),
+    }));
+    const { bytes } = encodeGroup(seed, file.length, { number: at + 1, durable: at, height: at + 1 }, records);
+    file.push(...bytes, ...new Uint8Array(align(file.length + bytes.length) - file.length - bytes.length));
+  });
+  return new Uint8Array(file);
 });
 
-/** Places lie inside the file, in order, and what is called whole can be scanned again. */
+/** Bodies lie inside the file, in order; what is wrong is named, never skipped in silence before something that is right. */
 export function scanSegment(input: Uint8Array): string {
-  const header = parseFileHeader(input.subarray(0, FILE_HEADER_BYTES));
-  if (header === undefined) return "no header";
-  const scan = scanLog(fileOf(input), 0, FILE_HEADER_BYTES, header);
-  if (scan.type === "damaged") {
-    hold(scan.offset >= FILE_HEADER_BYTES && scan.offset < input.length, "damage is inside the file");
-    return "damaged";
+  if (parseFileHeader(input.subarray(0, GROUPS_AT)) === undefined) return "no header";
+  let before = GROUPS_AT;
+  let entries = 0;
+  let damages = 0;
+  for (const found of openForReading(segmentOf(input), FOLDER).entries) {
+    if (found.type === "damage") {
+      damages += 1;
+      continue;
+    }
+    hold(found.offset >= before && found.offset + found.bytes.length <= input.length, "bodies follow each other");
+    before = found.offset + found.bytes.length;
+    entries += 1;
   }
-  hold(scan.end >= FILE_HEADER_BYTES && scan.end <= input.length, "the end is inside the file");
-  let before = FILE_HEADER_BYTES;
-  for (const { position, length } of scan.places) {
-    hold(position >= before && position + length <= scan.end, "records follow each other");
-    before = position + length;
-  }
-  const again = scanLog(fileOf(input.subarray(0, scan.end)), 0, FILE_HEADER_BYTES, header);
-  hold(again.type === "whole" && again.places.length === scan.places.length, "what was whole stays whole when cut");
-  return `whole ${scan.places.length} ${scan.end === input.length}`;
+  return damages > 0 ? "damaged" : `whole ${entries}`;
 }

@@ -1,4 +1,6 @@
+import { equalBytes } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
+import type { Result } from "../base/result.ts";
 
 /** One parser of outside bytes. Adding one is a line in `targets.ts`. */
 export type Target = {
@@ -21,6 +23,27 @@ export class Broken extends Error {
 
 export function hold(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Broken(what);
+}
+
+/** What became of an input, in few words: numbers and names that differ from input to input are left out. */
+export function toldOf(result: Result<unknown>): string {
+  return result.ok
+    ? "ok"
+    : `${result.reason} ${(result.detail ?? "").replaceAll(/[0-9a-f]{2,}|\d+/g, "#").slice(0, 60)}`;
+}
+
+/** One value has one encoding: what is accepted is what its encoder writes. */
+export function canonical<T>(
+  parse: (input: Uint8Array) => Result<T>,
+  encode: (value: T) => Uint8Array,
+  then: (value: T) => string,
+): Target["run"] {
+  return (input) => {
+    const parsed = parse(input);
+    if (!parsed.ok) return toldOf(parsed);
+    hold(equalBytes(encode(parsed.value), input), "an accepted input is its own encoding");
+    return `ok ${then(parsed.value)}`;
+  };
 }
 
 /** Changes of raw bytes: what a wire, a disk or an enemy does to them. */
@@ -48,6 +71,9 @@ const EDGES = [
   (1n << 64n) - 1n,
 ];
 
+/** Bytes that mean something special in one place, and nothing in another. */
+const TOKENS = ["\ufeff", "\0", "HMN", "HMNB", "\ud7ff\uffff"].map((token) => new TextEncoder().encode(token));
+
 const joined = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
 const place = (bytes: Uint8Array, random: Random): number => random.below(bytes.length + 1);
 
@@ -74,6 +100,12 @@ const CHANGES: readonly Change[] = [
   (bytes, _, random) => {
     const at = place(bytes, random);
     return joined(bytes.subarray(0, at), noise(1 + random.below(8), random), bytes.subarray(at));
+  },
+  (bytes, _, random) => {
+    // Over what stands there, so that lengths stay right.
+    const token = random.pick(TOKENS);
+    const at = place(bytes, random);
+    return joined(bytes.subarray(0, at), token, bytes.subarray(at + token.length));
   },
   (bytes, _, random) => {
     const at = place(bytes, random);

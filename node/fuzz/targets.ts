@@ -1,36 +1,42 @@
 import { genesisFileSchema, networkFileSchema } from "../api/contract.ts";
 import { accountPageInput, heightInput, idInput, positionPageInput } from "../api/json-contract.ts";
-import { equalBytes, toHex } from "../base/bytes.ts";
-import type { Result } from "../base/result.ts";
+import { toHex } from "../base/bytes.ts";
 import { createChain } from "../chain/chain.ts";
-import { ACCOUNT_RECORD_BYTES, decodeAccountRecords, verifyAccountRecord } from "../codec/account.ts";
-import { encodeBatch, parseBatch, verifyBatch } from "../codec/batch.ts";
+import { availabilityFault } from "../codec/availability.ts";
 import { parseBlock, sealBlock } from "../codec/block.ts";
 import { encodeRecord, isLinked, parseRecord, verifyRecord } from "../codec/block-record.ts";
+import { parseCar, parseCarStub, sealCar } from "../codec/car.ts";
 import { committeeOf, encodeCertificate, parseCertificate, verifyCertificate } from "../codec/certificate.ts";
 import { encodeClientFrame, parseClientFrame } from "../codec/client-protocol.ts";
+import { contradiction, evidenceProblem, readEvidence, writeEvidence } from "../codec/evidence.ts";
+import { parse } from "../codec/parse.ts";
+import { encodePayload, parsePayload } from "../codec/payload.ts";
 import { encodePeerMessage, parsePeerMessage } from "../codec/peer-message.ts";
-import { keyPairFromSeed, verify } from "../codec/signature.ts";
-import { decodeTransfers, encodeTransfers, TRANSFER_BYTES } from "../codec/transfer.ts";
+import { verify } from "../codec/signature.ts";
+import { readVoteAnswer, writeVoteAnswer } from "../codec/vote-answer.ts";
+import { writer } from "../codec/writer.ts";
 import { encodeJournal, parseJournal } from "../consensus/journal.ts";
 import { frameReader, lengthPrefix } from "../transport/frames.ts";
 import { checkHello, encodeHello } from "../transport/hello.ts";
+import { CHAIN_TARGETS } from "./chain-targets.ts";
+import { RECORD_TARGETS } from "./record-targets.ts";
 import {
-  ACCOUNT_LISTS,
-  BATCHES,
   BLOCKS,
+  CARS,
   CERTIFICATES,
   CHAIN_ID,
   CLIENT_FRAMES,
+  EVIDENCE,
   GENESIS,
   JOURNAL,
   NETWORK,
+  PAYLOADS,
   PEER_MESSAGES,
   RECORDS,
-  TRANSFER_LISTS,
+  VOTE_ANSWERS,
 } from "./samples.ts";
 import { LOG_SEGMENTS, scanSegment } from "./segments.ts";
-import { hold, type Target } from "./target.ts";
+import { canonical, hold, type Target, toldOf } from "./target.ts";
 
 const FRAME_BYTES_MAX = 4096;
 const committee = committeeOf(
@@ -57,9 +63,42 @@ export const TARGETS: readonly Target[] = [
     samples: CLIENT_FRAMES.map(encodeClientFrame),
     run: canonical(parseClientFrame, encodeClientFrame, ({ type }) => type),
   },
-  { name: "batch", samples: BATCHES, run: readBatch },
-  { name: "transfers", samples: TRANSFER_LISTS, run: readTransfers },
-  { name: "accounts", samples: ACCOUNT_LISTS, run: readAccounts },
+  ...RECORD_TARGETS,
+  {
+    name: "car",
+    samples: CARS.map(({ bytes }) => bytes),
+    run: canonical(
+      parseCar,
+      (car) => sealCar(car, car.batches, () => car.signature).bytes,
+      ({ number, batchCount, bytes }) => `${Math.min(number, 3)} ${batchCount} ${toldOf(parseCarStub(bytes))}`,
+    ),
+  },
+  {
+    name: "payload",
+    samples: PAYLOADS.map(encodePayload),
+    run: canonical(parsePayload, encodePayload, ({ tips, certificates }) => {
+      const faults = certificates.map((certificate) => availabilityFault(certificate, setting) ?? "ok");
+      return `${tips.length} ${faults.slice(0, 3).join()}`;
+    }),
+  },
+  {
+    name: "evidence",
+    samples: EVIDENCE.map((each) => writeEvidence(writer(), each).done()),
+    run: canonical(
+      (input) => parse(input, readEvidence),
+      (value) => writeEvidence(writer(), value).done(),
+      (value) => evidenceProblem(value, { chainId: CHAIN_ID, verify, contradicts: contradiction }) ?? value.kind,
+    ),
+  },
+  {
+    name: "vote-answer",
+    samples: VOTE_ANSWERS.map((each) => writeVoteAnswer(writer(), each).done()),
+    run: canonical(
+      (input) => parse(input, readVoteAnswer),
+      (value) => writeVoteAnswer(writer(), value).done(),
+      ({ entry }) => entry?.ballot.kind ?? "no entry",
+    ),
+  },
   {
     name: "certificate",
     samples: CERTIFICATES.map(encodeCertificate),
@@ -88,6 +127,7 @@ export const TARGETS: readonly Target[] = [
     samples: JOURNAL.map(encodeJournal),
     run: canonical(parseJournal, encodeJournal, ({ type }) => type),
   },
+  ...CHAIN_TARGETS,
   { name: "log-segment", samples: LOG_SEGMENTS, run: scanSegment },
   { name: "genesis", json: true, samples: [text.encode(JSON.stringify(GENESIS))], run: readGenesis },
   { name: "network", json: true, samples: [text.encode(JSON.stringify(NETWORK))], run: readSchema(networkFileSchema) },
@@ -116,26 +156,6 @@ export const TARGETS: readonly Target[] = [
     run: readSchema(heightInput),
   },
 ];
-
-function toldOf(result: Result<unknown>): string {
-  return result.ok
-    ? "ok"
-    : `${result.reason} ${(result.detail ?? "").replaceAll(/[0-9a-f]{2,}|\d+/g, "#").slice(0, 60)}`;
-}
-
-/** One value has one encoding: what is accepted is what its encoder writes. */
-function canonical<T>(
-  parse: (input: Uint8Array) => Result<T>,
-  encode: (value: T) => Uint8Array,
-  then: (value: T) => string,
-): Target["run"] {
-  return (input) => {
-    const parsed = parse(input);
-    if (!parsed.ok) return toldOf(parsed);
-    hold(equalBytes(encode(parsed.value), input), "an accepted input is its own encoding");
-    return `ok ${then(parsed.value)}`;
-  };
-}
 
 function framed(frame: Uint8Array): Uint8Array {
   return new Uint8Array(
@@ -166,34 +186,6 @@ function cutFrames(input: Uint8Array): string {
   if (!whole.ended)
     hold(toHex(Buffer.concat(whole.frames)) === toHex(Buffer.concat(bytewise.frames)), "chunks change nothing");
   return `${bytewise.frames.length} ${bytewise.ended}`;
-}
-
-function readBatch(input: Uint8Array): string {
-  const parsed = parseBatch(input);
-  if (!parsed.ok) return toldOf(parsed);
-  const { type, payload, chainId, stream, sequence, expiryMs } = parsed.value;
-  const keyPair = { ...keyPairFromSeed(new Uint8Array(32)), publicKey: parsed.value.publicKey };
-  const again = encodeBatch({ type, payload, chainId, keyPair, stream, sequence, expiryMs });
-  // Its signature and its hash of the payload are the client's affair and judged later.
-  hold(equalBytes(again.subarray(0, 96), input.subarray(0, 96)), "an accepted header is its own encoding");
-  if (type === "transfers") readTransfers(payload);
-  else readAccounts(payload);
-  return `ok ${toldOf(verifyBatch(parsed.value))}`;
-}
-
-function readTransfers(input: Uint8Array): string {
-  const whole = input.subarray(0, input.length - (input.length % TRANSFER_BYTES));
-  const transfers = decodeTransfers(whole);
-  hold(equalBytes(encodeTransfers(transfers), whole), "every record is its own encoding");
-  return `${Math.min(transfers.length, 4)}`;
-}
-
-function readAccounts(input: Uint8Array): string {
-  const records = decodeAccountRecords(input.subarray(0, input.length - (input.length % ACCOUNT_RECORD_BYTES)));
-  return records
-    .map((record) => `${record.reservedZero} ${verifyAccountRecord(record, CHAIN_ID)}`)
-    .slice(0, 3)
-    .join();
 }
 
 function parseJson(input: Uint8Array): unknown {

@@ -1,53 +1,60 @@
-import { assert } from "../base/assert.ts";
-import type { RecordResult } from "./codes.ts";
+import { isRefused, numberOf } from "./codes.ts";
 import type { Ledger } from "./ledger.ts";
+import { beginChain, commitChain, takeChainBack } from "./undo.ts";
+
+const FAILED = numberOf("linked_event_failed");
+const OPEN = numberOf("linked_event_chain_open");
 
 /**
- * Applies records in order. Records with the flag `linked` form a chain with the next one: all of a chain or none of it.
- * Answers one result per record: the record that broke a chain has its own code, the others `linked_event_failed`.
+ * Applies records in order and answers a result number for each. Records with the flag `linked` form a chain with the next
+ * one: all of a chain or none of it. The record that broke a chain has its own code, the others `linked_event_failed`.
  */
-export function applyChains<T>({
+export function applyChains({
   ledger,
-  records,
+  count,
   linked,
   apply,
 }: {
   ledger: Ledger;
-  records: readonly T[];
-  linked: (record: T) => boolean;
-  apply: (record: T) => RecordResult;
-}): RecordResult[] {
-  const results: RecordResult[] = [];
-  let chain: T[] = [];
-  for (const record of records) {
-    if (chain.length === 0 && !linked(record)) {
-      results.push(apply(record));
+  count: number;
+  linked: (record: number) => boolean;
+  apply: (record: number) => number;
+}): Uint8Array {
+  const results = new Uint8Array(count);
+  for (let first = 0; first < count; ) {
+    if (!linked(first)) {
+      results[first] = apply(first);
+      first += 1;
       continue;
     }
-    chain.push(record);
-    if (linked(record)) continue;
-    results.push(...applyChain(ledger, chain, apply));
-    chain = [];
+    let last = first;
+    while (last < count && linked(last)) last += 1;
+    if (last === count) {
+      results.fill(FAILED, first);
+      results[count - 1] = OPEN;
+      break;
+    }
+    applyChain(ledger, results, { first, last, apply });
+    first = last + 1;
   }
-  results.push(...chain.map((_, at) => (at === chain.length - 1 ? "linked_event_chain_open" : "linked_event_failed")));
-  assert(results.length === records.length, "one result per record");
   return results;
 }
 
-function applyChain<T>(ledger: Ledger, chain: readonly T[], apply: (record: T) => RecordResult): RecordResult[] {
-  assert(ledger.undo === undefined, "chains do not nest");
-  const undo: (() => void)[] = [];
-  ledger.undo = undo;
-  const results: RecordResult[] = [];
-  for (const record of chain) {
+function applyChain(
+  ledger: Ledger,
+  results: Uint8Array,
+  { first, last, apply }: { first: number; last: number; apply: (record: number) => number },
+): void {
+  beginChain(ledger);
+  for (let record = first; record <= last; record++) {
     const result = apply(record);
-    results.push(result);
+    results[record] = result;
     // A repeat of what was applied before does not break a chain, so that a whole chain can be repeated.
-    if (result !== "applied" && result !== "exists") break;
+    if (!isRefused(result)) continue;
+    takeChainBack(ledger);
+    results.fill(FAILED, first, last + 1);
+    results[record] = result;
+    return;
   }
-  ledger.undo = undefined;
-  const broken = results.findIndex((result) => result !== "applied" && result !== "exists");
-  if (broken === -1) return results;
-  for (const back of undo.toReversed()) back();
-  return chain.map((_, at) => (at === broken ? (results[broken] ?? "linked_event_failed") : "linked_event_failed"));
+  commitChain(ledger);
 }

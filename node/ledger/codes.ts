@@ -33,12 +33,10 @@ export const resultCodes = [
   "payer_not_found",
   "payer_must_hold_flx",
   "exists_with_different_owner",
+  "accounts_exhausted",
+  "account_not_found",
   // Transfers.
-  "exists_with_different_pending_id",
-  "exists_with_different_timeout",
-  "exists_with_different_debit_account_id",
-  "exists_with_different_credit_account_id",
-  "exists_with_different_amount",
+  "exists_with_different_fields",
   "debit_account_id_must_not_be_zero",
   "debit_account_id_must_not_be_int_max",
   "credit_account_id_must_not_be_zero",
@@ -68,11 +66,19 @@ export const resultCodes = [
   "id_in_future",
   "agent_reserved_for_pending_transfer",
   "token_not_transferable",
-  "bonding_not_supported_yet",
   "credit_account_moved_by_system_only",
+  "pending_exhausted",
 ] as const;
 
 export type ResultCode = (typeof resultCodes)[number];
 
 /** What became of one record: `exists` repeats an applied one and is a success for the client. */
 export type RecordResult = "applied" | "exists" | ResultCode;
+
+/** The number of a result is its place here: what execution answers per record, without an object for each. */
+export const recordResults: readonly RecordResult[] = ["applied", "exists", ...resultCodes];
+
+export const APPLIED = 0;
+export const EXISTS = 1;
+export const numberOf = (result: RecordResult): number => recordResults.indexOf(result);
+export const isRefused = (result: number): boolean => result > EXISTS;

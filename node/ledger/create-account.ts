@@ -1,61 +1,78 @@
-import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import { accountFlags, type SignedAccountRecord, verifyAccountRecord } from "../codec/account.ts";
+import { accountFlags, decodeAccountRecords, type SignedAccountRecord, verifyAccountRecord } from "../codec/account.ts";
 import { U128_MAX } from "../codec/transfer.ts";
-import { type Account, creditFault, debitFault, has, openAccount } from "./account.ts";
-import type { RecordResult, ResultCode } from "./codes.ts";
-import { commonDifference } from "./exists.ts";
-import { record } from "./journal.ts";
-import { addAccount, book, type Ledger, type Moment } from "./ledger.ts";
-import { ACCOUNT_FEE, SYSTEM_IDS_END, systemAccountId, TOKENS, tokenLedgers } from "./tokens.ts";
+import { type Account, has, newAccount } from "./account.ts";
+import { ACCOUNTS_MAX, findAccountId, idOf, ownerOf, SUM, tokenOf } from "./accounts.ts";
+import { applyChains } from "./chains.ts";
+import { numberOf, type RecordResult, type ResultCode } from "./codes.ts";
+import { noteBatch, record } from "./journal.ts";
+import { accountOf, book, type Ledger, type Moment, openAccount, systemAccount } from "./ledger.ts";
+import { creditFault, debitFault } from "./limits.ts";
+import { findOwner, hasRoomForOwner } from "./owners.ts";
+import { SYSTEM_IDS_END, TOKENS, tokenLedgers } from "./tokens.ts";
 
 const KNOWN_FLAGS = Object.values(accountFlags).reduce((all, flag) => all | flag, 0);
 
-/** Opens one account for a fee or says why not; nothing has changed unless it answers `applied`. */
-export function createAccount(
+export type AccountMoment = Moment & {
+  readonly chainId: Hex;
+  /** What opening an account costs, in the smallest unit of FLX. */
+  readonly accountFee: bigint;
+};
+
+/**
+ * Executes the records of a batch of accounts and notes it in the journal; `batch` is its place in the block. Answers a
+ * result number per record (codes.ts).
+ */
+export function executeAccounts(
   ledger: Ledger,
-  account: SignedAccountRecord,
-  moment: Moment & { readonly chainId: Hex },
-): RecordResult {
+  { payload, batch, moment }: { payload: Uint8Array; batch: number; moment: AccountMoment },
+): Uint8Array {
+  const records = decodeAccountRecords(payload);
+  const results = applyChains({
+    ledger,
+    count: records.length,
+    linked: (index) => has(records[index]?.flags ?? 0, accountFlags.linked),
+    apply: (index) => {
+      ledger.journal.record = index;
+      return numberOf(createAccount(ledger, records[index] as SignedAccountRecord, moment));
+    },
+  });
+  noteBatch(ledger.journal, batch, results);
+  return results;
+}
+
+/** Opens one account for a fee or says why not; nothing has changed unless it answers `applied`. */
+function createAccount(ledger: Ledger, account: SignedAccountRecord, moment: AccountMoment): RecordResult {
   const malformed = formFault(account);
   if (malformed !== undefined) return malformed;
-  const known = ledger.accounts.get(account.id);
+  const known = accountOf(ledger, account.id);
   if (known !== undefined) return differsFrom(known, account) ?? "exists";
-  const payer = ledger.accounts.get(account.payer);
-  if (payer === undefined) return "payer_not_found";
-  if (payer.ledger !== TOKENS.FLX) return "payer_must_hold_flx";
-  if (payer.owner !== moment.signer) return "signer_not_owner";
-  const feeAccount = present(ledger.accounts.get(systemAccountId(TOKENS.FLX, "fee")), "fee account is there");
-  const fault = debitFault(payer, ACCOUNT_FEE) ?? creditFault(feeAccount, ACCOUNT_FEE);
+  const { accounts, owners } = ledger;
+  const { accountFee } = moment;
+  const payer = findAccountId(accounts, account.payer);
+  if (payer === -1) return "payer_not_found";
+  if (tokenOf(accounts, payer) !== TOKENS.FLX) return "payer_must_hold_flx";
+  if (ownerOf(accounts, payer) !== findOwner(owners, moment.signer)) return "signer_not_owner";
+  const feeAccount = systemAccount(ledger, TOKENS.FLX, "fee");
+  const fault = debitFault(accounts, payer, accountFee) ?? creditFault(accounts, feeAccount, accountFee);
   if (fault !== undefined) return fault;
+  if (accounts.rows.count >= ACCOUNTS_MAX || !hasRoomForOwner(owners)) return "accounts_exhausted";
   if (!verifyAccountRecord(account, moment.chainId)) return "owner_signature_invalid";
 
-  addAccount(
-    ledger,
-    openAccount({
-      id: account.id,
-      owner: account.ownerKey,
-      ledger: account.ledger,
-      code: account.code,
-      flags: account.flags & ~accountFlags.linked,
-      userData128: account.userData128,
-      userData64: account.userData64,
-      userData32: account.userData32,
-      createdAt: moment.time,
-    }),
-  );
+  const { id, ledger: token, code, userData128, userData64, userData32 } = account;
+  const flags = account.flags & ~accountFlags.linked;
+  const words = { userData128, userData64, userData32, createdAt: moment.time };
+  openAccount(ledger, newAccount({ id, owner: account.ownerKey, ledger: token, code, flags, ...words }));
   book(ledger, [
-    { account: payer, sum: "debitsPosted", change: ACCOUNT_FEE },
-    { account: feeAccount, sum: "creditsPosted", change: ACCOUNT_FEE },
+    { account: payer, sum: SUM.debitsPosted, change: accountFee },
+    { account: feeAccount, sum: SUM.creditsPosted, change: accountFee },
   ]);
-  record(ledger, {
-    height: moment.height,
-    time: moment.time,
+  record(ledger.journal, {
     kind: "account_fee",
-    id: account.id,
-    debit: payer.id,
-    credit: feeAccount.id,
-    amount: ACCOUNT_FEE,
+    id,
+    debit: account.payer,
+    credit: idOf(accounts, feeAccount),
+    amount: accountFee,
     ledger: TOKENS.FLX,
   });
   return "applied";
@@ -78,8 +95,13 @@ function formFault(account: SignedAccountRecord): ResultCode | undefined {
   return has(account.flags, accountFlags.debitsMustNotExceedCredits) ? undefined : "debit_limit_required";
 }
 
+/** The first field in which a known account is sent again with something else; undefined for a plain repeat. */
 function differsFrom(known: Account, sent: SignedAccountRecord): ResultCode | undefined {
   if (known.flags !== (sent.flags & ~accountFlags.linked)) return "exists_with_different_flags";
   if (known.owner !== sent.ownerKey) return "exists_with_different_owner";
-  return commonDifference(known, sent);
+  if (known.userData128 !== sent.userData128) return "exists_with_different_user_data_128";
+  if (known.userData64 !== sent.userData64) return "exists_with_different_user_data_64";
+  if (known.userData32 !== sent.userData32) return "exists_with_different_user_data_32";
+  if (known.ledger !== sent.ledger) return "exists_with_different_ledger";
+  return known.code === sent.code ? undefined : "exists_with_different_code";
 }

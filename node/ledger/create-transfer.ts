@@ -1,42 +1,58 @@
-import { present } from "../base/assert.ts";
-import { type Nanos, nanos } from "../base/units.ts";
-import { type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
-import { type Account, creditable, creditFault, debitable, debitFault, has } from "./account.ts";
-import type { RecordResult, ResultCode } from "./codes.ts";
-import { differsFrom } from "./exists.ts";
-import { record } from "./journal.ts";
-import {
-  addPending,
-  addTransfer,
-  blockMillis,
-  book,
-  ID_FUTURE_MS,
-  idMillis,
-  inWindow,
-  type Ledger,
-  type Moment,
-} from "./ledger.ts";
+import { readTransfer, TRANSFER_BYTES, type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
+import { has } from "./account.ts";
+import { findAccount, findAccountId, ownerOf, SUM, tokenOf } from "./accounts.ts";
+import { numberOf, type RecordResult, type ResultCode } from "./codes.ts";
+import type { TransferBatch } from "./execute-transfers.ts";
+import { countPlain, record } from "./journal.ts";
+import { findId, hasPrint, ID_FUTURE_MS, IdState, inWindow, millisAt, minuteOf, openMinute } from "./known-ids.ts";
+import { addPending, book, type Ledger, markId, rememberTransfer } from "./ledger.ts";
+import { creditable, creditFault, debitable, debitFault } from "./limits.ts";
+import { mixTransfer } from "./mix.ts";
+import { NOBODY } from "./owners.ts";
+import { bookPayment, feeFault, recordPayment } from "./payment.ts";
+import { PENDING_MAX } from "./pending.ts";
 import { resolvePending } from "./resolve-pending.ts";
-import { compareBigints } from "./timers.ts";
-import { feeOf, isTransferable, systemAccountId, TOKENS } from "./tokens.ts";
+import { feeOf, isTransferable } from "./tokens.ts";
+import { RECORD_WORDS, Word } from "./transfer-words.ts";
 
 const KNOWN_FLAGS = Object.values(transferFlags).reduce((all, flag) => all | flag, 0);
+const BALANCING = transferFlags.balancingDebit | transferFlags.balancingCredit;
 
-/** Applies one transfer or says why not; nothing has changed unless it answers `applied`. */
-export function createTransfer(ledger: Ledger, transfer: Transfer, moment: Moment): RecordResult {
+/** One record of a batch with all that its rules ask for. */
+export type TransferCall = TransferBatch & {
+  readonly transfer: Transfer;
+  /** Its first word in the batch. */
+  readonly at: number;
+};
+
+/** Applies one record of a batch or says why not; nothing has changed unless it answers `applied`. */
+export function createTransfer(ledger: Ledger, batch: TransferBatch, index: number): number {
+  const { payload } = batch;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const transfer = readTransfer(view, index * TRANSFER_BYTES);
+  ledger.journal.record = index;
+  return numberOf(applyTransfer(ledger, { ...batch, transfer, at: index * RECORD_WORDS }));
+}
+
+function applyTransfer(ledger: Ledger, call: TransferCall): RecordResult {
+  const { transfer, words, at, nowMs } = call;
+  const { ids } = ledger;
   const malformed = formFault(transfer);
   if (malformed !== undefined) return malformed;
+  const idMs = millisAt(words, at);
   // Beyond the window even a known id answers `id_expired`: a node that has forgotten it must decide alike.
-  if (!inWindow(transfer.id, moment.time)) return "id_expired";
-  const known = ledger.transfers.get(transfer.id);
-  if (known !== undefined) return differsFrom(known.record, transfer) ?? "exists";
-  if (idMillis(transfer.id) > blockMillis(moment.time) + ID_FUTURE_MS) return "id_in_future";
+  if (!inWindow(idMs, nowMs)) return "id_expired";
+  mixTransfer(words, at, ids.print);
+  const known = findId(ids, words, at);
+  if (known !== -1)
+    return hasPrint(ids, openMinute(ids, minuteOf(idMs)), known) ? "exists" : "exists_with_different_fields";
+  if (idMs > nowMs + ID_FUTURE_MS) return "id_in_future";
   if (flagsExclude(transfer.flags)) return "flags_are_mutually_exclusive";
   if (has(transfer.flags, transferFlags.agent) && !has(transfer.flags, transferFlags.pending))
     return "agent_reserved_for_pending_transfer";
   return has(transfer.flags, transferFlags.postPending | transferFlags.voidPending)
-    ? resolvePending(ledger, transfer, moment)
-    : createNew(ledger, transfer, moment);
+    ? resolvePending(ledger, call)
+    : createNew(ledger, call);
 }
 
 function formFault(transfer: Transfer): ResultCode | undefined {
@@ -48,58 +64,71 @@ function formFault(transfer: Transfer): ResultCode | undefined {
 }
 
 function flagsExclude(flags: number): boolean {
-  const { pending, postPending, voidPending, balancingDebit, balancingCredit } = transferFlags;
-  if (has(flags, postPending)) return has(flags, pending | voidPending | balancingDebit | balancingCredit);
-  return has(flags, voidPending) && has(flags, pending | balancingDebit | balancingCredit);
+  const { pending, postPending, voidPending } = transferFlags;
+  if (has(flags, postPending)) return has(flags, pending | voidPending | BALANCING);
+  return has(flags, voidPending) && has(flags, pending | BALANCING);
 }
 
-function createNew(ledger: Ledger, transfer: Transfer, moment: Moment): RecordResult {
+function createNew(ledger: Ledger, call: TransferCall): RecordResult {
+  const { transfer, words, at } = call;
   const malformed = newFault(transfer);
   if (malformed !== undefined) return malformed;
-  const payer = ledger.accounts.get(transfer.debit);
-  if (payer === undefined) return "debit_account_not_found";
-  const payee = ledger.accounts.get(transfer.credit);
-  if (payee === undefined) return "credit_account_not_found";
-  const refused = accountsFault({ transfer, payer, payee, moment });
+  const payer = findAccount(ledger.accounts, words, at + Word.debit);
+  if (payer === -1) return "debit_account_not_found";
+  const payee = findAccount(ledger.accounts, words, at + Word.credit);
+  if (payee === -1) return "credit_account_not_found";
+  const refused = accountsFault(ledger, call, { payer, payee });
   if (refused !== undefined) return refused;
 
-  const amount = balancedAmount({ transfer, payer, payee });
-  const fault = debitFault(payer, amount) ?? creditFault(payee, amount);
+  const amount = balancedAmount(ledger, transfer, { payer, payee });
+  const fault = debitFault(ledger.accounts, payer, amount) ?? creditFault(ledger.accounts, payee, amount);
   if (fault !== undefined) return fault;
-  const feeAccount = present(ledger.accounts.get(systemAccountId(payer.ledger, "fee")), "fee account is there");
-  if (creditFault(feeAccount, feeOf(payer.ledger, amount)) !== undefined) return "overflows_credits";
+  const fee = feeOf(transfer.ledger, amount);
+  if (feeFault(ledger, transfer.ledger, fee)) return "overflows_credits";
+  return has(transfer.flags, transferFlags.pending)
+    ? reserve(ledger, call, { payer, payee, amount })
+    : pay(ledger, call, { payer, payee, amount, fee });
+}
 
-  const applied = {
-    record: { ...transfer, timestamp: moment.time },
-    height: moment.height,
-    debit: payer.id,
-    credit: payee.id,
-    ledger: payer.ledger,
-    code: transfer.code,
-    amount,
-  };
-  addTransfer(ledger, applied);
-  if (has(transfer.flags, transferFlags.pending)) {
-    book(ledger, [
-      { account: payer, sum: "debitsPending", change: amount },
-      { account: payee, sum: "creditsPending", change: amount },
-    ]);
-    const agent = has(transfer.flags, transferFlags.agent)
-      ? ledger.accounts.get(transfer.userData128)?.owner
-      : undefined;
-    addPending(ledger, { ...applied, expiresAt: expiryOf(transfer, moment.time), agent });
-    record(ledger, { ...transfer, height: moment.height, time: moment.time, kind: "pending", amount });
-    return "applied";
-  }
-  const fee = feeOf(payer.ledger, amount);
+type Parties = { readonly payer: number; readonly payee: number };
+
+function reserve(
+  ledger: Ledger,
+  call: TransferCall,
+  { payer, payee, amount }: Parties & { amount: bigint },
+): RecordResult {
+  const { transfer, words, at, moment } = call;
+  if (ledger.pending.taken >= PENDING_MAX) return "pending_exhausted";
   book(ledger, [
-    { account: payer, sum: "debitsPosted", change: amount },
-    { account: payee, sum: "creditsPosted", change: amount - fee },
-    { account: feeAccount, sum: "creditsPosted", change: fee },
+    { account: payer, sum: SUM.debitsPending, change: amount },
+    { account: payee, sum: SUM.creditsPending, change: amount },
   ]);
-  const entry = { ...transfer, height: moment.height, time: moment.time };
-  record(ledger, { ...entry, kind: "transfer", amount: amount - fee });
-  if (fee > 0n) record(ledger, { ...entry, kind: "token_fee", credit: feeAccount.id, amount: fee });
+  rememberTransfer(ledger, words, at);
+  markId(ledger, words, at, IdState.pending);
+  const agent = has(transfer.flags, transferFlags.agent) ? findAccountId(ledger.accounts, transfer.userData128) : -1;
+  addPending(ledger, {
+    id: transfer.id,
+    amount,
+    debit: payer,
+    credit: payee,
+    agent: agent === -1 ? NOBODY : ownerOf(ledger.accounts, agent),
+    code: transfer.code,
+    expiresAt: transfer.timeout === 0 ? 0n : moment.time + BigInt(transfer.timeout) * 1_000_000_000n,
+  });
+  if (has(transfer.flags, BALANCING)) record(ledger.journal, { ...transfer, kind: "pending", amount });
+  else countPlain(ledger.journal);
+  return "applied";
+}
+
+function pay(
+  ledger: Ledger,
+  { transfer, words, at }: TransferCall,
+  { payer, payee, amount, fee }: Parties & { amount: bigint; fee: bigint },
+): RecordResult {
+  bookPayment(ledger, { payer, payee, amount, fee });
+  rememberTransfer(ledger, words, at);
+  if (fee === 0n && !has(transfer.flags, BALANCING)) countPlain(ledger.journal);
+  else recordPayment(ledger, { ...transfer, kind: "transfer" }, { amount, fee });
   return "applied";
 }
 
@@ -117,32 +146,22 @@ function newFault(transfer: Transfer): ResultCode | undefined {
 }
 
 /** Who may move what: the token's rules and the payer's signature. */
-function accountsFault({
-  transfer,
-  payer,
-  payee,
-  moment,
-}: {
-  transfer: Transfer;
-  payer: Account;
-  payee: Account;
-  moment: Moment;
-}): ResultCode | undefined {
-  if (payer.ledger !== payee.ledger) return "accounts_must_have_the_same_ledger";
-  if (transfer.ledger !== payer.ledger) return "transfer_must_have_the_same_ledger_as_accounts";
-  if (payer.owner !== moment.signer) return "signer_not_owner";
-  if (payee.id === systemAccountId(TOKENS.ATR, "bond")) return "bonding_not_supported_yet";
-  if (payee.owner === undefined) return "credit_account_moved_by_system_only";
-  return isTransferable(payer.ledger) ? undefined : "token_not_transferable";
+function accountsFault(
+  { accounts }: Ledger,
+  { transfer, signer }: TransferCall,
+  { payer, payee }: Parties,
+): ResultCode | undefined {
+  const token = tokenOf(accounts, payer);
+  if (token !== tokenOf(accounts, payee)) return "accounts_must_have_the_same_ledger";
+  if (transfer.ledger !== token) return "transfer_must_have_the_same_ledger_as_accounts";
+  if (ownerOf(accounts, payer) !== signer) return "signer_not_owner";
+  if (ownerOf(accounts, payee) === NOBODY) return "credit_account_moved_by_system_only";
+  return isTransferable(token) ? undefined : "token_not_transferable";
 }
 
 /** With a balancing flag the amount is an upper bound: no more than the account's limit leaves room for. */
-function balancedAmount({ transfer, payer, payee }: { transfer: Transfer; payer: Account; payee: Account }): bigint {
-  const bounds = [transfer.amount];
-  if (has(transfer.flags, transferFlags.balancingDebit)) bounds.push(debitable(payer));
-  if (has(transfer.flags, transferFlags.balancingCredit)) bounds.push(creditable(payee));
-  return present(bounds.toSorted(compareBigints)[0], "the sent amount is a bound");
+function balancedAmount({ accounts }: Ledger, { amount, flags }: Transfer, { payer, payee }: Parties): bigint {
+  const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+  const debited = has(flags, transferFlags.balancingDebit) ? least(amount, debitable(accounts, payer)) : amount;
+  return has(flags, transferFlags.balancingCredit) ? least(debited, creditable(accounts, payee)) : debited;
 }
-
-const expiryOf = (transfer: Transfer, time: Nanos): Nanos | undefined =>
-  transfer.timeout === 0 ? undefined : nanos(time + BigInt(transfer.timeout) * 1_000_000_000n);

@@ -2,10 +2,14 @@ import type { Hex } from "../base/bytes.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { nanos } from "../base/units.ts";
+import { encodeBatch } from "../codec/batch.ts";
 import { type SealedBlock, sealBlock } from "../codec/block.ts";
+import { CAR_BATCHES_MAX, carMessage, parseCar, sealCar } from "../codec/car.ts";
 import { sha256Hex } from "../codec/hash.ts";
+import { encodePayload, parsePayload } from "../codec/payload.ts";
 import { encodePeerMessage, type PeerMessage, parsePeerMessage } from "../codec/peer-message.ts";
 import { type KeyPair, sign } from "../codec/signature.ts";
+import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { type Ballot, ballotMessage, proposalMessage } from "../codec/vote.ts";
 import type { FaultCounts } from "./faults.ts";
 
@@ -40,8 +44,9 @@ export function createLiar({
   random: Random;
   faults: FaultCounts;
   /** Whether the liar leads a view: everybody knows. */
-  leads: (view: number) => boolean;
+  leads: (place: { epoch: number; view: number }) => boolean;
 }): Liar {
+  let sequence = 0n;
   const kept: Uint8Array[] = [];
   const blocks = new Map<Hex, SealedBlock>();
 
@@ -60,10 +65,32 @@ export function createLiar({
   const notarize = ({ epoch, view, hash, height, executed }: SealedBlock): PeerMessage =>
     vote({ kind: "notarize", epoch, view, block: hash, height, executed });
 
+  const noiseBytes = (): Uint8Array => Uint8Array.from({ length: 1 + random.below(300) }, () => random.below(256));
+
+  /** Something else to order: nothing, noise, or tips that are moved a little. */
+  const otherPayload = (payload: Uint8Array): Uint8Array => {
+    const parsed = parsePayload(payload);
+    if (!parsed.ok || random.oneIn(3)) return random.oneIn(2) ? noiseBytes() : new Uint8Array(0);
+    const tips = parsed.value.tips.map((tip) => {
+      const number = Math.max(1, tip.number + random.below(3) - 1);
+      return { ...tip, number, cars: Math.max(1, Math.min(number, tip.cars + random.below(3) - 1)) };
+    });
+    return encodePayload({ tips, certificates: parsed.value.certificates.slice(1) });
+  };
+
   /** Another block for the same view: later, on an old parent, or with results that are not so. */
   const otherBlock = (block: SealedBlock): SealedBlock => {
-    const garbage = Uint8Array.from({ length: 1 + random.below(300) }, () => random.below(256));
-    const other = { ...block, time: nanos(block.time + 1n), batches: [garbage, ...block.batches] };
+    const garbage = noiseBytes();
+    const other = { ...block, time: nanos(block.time + 1n), payload: otherPayload(block.payload) };
+    const [vote] = block.votes;
+    if (random.oneIn(3) && vote !== undefined) {
+      faults["lie: forged vote carried"] += 1;
+      const forged = {
+        ...vote,
+        signature: Uint8Array.from(vote.signature, (byte, index) => (index === 9 ? byte ^ 1 : byte)),
+      };
+      return sealBlock({ ...block, votes: [forged, ...block.votes.slice(1)] });
+    }
     const parent = blocks.get(block.parent);
     if (random.oneIn(3)) {
       faults["lie: wrong results"] += 1;
@@ -101,6 +128,29 @@ export function createLiar({
     return vote({ ...ballot, block: other?.hash ?? sha256Hex(keyPair.publicKey) });
   };
 
+  /** A batch that only the liar signed: every chain refuses it, and every car may hold it. */
+  const inventedBatch = (): Uint8Array => {
+    sequence += 1n;
+    const transfer = newTransfer({ id: sequence, debit: 1n, credit: 2n, amount: 1n, ledger: 1, code: 1 });
+    const payload = encodeTransfers([transfer]);
+    return encodeBatch({ type: "transfers", payload, chainId, keyPair, stream: 9n, sequence, expiryMs: 1 });
+  };
+
+  /** The own lane: whole for some and forked for others, or kept from some, who then have to ask for it. */
+  const bendCar = (bytes: Uint8Array, frame: Uint8Array, peers: readonly number[]): readonly Letter[] => {
+    const car = parseCar(bytes);
+    if (!car.ok || car.value.validator !== self || !random.oneIn(3)) return peers.map((to) => ({ to, frame }));
+    if (random.oneIn(2)) {
+      faults["lie: car withheld"] += 1;
+      return peers.filter(() => random.oneIn(2)).map((to) => ({ to, frame }));
+    }
+    faults["lie: forked lane"] += 1;
+    const batches = [...car.value.batches, inventedBatch()].slice(-CAR_BATCHES_MAX);
+    const forked = sealCar(car.value, batches, (digest) => sign(carMessage(chainId, digest), keyPair.secretKey));
+    const other = encodePeerMessage({ type: "car", car: forked.bytes });
+    return peers.map((to) => ({ to, frame: random.oneIn(2) ? frame : other }));
+  };
+
   const noise = (peers: readonly number[]): Letter[] => {
     if (peers.length === 0 || !random.oneIn(6)) return [];
     const old = random.oneIn(2) && kept.length > 0 ? random.pick(kept) : undefined;
@@ -125,6 +175,11 @@ export function createLiar({
       const honestly = peers.map((to) => ({ to, frame }));
       if (!message.ok) return honestly;
       const { value } = message;
+      if (value.type === "car") return bendCar(value.car, frame, peers);
+      if (value.type === "ack" && random.oneIn(2)) {
+        faults["lie: acknowledgement withheld"] += 1;
+        return noise(peers);
+      }
       if (value.type === "proposal") blocks.set(value.block.hash, value.block);
       if (value.type === "proposal" && random.oneIn(2)) return bendProposal(value, frame, peers);
       // Without its word finality hangs on every honest frame, which is when a lie about the parent can hurt.
@@ -140,7 +195,7 @@ export function createLiar({
       const { block } = message.value;
       if (blocks.size >= KEPT_MAX) blocks.clear();
       blocks.set(block.hash, block);
-      if (leads(block.view + 1) && random.oneIn(2)) {
+      if (leads({ epoch: block.epoch, view: block.view + 1 }) && random.oneIn(2)) {
         // Beside the block instead of on it, so early that its voters have no finality yet: two blocks of one height, if
         // they asked for no proof that the view before was given up.
         faults["lie: proposal on an old parent"] += 1;

@@ -1,3 +1,4 @@
+import { type Contradiction, contradiction } from "../codec/evidence.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -12,6 +13,13 @@ export type Canary = {
 };
 
 const without = (rule: Partial<SafetyRules>): SafetyRules => ({ ...SOUND_RULES, ...rule });
+
+const accusesNullify: Contradiction = (one, other) => {
+  if (one.type !== "vote" || other.type !== "vote") return contradiction(one, other);
+  const [a, b] = [one.ballot, other.ballot];
+  const legal = a.kind !== b.kind && [a.kind, b.kind].every((kind) => kind !== "finalize");
+  return legal && a.epoch === b.epoch && a.view === b.view ? "finalize-and-nullify" : contradiction(one, other);
+};
 
 export const CANARIES: readonly Canary[] = [
   {
@@ -33,6 +41,12 @@ export const CANARIES: readonly Canary[] = [
     seeds: 5,
   },
   {
+    name: "more than half of the weight is a quorum",
+    broken: { rules: without({ quorum: ({ weight, totalWeight }) => 2 * weight > totalWeight }) },
+    caughtBy: ["certificates"],
+    seeds: 2,
+  },
+  {
     name: "a view that was given up is finalized all the same",
     broken: { rules: without({ mayFinalize: (own) => own.finalize === undefined }) },
     caughtBy: ["honest votes", "no false accusation"],
@@ -40,9 +54,75 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: "a proposal may leave out views that were not nullified",
-    broken: { rules: without({ mayFollow: ({ notarized }) => notarized }), shape: { nodes: 4, byzantine: true } },
+    broken: { rules: without({ mayFollow: ({ notarized }) => notarized }), shape: { nodes: 5, byzantine: true } },
     caughtBy: ["validity", "agreement", "no fork"],
-    seeds: 12,
+    seeds: 10,
+  },
+  {
+    name: "a block is final although its batches are not in the log",
+    broken: { rules: without({ mayMakeFinal: () => true }) },
+    caughtBy: ["durable before final"],
+    seeds: 3,
+  },
+  {
+    name: "a block is final before a quorum says so",
+    broken: { rules: without({ provesFinality: () => true }) },
+    caughtBy: ["certificates"],
+    seeds: 2,
+  },
+  {
+    name: "an epoch begins without the proof that the one before is over",
+    broken: { rules: without({ provesFinality: ({ quorum, closes }) => quorum || closes }) },
+    caughtBy: ["certificates"],
+    seeds: 2,
+  },
+  {
+    name: "an epoch is never closed",
+    broken: { rules: without({ kindOf: ({ parent }) => (parent === "normal" ? "normal" : "tail") }) },
+    caughtBy: ["epochs"],
+    seeds: 2,
+  },
+  {
+    name: "what follows a closing block in its epoch is a block like any other",
+    broken: { rules: without({ kindOf: ({ closes }) => (closes ? "closing" : "normal") }) },
+    caughtBy: ["epochs", "validity", "agreement", "no fork"],
+    seeds: 4,
+  },
+  {
+    name: "what follows a closing block carries votes and batches",
+    broken: { rules: without({ mayCarry: () => true }) },
+    caughtBy: ["epochs"],
+    seeds: 6,
+  },
+  {
+    name: "certificates are verified with the weights of the epoch before",
+    broken: { rules: without({ committeeFor: ({ previous }) => previous }), shape: { nodes: 5, byzantine: true } },
+    caughtBy: ["certificates"],
+    seeds: 4,
+  },
+  {
+    name: "to notarize and then to nullify is an offence",
+    broken: { rules: without({ contradicts: accusesNullify }) },
+    caughtBy: ["no false accusation"],
+    seeds: 3,
+  },
+  {
+    name: "votes that a block carries are believed unseen",
+    broken: { rules: without({ mayBeCarried: () => true }), shape: { nodes: 4, byzantine: true } },
+    caughtBy: ["carried votes"],
+    seeds: 5,
+  },
+  {
+    name: "a node without its journal votes at once",
+    broken: { rules: without({ mayVoteAgain: () => true }), shape: { amnesiac: true } },
+    caughtBy: ["amnesia", "honest votes", "no false accusation"],
+    seeds: 15,
+  },
+  {
+    name: "a second proposal of a view is voted for too",
+    broken: { rules: without({ mayNotarize: () => true }), shape: { nodes: 4, byzantine: true } },
+    caughtBy: ["honest votes", "no false accusation"],
+    seeds: 4,
   },
   {
     name: "a vote is sent before it is durable",

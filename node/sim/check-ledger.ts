@@ -1,7 +1,10 @@
 import type { Hex } from "../base/bytes.ts";
-import { accountOf, type Chain, heightOf, journalAfter, totalsOf } from "../chain/chain.ts";
+import { accountOf, type Chain, heightOf } from "../chain/chain.ts";
 import type { SealedBlock } from "../codec/block.ts";
 import type { Transfer } from "../codec/transfer.ts";
+import { recount } from "../ledger/totals.ts";
+import type { Host } from "./host.ts";
+import { journalOf } from "./journal.ts";
 import { ACCOUNT_BALANCE, accountId, CLIENTS } from "./scenario.ts";
 import { check } from "./violation.ts";
 
@@ -17,10 +20,20 @@ export type History = {
  * is in the chain, every batch in it was executed exactly once on this node, and no token appeared or vanished.
  */
 export function checkLedger(
-  node: number,
+  host: Host,
   chain: Chain,
-  { blocks, history }: { blocks: readonly SealedBlock[]; history: History },
+  {
+    blocks,
+    idsOf,
+    history,
+  }: {
+    blocks: readonly SealedBlock[];
+    /** Ids of a block's batches, in the order of execution. */
+    idsOf: (block: SealedBlock) => readonly Hex[];
+    history: History;
+  },
 ): void {
+  const { id: node } = host;
   const balances = Array.from({ length: CLIENTS }, () => ACCOUNT_BALANCE);
   const firstAt = new Map<Hex, number>();
   const expected = new Set<bigint>();
@@ -28,8 +41,9 @@ export function checkLedger(
     const client = balances.findIndex((_, index) => accountId(index) === account);
     balances[client] = (balances[client] ?? 0n) + amount;
   };
-  for (const { ids, height } of blocks.slice(0, heightOf(chain))) {
-    for (const id of ids) {
+  for (const block of blocks.slice(0, heightOf(chain))) {
+    const { height } = block;
+    for (const id of idsOf(block)) {
       const transfers = history.submitted.get(id);
       // Not a client's: a liar's invention, which every chain refuses. A repeat changes nothing.
       if (transfers === undefined || firstAt.has(id)) continue;
@@ -58,10 +72,10 @@ export function checkLedger(
       () => `node ${node}, client ${client}: holds ${held} instead of ${balance}`,
     );
   });
-  const applied = journalAfter(chain, 0, Number.MAX_SAFE_INTEGER).filter(({ kind }) => kind === "transfer");
+  const applied = journalOf(host).filter(({ kind }) => kind === "transfer");
   const right = applied.length === expected.size && applied.every(({ id }) => expected.has(id));
   check(right, "exactly once", () => `node ${node}: ${applied.length} transfers instead of ${expected.size}`);
-  for (const { ledger, issued, burned, held, debitsPosted, creditsPosted } of Object.values(totalsOf(chain))) {
+  for (const { ledger, issued, burned, held, debitsPosted, creditsPosted } of Object.values(recount(chain.ledger))) {
     const conserved = held === issued - burned && debitsPosted === creditsPosted;
     check(conserved, "conservation", () => `node ${node}: ledger ${ledger} holds ${held} of ${issued} - ${burned}`);
   }

@@ -11,25 +11,31 @@ export type VotesChecker = {
   /** A record of an honest node's journal became durable. */
   onJournaled(node: number, record: Uint8Array): void;
   /** Whether the honest nullify votes of a view, with whatever the liar adds, weigh more than two thirds. */
-  mayHaveNullified(view: number): boolean;
-  /** From now on the node may not vote: its journal is gone. */
+  mayHaveNullified(place: Place, validators: readonly Validator[]): boolean;
+  /** The journal is gone: from now on the node may vote only above every view that it voted in (rule 3). */
   onJournalLost(node: number): void;
+  /** Votes by nodes whose journal was lost, once they had asked the others. */
+  regained(): number;
 };
 
-export function createVotesChecker({
-  validators,
-  byzantine,
-}: {
-  validators: readonly { readonly id: number; readonly weight: number }[];
-  byzantine: number | undefined;
-}): VotesChecker {
-  const nullifiers = new Map<number, Set<number>>();
+type Place = { readonly epoch: number; readonly view: number };
+type Validator = { readonly id: number; readonly weight: number };
+
+const isAbove = (place: Place, other: Place): boolean =>
+  place.epoch > other.epoch || (place.epoch === other.epoch && place.view > other.view);
+
+export function createVotesChecker({ byzantine }: { byzantine: number | undefined }): VotesChecker {
+  const nullifiers = new Map<string, Set<number>>();
   const said = new Map<string, string>();
   const durable = new Set<string>();
-  const silent = new Set<number>();
+  /** The highest place that each node voted in. */
+  const highest = new Map<number, Place>();
+  /** Where each node stood when its journal was lost. */
+  const lostAt = new Map<number, Place>();
+  let regained = 0;
 
   const contradicts = (node: number, { ballot }: Vote): string | undefined => {
-    const key = (kind: string): string => `${node} ${ballot.view} ${kind}`;
+    const key = (kind: string): string => `${node} ${ballot.epoch} ${ballot.view} ${kind}`;
     const words = ballot.kind === "nullify" ? "" : ballot.block;
     const before = said.get(key(ballot.kind));
     said.set(key(ballot.kind), words);
@@ -44,7 +50,12 @@ export function createVotesChecker({
       check(message.ok, "honest frames", () => `node ${node} sends a frame that nobody can read`);
       if (message.value.type !== "vote" || message.value.vote.signer !== node) return;
       const { vote } = message.value;
-      check(!silent.has(node), "amnesia", () => `node ${node} lost its journal and votes in view ${vote.ballot.view}`);
+      const { ballot } = vote;
+      const floor = lostAt.get(node);
+      const free = floor === undefined || isAbove(ballot, floor);
+      check(free, "amnesia", () => `node ${node} lost its journal and votes in view ${ballot.view} again`);
+      if (floor !== undefined) regained += 1;
+      if (isAbove(ballot, highest.get(node) ?? { epoch: 0, view: 0 })) highest.set(node, ballot);
       const contradiction = contradicts(node, vote);
       check(contradiction === undefined, "honest votes", () => `node ${node}: ${contradiction}`);
       const key = toHex(encodeVote(vote));
@@ -62,16 +73,20 @@ export function createVotesChecker({
       const record = parseJournal(bytes);
       check(record.ok, "journal", () => `node ${node} writes a record that it cannot read`);
       if (record.value.type !== "vote" || record.value.vote.ballot.kind !== "nullify") return;
-      const { view } = record.value.vote.ballot;
-      nullifiers.set(view, (nullifiers.get(view) ?? new Set()).add(node));
+      const { epoch, view } = record.value.vote.ballot;
+      const key = `${epoch} ${view}`;
+      nullifiers.set(key, (nullifiers.get(key) ?? new Set()).add(node));
     },
-    mayHaveNullified: (view) => {
-      const by = nullifiers.get(view) ?? new Set();
+    mayHaveNullified: ({ epoch, view }, validators) => {
+      const by = nullifiers.get(`${epoch} ${view}`) ?? new Set();
       const total = validators.reduce((sum, { weight }) => sum + BigInt(weight), 0n);
       const voted = validators.filter(({ id }) => id === byzantine || by.has(id));
       const weight = voted.reduce((sum, validator) => sum + BigInt(validator.weight), 0n);
       return weight + weight + weight > total + total;
     },
-    onJournalLost: (node) => silent.add(node),
+    onJournalLost: (node) => {
+      lostAt.set(node, highest.get(node) ?? { epoch: 0, view: 0 });
+    },
+    regained: () => regained,
   };
 }

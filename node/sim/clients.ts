@@ -1,8 +1,7 @@
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
-import { encodeBatch } from "../codec/batch.ts";
-import { sha256Hex } from "../codec/hash.ts";
+import { batchId, encodeBatch } from "../codec/batch.ts";
 import { encodeTransfers, newTransfer, type Transfer } from "../codec/transfer.ts";
 import type { ClientAnswer } from "../ports.ts";
 import type { History } from "./check-ledger.ts";
@@ -66,7 +65,7 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
 
   const begin = (client: number, nowMs: number, submit: Submit): void => {
     const { batch, transfers } = newBatch(client, nowMs);
-    const id = sha256Hex(batch);
+    const id = batchId(batch);
     history.submitted.set(id, transfers);
     pending.set(id, { batch, client, retryAtMs: nowMs + RETRY_MS });
     send(submit, batch, { id, bad: false });
@@ -76,7 +75,7 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
     const at = random.below(bad.length);
     bad[at] = (bad[at] ?? 0) ^ (1 + random.below(255));
     faults["bad batch"] += 1;
-    send(submit, bad, { id: sha256Hex(bad), bad: true });
+    send(submit, bad, { id: batchId(bad), bad: true });
   };
 
   return {

@@ -1,3 +1,5 @@
+import type { SealedBlock } from "../codec/block.ts";
+
 /** Every kind of fault, and of rare event, that a run is there to survive. A run in which one never happened proves nothing about it. */
 export const FAULTS = [
   "frame lost",
@@ -15,10 +17,18 @@ export const FAULTS = [
   "view nullified",
   "client retry",
   "bad batch",
+  "epoch closed",
+  "tail block",
+  "vote regained",
+  "liar slashed",
   "lie: two proposals",
   "lie: proposal on an old parent",
   "lie: wrong results",
+  "lie: forged vote carried",
   "lie: contradicting votes",
+  "lie: forked lane",
+  "lie: car withheld",
+  "lie: acknowledgement withheld",
   "lie: replay",
   "lie: garbage",
   "lie: silence",
@@ -31,4 +41,14 @@ export const noFaults = (): FaultCounts => Object.fromEntries(FAULTS.map((fault)
 
 export function addFaults(total: FaultCounts, more: FaultCounts): void {
   for (const fault of FAULTS) total[fault] += more[fault];
+}
+
+/** Views of final blocks' epochs that no block came of. */
+export function skippedViews(chain: readonly SealedBlock[]): number {
+  let skipped = 0;
+  for (const [index, block] of chain.entries()) {
+    const parent = chain[index - 1];
+    skipped += block.view - (parent?.epoch === block.epoch ? parent.view : 0) - 1;
+  }
+  return skipped;
 }

@@ -3,9 +3,9 @@ import type { Random } from "../base/random.ts";
 import { heightOf, resultsHashOf } from "../chain/chain.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
 import { chainOf, createNode, type Node, step } from "../node.ts";
-import type { ClientAnswer, LogStream, NodeEffect, NodeEvent, NodeInput } from "../ports.ts";
+import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput, PersistEffect } from "../ports.ts";
 import { createClock, type DriftingClock, realMs, wallMs } from "./clock.ts";
-import { crashDisk, createDisk, type Disk, loseJournal, recovered, sync, write } from "./disk.ts";
+import { blockStore, crashDisk, createDisk, type Disk, loseJournal, recovered, sync, write } from "./disk.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -39,9 +39,11 @@ export type World = {
   setTimer(host: Host, timer: string, number: number, afterMs: number): void;
   answer(host: Host, request: number, answer: ClientAnswer): void;
   report(host: Host, event: NodeEvent): void;
-  onDurable(host: Host, stream: LogStream, record: Uint8Array): void;
+  onDurable(host: Host, write: Extract<PersistEffect, { type: "persist" }>): void;
   onRestart(host: Host, resultsHash: string): void;
   onCrash(host: Host): void;
+  /** The volume has lost its vote journal. */
+  onWiped(host: Host): void;
 };
 
 export const createHost = (id: number, random: Random): Host => ({
@@ -67,7 +69,8 @@ export function start(host: Host, world: World): void {
       keyPair: present(scenario.keys[host.id], "a validator has a key"),
       genesis: scenario.genesis,
       timing: scenario.timing,
-      blocks: { readBlock: (height) => host.disk.blocks[height - 1] },
+      lanes: scenario.lanes,
+      blocks: blockStore(host.disk),
     },
     { ...found, votes },
     { nowMs: wallMs(host.clock, world.nowMs()) },
@@ -75,7 +78,7 @@ export function start(host: Host, world: World): void {
   );
   host.node = node;
   const chain = chainOf(node);
-  const height = found.blocks.length;
+  const height = host.disk.blocks.length;
   world.onRestart(host, present(resultsHashOf(chain, height), "replayed blocks have results"));
   assert(heightOf(chain) >= height, "replay executes every block of the log");
   carryOut(host, world, effects);
@@ -97,14 +100,15 @@ export function crash(host: Host, world: World): void {
 
 export function wipeJournal(host: Host, world: World): void {
   assert(host.node === undefined, "only a stopped host loses its journal");
-  const blocksToo = world.random.oneIn(2);
-  loseJournal(host.disk, { blocksToo });
+  const logToo = world.random.oneIn(2);
+  loseJournal(host.disk, { logToo });
+  world.onWiped(host);
 }
 
 /** The contract of `ports.ts`: every write, one sync, then the rest; a crash may come between any two of them. */
 function carryOut(host: Host, world: World, effects: readonly NodeEffect[]): void {
-  const writes = effects.filter((effect) => effect.type === "persist" || effect.type === "replace-votes");
-  const others = effects.filter((effect) => effect.type !== "persist" && effect.type !== "replace-votes");
+  const writes = effects.filter((effect) => isWrite(effect));
+  const others = effects.filter((effect) => !isWrite(effect));
   const moments = writes.length + others.length + 1;
   const strikes = writes.length > 0 && world.mayCrash() && world.random.oneIn(world.scenario.crashInSteps);
   let left = strikes ? world.random.below(moments) : Number.POSITIVE_INFINITY;
@@ -129,11 +133,14 @@ function carryOut(host: Host, world: World, effects: readonly NodeEffect[]): voi
   if (!survives()) return;
   sync(host.disk);
   for (const effect of writes) {
-    if (effect.type === "persist") world.onDurable(host, effect.stream, effect.record);
+    if (effect.type === "persist") world.onDurable(host, effect);
     else world.faults["journal compacted"] += 1;
   }
   if (world.brokenShell !== "sends-before-sync") speak();
 }
+
+const isWrite = (effect: NodeEffect): effect is PersistEffect =>
+  effect.type === "persist" || effect.type === "replace-votes";
 
 function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
   switch (effect.type) {
@@ -156,6 +163,13 @@ function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
       break;
     case "report":
       world.report(host, effect.event);
+      break;
+    case "executed":
+      host.disk.notes.set(effect.height, { first: effect.first, count: effect.entries, note: effect.note });
+      break;
+    case "snapshot":
+    case "release":
+      assert(false, "the simulated node keeps its whole log");
       break;
     case "persist":
     case "replace-votes":

@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
-import { chainId, createChain, heightOf, resultsHashOf, validatorsOf } from "../chain/chain.ts";
+import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
 import { chainOf, viewOf } from "../node.ts";
 import type { NodeEvent } from "../ports.ts";
 import { createLiar } from "./byzantine.ts";
-import { createFinalityChecker } from "./check-finality.ts";
+import { createFinalityChecker, type MembersAt } from "./check-finality.ts";
+import { createLanesChecker } from "./check-lanes.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
@@ -16,7 +17,7 @@ import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
 import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
-import { type Scenario, type Shape, scenarioOf } from "./scenario.ts";
+import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
 import { storm } from "./storm.ts";
 import { check, Violation } from "./violation.ts";
 
@@ -87,15 +88,22 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
   const setting = {
     chainId: chainId(first.value),
     genesisResultsHash: present(resultsHashOf(first.value, 0), "genesis has results"),
-    validators: validatorsOf(first.value),
   };
-  const votes = createVotesChecker({ ...setting, byzantine: scenario.byzantine });
-  const finality = createFinalityChecker({ ...setting, mayHaveNullified: votes.mayHaveNullified });
+  const votes = createVotesChecker({ byzantine: scenario.byzantine });
+  const lanes = createLanesChecker();
+  const finality = createFinalityChecker({
+    ...setting,
+    epochLengthNs: EPOCH_LENGTH_NS,
+    mayHaveNullified: votes.mayHaveNullified,
+  });
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
   const honest = hosts.filter(isHonest);
-  const leaders = leaderList(committeeOf(setting.validators));
+  const leads = ({ epoch, view }: { epoch: number; view: number }): boolean => {
+    const members = finality.membersOf(epoch);
+    return members !== undefined && leaderOf(leaderList(committeeOf(members)), view) === scenario.byzantine;
+  };
   const liar =
     scenario.byzantine === undefined
       ? undefined
@@ -105,7 +113,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
           chainId: setting.chainId,
           random,
           faults,
-          leads: (view) => leaderOf(leaders, view) === scenario.byzantine,
+          leads,
         });
   let nowMs = 0;
   let stormy = true;
@@ -136,7 +144,10 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       const peers = othersUp(host)
         .map(({ id }) => id)
         .filter((id) => peer === "all" || id === peer);
-      if (isHonest(host)) votes.onSent(host.id, frame, host.disk.votes);
+      if (isHonest(host)) {
+        votes.onSent(host.id, frame, host.disk.votes);
+        lanes.onSent(host.id, frame, host.disk);
+      }
       const letters =
         isHonest(host) || liar === undefined ? peers.map((to) => ({ to, frame })) : liar.bend(frame, peers);
       for (const letter of letters) post(host.id, letter.to, letter.frame);
@@ -148,21 +159,32 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       note("report", host.id, JSON.stringify(event));
       if (isHonest(host)) onReport(host, event);
     },
-    onDurable: (host, stream, record) => {
+    onDurable: (host, write) => {
+      // Of a liar's log only the cars count: others fetch them.
+      if (write.stream === "log" && (isHonest(host) || write.entry.kind === "car"))
+        lanes.onLogged(host.id, write.entry, host.disk);
       if (!isHonest(host)) return;
-      if (stream === "votes") votes.onJournaled(host.id, record);
-      else finality.onRecord(host.id, record);
+      if (write.stream === "votes") {
+        votes.onJournaled(host.id, write.record);
+        lanes.onJournaled(write.record);
+      } else if (write.entry.kind === "block") {
+        finality.onRecord(host.id, write.entry.bytes, membersAt(host));
+      }
     },
     onRestart: (host, resultsHash) => {
       note("start", host.id, resultsHash);
       if (host.life > 1) faults.restart += 1;
+      for (const entry of host.disk.log) if (entry.kind === "car") lanes.onLogged(host.id, entry, host.disk);
       if (isHonest(host)) {
-        for (const record of host.disk.votes) votes.onJournaled(host.id, record);
-        finality.onRestart(host.id, host.disk.blocks, resultsHash);
+        for (const record of host.disk.votes) {
+          votes.onJournaled(host.id, record);
+          lanes.onJournaled(record);
+        }
+        finality.onRestart(host.id, host.disk.blocks, resultsHash, membersAt(host));
       }
-      if (!host.disk.votesIntact) votes.onJournalLost(host.id);
       later(1, () => connect(host, host.life));
     },
+    onWiped: (host) => votes.onJournalLost(host.id),
     onCrash: (host) => {
       note("crash", host.id);
       for (const other of othersUp(host)) feed(other, world, { type: "peer-disconnected", peer: host.id });
@@ -173,6 +195,15 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       });
     },
   };
+
+  /** The set of a height's epoch, as this node's chain has it. */
+  function membersAt(host: Host): MembersAt {
+    const chain = chainOf(present(host.node, "a node that writes runs"));
+    return (height) => {
+      const head = present(headOf(chain, height - 1), "a written block is executed");
+      return head.governance.epoch.members;
+    };
+  }
 
   function connect(host: Host, life: number): void {
     if (host.life !== life || host.node === undefined) return;
@@ -196,6 +227,9 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
         check(scenario.byzantine !== undefined && blames, "no false accusation", () => where);
         return;
       }
+      case "epoch-began":
+        faults["epoch closed"] += 1;
+        return;
       case "view-entered":
       case "frame-dropped":
         return;
@@ -239,7 +273,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     if (stormy && nowMs >= scenario.stormMs) heal();
     if (stormy && random.oneIn(4)) storm(hosts, world, network, later);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
-      const up = honest.filter((host) => host.node !== undefined);
+      const up = hosts.filter((host) => host.node !== undefined);
       if (up.length === 0) return false;
       feed(random.pick(up), world, { type: "client-batch", request, batch });
       return true;
@@ -266,14 +300,8 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     if (clients.outstanding() > 0) return false;
     const views = honest.map((host) => host.node && viewOf(host.node));
     const height = finality.chain().length;
-    return (
-      height > 0 &&
-      views.every((view) => view?.height === height) &&
-      views.every((view, index) => view?.state === (honest[index]?.id === lostVote() ? "Following" : "Voting"))
-    );
+    return height > 0 && views.every((view) => view?.height === height && view.state === "Voting");
   }
-
-  const lostVote = (): number | undefined => hosts.find(({ disk }) => !disk.votesIntact)?.id;
 
   const standing = (): string =>
     `${clients.outstanding()} batches wait; ${honest
@@ -293,10 +321,16 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     }
     for (const host of honest) {
       const node = present(host.node, "all are up at the end");
-      checkLedger(host.id, chainOf(node), { blocks: finality.chain(), history: clients.history });
-      faults["view nullified"] += viewOf(node).view - 1 - heightOf(chainOf(node));
+      const { idsOf } = lanes;
+      checkLedger(host, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
     }
-    faults["journal lost"] += lostVote() === undefined ? 0 : 1;
+    faults["view nullified"] += finality.skippedViews();
+    faults["tail block"] += lanes.tails();
+    faults["vote regained"] += votes.regained();
+    const liarState = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end"))).get(
+      scenario.byzantine ?? -1,
+    );
+    faults["liar slashed"] += liarState?.offences.length ?? 0;
   }
 
   return {

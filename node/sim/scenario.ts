@@ -4,12 +4,16 @@ import { type Random, seededRandom } from "../base/random.ts";
 import { sha256 } from "../codec/hash.ts";
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import { DEFAULT_TIMING, type Timing } from "../consensus/timing.ts";
+import { DEFAULT_LANE_PACE, type LanePace } from "../lanes/pace.ts";
 import { type FaultKind, underWeather, type Weather } from "./weather.ts";
 
 export const CLIENTS = 3;
 export const ACCOUNT_BALANCE = 10n ** 15n;
 /** Simulated time 0 on the wall clock: what the genesis names. */
 export const EPOCH_MS = 1_760_000_000_000;
+
+/** The shortest epochs that there are: ten seconds, whatever λ. */
+export const EPOCH_LENGTH_NS = 10_000_000_000n;
 
 /** Everything that the seed decides before the first event. */
 export type Scenario = Weather & {
@@ -22,6 +26,7 @@ export type Scenario = Weather & {
   /** How long faults go on; then the network heals, everyone is up, and everything has to come right. */
   readonly stormMs: number;
   readonly timing: Timing;
+  readonly lanes: LanePace;
   readonly compactEveryBlocks: number;
   readonly genesis: GenesisFile;
   readonly keys: readonly KeyPair[];
@@ -35,6 +40,7 @@ export type Shape = {
   readonly byzantine?: boolean;
   /** Faults that the seed may not have after all. */
   readonly without?: readonly FaultKind[];
+  readonly amnesiac?: boolean;
 };
 
 export const scenarioOf = (seed: number, stormMs: number, shape: Shape = {}): Scenario =>
@@ -47,19 +53,26 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
   const keys = bonds.map((_, id) => keyOf(`validator ${id} of ${seed}`));
   const clientKeys = Array.from({ length: CLIENTS }, (_, client) => keyOf(`client ${client} of ${seed}`));
   const odd = random.below(4);
-  const liar = shape.byzantine ?? odd < 2;
+  const liar = shape.byzantine ?? (shape.amnesiac !== true && odd < 2);
   return {
     seed,
     bonds,
     byzantine: liar ? random.below(nodes) : undefined,
-    amnesiac: !liar && odd === 2 ? random.below(nodes) : undefined,
+    amnesiac: !liar && (shape.amnesiac ?? odd === 2) ? random.below(nodes) : undefined,
     stormMs,
-    timing: { ...DEFAULT_TIMING, maxBatchesPerBlock: random.pick([2, 1024]) },
+    // Shorter than a frame takes: then blocks follow a closing one before it is final.
+    timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5, 5]) },
+    lanes: {
+      ...DEFAULT_LANE_PACE,
+      carIntervalMs: random.pick([2, 50]),
+      blockCarsMax: random.pick([2, 1024]),
+    },
     compactEveryBlocks: random.pick([3, 10, 256]),
     keys,
     clientKeys,
     genesis: {
       network: `sim-${seed}`,
+      parameters: { epochLengthMs: 10_000 },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
       authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
       validators: bonds.map((bond, id) => ({

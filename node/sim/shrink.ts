@@ -19,27 +19,32 @@ export function argumentsOf({ seed, stormMs, shape: { nodes, without = [] } }: C
 /** A case that still fails with fewer kinds of fault, a shorter storm and fewer nodes: no single step makes it smaller. */
 export function shrink(failing: Case, stillFails: (smaller: Case) => boolean): Case {
   let best = failing;
-  for (let next: Case | undefined = best; next !== undefined; ) {
-    next = smallerThan(best).find(stillFails);
-    best = next ?? best;
+  for (let before: Case | undefined; before !== best; ) {
+    before = best;
+    for (const step of STEPS) {
+      // Halving goes on while it helps; leaving out a kind helps once.
+      for (let next = step(best); next !== undefined; next = step(best)) {
+        if (!stillFails(next)) break;
+        best = next;
+      }
+    }
   }
   return best;
 }
 
-/** One step smaller, the steps that leave out most first. */
-function smallerThan({ seed, stormMs, shape }: Case): Case[] {
-  const { without = [], nodes } = shape;
-  // Whole seconds, as the command takes them.
-  const shorter = Math.max(STORM_MS_MIN, Math.ceil(stormMs / 2_000) * 1_000);
-  return [
-    ...(shorter < stormMs ? [{ seed, stormMs: shorter, shape }] : []),
-    ...(nodes === NODES_MIN || shape.bonds !== undefined
-      ? []
-      : [{ seed, stormMs, shape: { ...shape, nodes: nodes === undefined ? NODES_MIN : nodes - 1 } }]),
-    ...FAULT_KINDS.filter((kind) => !without.includes(kind)).map((kind) => ({
-      seed,
-      stormMs,
-      shape: { ...shape, without: [...without, kind] },
-    })),
-  ];
-}
+/** Ways to make a case smaller; undefined where there is nothing left to take away. What makes the next tries shorter comes first. */
+const STEPS: readonly ((one: Case) => Case | undefined)[] = [
+  (one) => {
+    // Whole seconds, as the command takes them.
+    const stormMs = Math.max(STORM_MS_MIN, Math.ceil(one.stormMs / 2_000) * 1_000);
+    return stormMs < one.stormMs ? { ...one, stormMs } : undefined;
+  },
+  ({ shape, ...one }) => {
+    if (shape.nodes === NODES_MIN || shape.bonds !== undefined) return undefined;
+    return { ...one, shape: { ...shape, nodes: shape.nodes === undefined ? NODES_MIN : shape.nodes - 1 } };
+  },
+  ...FAULT_KINDS.map((kind) => ({ shape, ...one }: Case): Case | undefined => {
+    const { without = [] } = shape;
+    return without.includes(kind) ? undefined : { ...one, shape: { ...shape, without: [...without, kind] } };
+  }),
+];

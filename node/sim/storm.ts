@@ -51,7 +51,8 @@ export function storm(
       break;
     case "wipe": {
       const amnesiac = hosts.find(({ id }) => id === scenario.amnesiac);
-      if (amnesiac === undefined || !amnesiac.disk.votesIntact) break;
+      if (amnesiac === undefined || !amnesiac.disk.votesIntact || faults["journal lost"] > 0) break;
+      faults["journal lost"] += 1;
       crash(amnesiac, world);
       wipeJournal(amnesiac, world);
       restartLater(amnesiac, random.below(2000));

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -14,11 +15,13 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
-/** The disk as the log sees it: synchronous, so that "durable before sent" is the order of statements; a port, so that tests can fail it at any call. */
+/** The disk as storage sees it: synchronous calls, made by the log thread or inline; a port, so that tests can fail it at any call. */
 export type Disk = {
   exists(path: string): boolean;
-  /** Opens for reading and writing; `create` makes a new empty file, replacing one that is there. */
-  open(path: string, how: "existing" | "create", mode?: number): number;
+  /** Names of the files in a folder, sorted. */
+  list(folder: string): readonly string[];
+  /** `existing` and `create` open for reading and writing; `create` makes a new empty file, replacing one that is there. */
+  open(path: string, how: "reading" | "existing" | "create", mode?: number): number;
   size(file: number): number;
   /** At most `length` bytes: fewer at the end of the file. */
   read(file: number, position: number, length: number): Uint8Array;
@@ -34,9 +37,12 @@ export type Disk = {
   freeBytes(folder: string): number;
 };
 
+const OPEN_FLAGS = { reading: "r", existing: "r+", create: "w+" } as const;
+
 export const realDisk: Disk = {
   exists: existsSync,
-  open: (path, how, mode = 0o600) => openSync(path, how === "create" ? "w+" : "r+", mode),
+  list: (folder) => readdirSync(folder).toSorted(),
+  open: (path, how, mode = 0o600) => openSync(path, OPEN_FLAGS[how], mode),
   size: (file) => fstatSync(file).size,
   read: (file, position, length) => {
     const bytes = new Uint8Array(length);

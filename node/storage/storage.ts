@@ -1,184 +1,102 @@
 import { join } from "node:path";
-import { present } from "../base/assert.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
-import type { NodeEffect, Recovered } from "../ports.ts";
-import { type Disk, DiskRefused, isDiskRefusal } from "./disk.ts";
-import { createLog, openLog, type RecordLog } from "./record-log.ts";
+import { type Disk, isDiskRefusal } from "./disk.ts";
+import { inlineExecutor } from "./disk-executor.ts";
+import { entryLog } from "./entry-log.ts";
+import { heldHeights } from "./held-heights.ts";
+import { describeDamage } from "./log-walk.ts";
+import { openLog } from "./open-log.ts";
+import { runningStorage } from "./running-storage.ts";
+import { openFiles, type Spare, sparePath } from "./segment.ts";
+import { removeUnfinished } from "./snapshot-files.ts";
+import { SEGMENT_BYTES, type Storage, type StorageOptions } from "./storage-port.ts";
+import { createVotes, openVotes, removeUnfinishedVotes, type VoteJournal } from "./vote-journal.ts";
 import { voteKeyPath } from "./vote-key.ts";
 
-export type PersistEffect = Extract<NodeEffect, { type: "persist" | "replace-votes" }>;
+export type { Progress, Storage } from "./storage-port.ts";
 
-/** The data folder of one node: blocks, own votes, each in its own log (rule 3). */
-export type Storage = {
-  /**
-   * All of it is durable when this accepts. After a refusal nothing that rests on it may leave the process, what is read
-   * is what was durable before, and nothing more is taken until `probe` accepts.
-   */
-  commit(effects: readonly PersistEffect[]): Result<void, "disk">;
-  /** Tries whether the disk takes writes again; on success the logs stand at their last durable state. */
-  probe(): Result<void, "disk">;
-  readBlock(height: number): Uint8Array | undefined;
-  recovered(): Recovered;
-  freeBytes(): number;
-  /** What opening found, for the log: bytes cut off, a damaged journal put aside. */
-  readonly findings: readonly string[];
-  close(): void;
-};
-
-/** Less free space than this counts as full, so that the disk's last bytes stay for the file system and the logs of others. */
-export const FREE_MIN_BYTES = 16 * 1024 * 1024;
-const PROBE_BYTES = 1024 * 1024;
-
-export const blocksPath = (folder: string): string => join(folder, "blocks.log");
 export const votesPath = (folder: string): string => join(folder, "votes.log");
 
 /**
- * Opens the data folder, which the caller has locked. Call it before `loadVoteKey`: on a first start the logs come
- * before the key, so a key without logs means that logs were lost, and then the journal says so for good (`amnesia`).
+ * Opens the data folder, which the caller has locked. Call it before `loadVoteKey`: on a first start the journal comes
+ * before the key, so a key without a journal means that votes were lost, and then the journal says so for good.
  */
-export function openStorage(disk: Disk, folder: string): Result<Storage, "damaged"> {
-  const findings: string[] = [];
-  const hasKey = disk.exists(voteKeyPath(folder));
-  const blocksLost = hasKey && !disk.exists(blocksPath(folder));
-  if (!disk.exists(blocksPath(folder))) {
-    createLog(disk, blocksPath(folder), { amnesia: blocksLost, records: [] }).close();
+export function openStorage(disk: Disk, folder: string, options: StorageOptions = {}): Result<Storage, "disk"> {
+  try {
+    return accept(open(disk, folder, options));
+  } catch (cause) {
+    if (!isDiskRefusal(cause)) throw cause;
+    return refuse("disk", cause.message);
   }
-  const blocks = openLog(disk, blocksPath(folder));
-  if (!blocks.ok) return blocks;
-  if (blocks.value.cutBytes > 0)
-    findings.push(`blocks: cut ${blocks.value.cutBytes} bytes that were never acknowledged`);
-  const votes = openVotes(disk, folder, { hasKey, blocksLost: blocks.value.amnesia }, findings);
-  return accept(storageOver(disk, folder, blocks.value, votes, findings));
+}
+
+function open(disk: Disk, folder: string, options: StorageOptions): Storage {
+  const findings: string[] = [];
+  removeUnfinished(disk, folder);
+  let executor = inlineExecutor(disk);
+  const closeFile = (file: number): void => executor.run({ kind: "aside", ops: [] }, () => disk.close(file));
+  const votes = openJournal({ disk, folder, closeFile }, findings);
+  const { onProgress = () => {} } = options;
+  const opened = (() => {
+    try {
+      return openLog(disk, folder, (doneBytes, totalBytes) => onProgress({ phase: "reading", doneBytes, totalBytes }));
+    } catch (cause) {
+      // A disk that takes no writes is asked again and again.
+      votes.close();
+      throw cause;
+    }
+  })();
+  const damage = opened.damage.map(describeDamage);
+  findings.push(...damage);
+  if (opened.torn !== undefined) {
+    findings.push(`${opened.torn.path}: cut at byte ${opened.torn.offset}, what followed was never acknowledged`);
+  }
+  const files = openFiles(disk);
+  const spare: Spare = { state: disk.exists(sparePath(folder)) ? "ready" : "none" };
+  const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+  const held = heldHeights(opened.index.blocks);
+  const log = entryLog(
+    {
+      ...{ disk, folder, segmentBytes, files, spare, closeFile },
+      onDamage: (found) => {
+        damage.push(describeDamage(found));
+        held.forget();
+      },
+    },
+    opened,
+  );
+  executor = options.executor?.() ?? executor;
+  return runningStorage({
+    ...{ disk, folder, log, votes, executor, findings, damage, held, files, spare, segmentBytes, onProgress },
+    positions: opened.positions,
+  });
 }
 
 /** The journal, or an empty one in its place that says whether its absence or damage lost votes. */
-function openVotes(
-  disk: Disk,
-  folder: string,
-  { hasKey, blocksLost }: { hasKey: boolean; blocksLost: boolean },
+function openJournal(
+  { disk, folder, closeFile }: { disk: Disk; folder: string; closeFile: (file: number) => void },
   findings: string[],
-): RecordLog {
+): VoteJournal {
   const path = votesPath(folder);
-  const fresh = (amnesia: boolean): RecordLog => createLog(disk, path, { amnesia, records: [] });
-  // Without a key there are no votes of it: a journal that is there belongs to a key that is gone.
-  if (!hasKey) return fresh(false);
-  if (!disk.exists(path)) {
+  removeUnfinishedVotes(disk, folder);
+  const hasKey = disk.exists(voteKeyPath(folder));
+  if (!hasKey) {
+    // Without a key there are no votes of it: a journal that is there belongs to a key that is gone.
+    createVotes(disk, path, false);
+  } else if (!disk.exists(path)) {
     findings.push("votes: the journal is missing while the key is there");
-    return fresh(true);
+    createVotes(disk, path, true);
   }
-  const opened = openLog(disk, path);
-  if (!opened.ok) {
-    findings.push(`votes: ${opened.detail ?? opened.reason}; kept as ${path}.damaged`);
-    disk.rename(path, `${path}.damaged`);
-    return fresh(true);
+  const opened = openVotes(disk, path, closeFile);
+  if (opened.ok) {
+    const { journal, tornAt } = opened.value;
+    if (tornAt !== undefined) findings.push(`votes: cut at byte ${tornAt}, what followed was never acknowledged`);
+    return journal;
   }
-  const log = opened.value;
-  if (log.cutBytes > 0) findings.push(`votes: cut ${log.cutBytes} bytes that were never acknowledged`);
-  if (!blocksLost || log.amnesia) return log;
-  // The journal forgets votes that durable blocks made needless; with the blocks gone it no longer covers them.
-  findings.push("votes: the blocks are missing while the key is there");
-  const records = allRecords(log);
-  log.close();
-  return createLog(disk, path, { amnesia: true, records });
-}
-
-function allRecords(log: RecordLog): Uint8Array[] {
-  return Array.from({ length: log.count() }, (_, index) => present(log.read(index), "a counted record can be read"));
-}
-
-function storageOver(
-  disk: Disk,
-  folder: string,
-  blocks: RecordLog,
-  firstVotes: RecordLog,
-  findings: readonly string[],
-): Storage {
-  let votes = firstVotes;
-  const attempt = (work: () => void): Result<void, "disk"> => {
-    try {
-      work();
-      return accept(undefined);
-    } catch (cause) {
-      if (!isDiskRefusal(cause)) throw new Error("the log cannot be written", { cause });
-      blocks.forget();
-      votes.forget();
-      return refuse("disk", cause.message);
-    }
-  };
-  const requireSpace = (bytes: number): void => {
-    // The text names no changing number: status is written on change.
-    if (disk.freeBytes(folder) < bytes) throw new DiskRefused(`fewer than ${bytes} bytes are free`);
-  };
-  const replaceVotes = (records: readonly Uint8Array[]): void => {
-    const replaced = votes;
-    votes = createLog(disk, replaced.path, { amnesia: replaced.amnesia, records });
-    replaced.close();
-  };
-  return {
-    findings,
-    commit: (effects) =>
-      attempt(() => {
-        if (effects.length === 0) return;
-        requireSpace(FREE_MIN_BYTES);
-        const plan = planOf(effects);
-        // Blocks first: a replaced journal may lack votes that only these blocks make needless.
-        if (plan.blocks.length > 0) {
-          blocks.append(plan.blocks);
-          blocks.sync();
-        }
-        if (plan.replaceVotes) {
-          replaceVotes(plan.votes);
-        } else if (plan.votes.length > 0) {
-          votes.append(plan.votes);
-          votes.sync();
-        }
-      }),
-    probe: () =>
-      attempt(() => {
-        requireSpace(FREE_MIN_BYTES + PROBE_BYTES);
-        const path = join(folder, "probe");
-        const file = disk.open(path, "create");
-        try {
-          disk.write(file, 0, new Uint8Array(PROBE_BYTES).fill(0xa5));
-          disk.sync(file);
-        } finally {
-          disk.close(file);
-          disk.remove(path);
-        }
-        blocks.rewind();
-        votes.rewind();
-        // A replacement may have failed between its rename and the sync of its folder: then the open file has no name any
-        // more. Writing the journal anew from the open file's durable records settles both.
-        replaceVotes(allRecords(votes));
-      }),
-    readBlock: (height) => blocks.read(height - 1),
-    recovered: () => ({ votes: allRecords(votes), blocks: allRecords(blocks), votesIntact: !votes.amnesia }),
-    freeBytes: () => disk.freeBytes(folder),
-    close: () => {
-      blocks.close();
-      votes.close();
-    },
-  };
-}
-
-/** What a step's effects leave in each log: a replacement swallows the votes before it. */
-function planOf(effects: readonly PersistEffect[]): {
-  readonly blocks: readonly Uint8Array[];
-  readonly votes: readonly Uint8Array[];
-  readonly replaceVotes: boolean;
-} {
-  const blocks: Uint8Array[] = [];
-  let votes: Uint8Array[] = [];
-  let replaceVotes = false;
-  for (const effect of effects) {
-    if (effect.type === "replace-votes") {
-      votes = [...effect.records];
-      replaceVotes = true;
-    } else if (effect.stream === "blocks") {
-      blocks.push(effect.record);
-    } else {
-      votes.push(effect.record);
-    }
-  }
-  return { blocks, votes, replaceVotes };
+  findings.push(`votes: ${opened.detail ?? opened.reason}; kept as ${path}.damaged`);
+  disk.rename(path, `${path}.damaged`);
+  createVotes(disk, path, true);
+  const fresh = openVotes(disk, path, closeFile);
+  if (!fresh.ok) throw new Error(`a journal that was just made cannot be read: ${fresh.detail}`);
+  return fresh.value.journal;
 }

@@ -151,6 +151,8 @@ function genesisPlan(snapshot: Snapshot, view: View): Plan {
   const consensusKeys: Hex[] = [];
   for (const node of view.nodes) {
     if (node.status?.validator !== node.id || node.status.network !== cluster.spec.network) return nothing;
+    // A node whose volume takes no writes may not have been able to make its key.
+    if (!node.status.storage.writable) return nothing;
     consensusKeys.push(node.status.publicKey);
   }
   const key = secretText(snapshot, governanceSecretName(name), "publicKey");

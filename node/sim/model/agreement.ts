@@ -1,7 +1,9 @@
 import { present } from "../../base/assert.ts";
 import type { Hex } from "../../base/bytes.ts";
+import { isQuorum } from "../../codec/certificate.ts";
 import type { Local } from "./locals.ts";
-import { isTwoThirds, type Network } from "./network.ts";
+import { countedIn } from "./machine.ts";
+import { epochsOf, isTwoThirds, type Network, weightsIn } from "./network.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** What the votes of one state add up to, by the checker's own count and by the rule that the nodes use. */
@@ -10,6 +12,8 @@ export type Standing = {
   readonly certificates: readonly number[];
   /** A block that is final by that rule, and more than two thirds did not sign. */
   readonly hollow: string | undefined;
+  /** Ballots that more than two thirds signed. */
+  readonly signed: ReadonlySet<number>;
   /** Two blocks that both are final by the votes cast, and neither leads to the other. */
   readonly disagreement: string | undefined;
 };
@@ -17,9 +21,9 @@ export type Standing = {
 /** Counts votes: of every honest validator what it ever signed, of the liar everything that anybody signed. */
 export function createCounter(network: Network, vocabulary: Vocabulary): (locals: readonly Local[]) => Standing {
   const known = new Map<string, Standing>();
-  const weightOf = (id: number): number => present(network.weights[id], "every validator has a weight");
-  const lies = network.byzantine === undefined ? 0 : weightOf(network.byzantine);
-  const total = network.weights.reduce((sum, weight) => sum + weight, 0);
+  const weightOf = (id: number, epoch: number): number =>
+    present(weightsIn(network, epoch)[id], "every validator has a weight");
+  const committees = new Map(epochsOf(network).map((epoch) => [epoch, countedIn(network, epoch)]));
 
   /** Whether `upper` is `lower` or has it among its ancestors. */
   const leadsTo = (lower: Hex, upper: Hex): boolean => {
@@ -28,21 +32,23 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
   };
 
   const count = (locals: readonly Local[]): Standing => {
-    const weights = new Map<number, { weight: number; heads: number }>();
+    const signers = new Map<number, number[]>();
+    const lies = network.byzantine === undefined ? [] : [network.byzantine];
     locals.forEach(({ votes }, index) => {
-      const weight = weightOf(present(network.honest[index], "a local state is of an honest validator"));
-      for (const ballot of votes) {
-        const before = weights.get(ballot) ?? { weight: lies, heads: lies === 0 ? 0 : 1 };
-        weights.set(ballot, { weight: before.weight + weight, heads: before.heads + 1 });
-      }
+      const id = present(network.honest[index], "a local state is of an honest validator");
+      for (const ballot of votes) signers.set(ballot, [...(signers.get(ballot) ?? lies), id]);
     });
     const certificates: number[] = [];
+    const signed = new Set<number>();
     let hollow: string | undefined;
     const final: Hex[] = [];
-    for (const [id, { weight, heads }] of weights) {
+    for (const [id, by] of signers) {
       const ballot = present(vocabulary.ballots[id], "ballots are known");
-      const enough = isTwoThirds(network, weight);
-      if (network.rules.quorum({ weight, heads, totalWeight: total, totalHeads: network.weights.length })) {
+      const { epoch } = ballot;
+      const weight = by.reduce((sum, signer) => sum + weightOf(signer, epoch), 0);
+      const enough = isTwoThirds(weightsIn(network, epoch), weight);
+      if (enough) signed.add(id);
+      if (isQuorum(present(committees.get(epoch), "an epoch has a committee"), by)) {
         certificates.push(id);
         if (!enough && ballot.kind === "finalize") hollow = vocabulary.nameOf(ballot.block);
       }
@@ -52,7 +58,7 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
       final.slice(at + 1).flatMap((other) => (leadsTo(one, other) || leadsTo(other, one) ? [] : [[one, other]])),
     )[0];
     const disagreement = pair === undefined ? undefined : `${pair.map(vocabulary.nameOf).join(" and ")} are both final`;
-    return { certificates: certificates.toSorted((a, b) => a - b), hollow, disagreement };
+    return { certificates: certificates.toSorted((a, b) => a - b), hollow, signed, disagreement };
   };
 
   return (locals) => {
@@ -66,10 +72,16 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
 }
 
 /** What is wrong with a state as a whole. */
-export function faultOf(locals: readonly Local[], { disagreement, hollow }: Standing): string | undefined {
+export function faultOf(
+  locals: readonly Local[],
+  { disagreement, hollow, signed }: Standing,
+  tell: (ballot: number) => string,
+): string | undefined {
   for (const { fault } of locals) if (fault !== undefined) return fault;
   if (disagreement !== undefined) return `agreement: ${disagreement}`;
-  return hollow === undefined
-    ? undefined
-    : `certificates: ${hollow} is final for the nodes, and no two thirds signed it`;
+  if (hollow !== undefined) return `certificates: ${hollow} is final for the nodes, and no two thirds signed it`;
+  const unproved = locals.flatMap(({ finals }) => finals).find((ballot) => !signed.has(ballot));
+  if (unproved !== undefined)
+    return `certificates: a node takes for final what no two thirds signed: ${tell(unproved)}`;
+  return undefined;
 }

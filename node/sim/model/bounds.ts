@@ -13,6 +13,9 @@ const PLAIN: Bounds = {
   records: false,
 };
 
+/** The first block closes its epoch, what follows in it is its tail, and the weights of the next epoch are others. */
+const EPOCHS: Partial<Bounds> = { views: 1, next: { weights: [20, 30, 23, 27], views: 1 } };
+
 export type Search = { readonly name: string; readonly bounds: Bounds };
 
 /** What `npm run sim -- model` explores, the smaller searches first. Leaders by view: 0, 1, 2, 3. */
@@ -25,6 +28,11 @@ export const SEARCHES: readonly Search[] = [
   { name: "two views, nodes catch up by records", bounds: { ...PLAIN, records: true } },
   { name: "two views, a crash with the journal", bounds: { ...PLAIN, crashes: { kept: 1, lost: 0 } } },
   { name: "two views, a crash without the journal", bounds: { ...PLAIN, crashes: { kept: 0, lost: 1 } } },
+  { name: "an epoch of one view and the next", bounds: { ...PLAIN, ...EPOCHS } },
+  {
+    name: "an epoch of two views and the next, a crash with the journal",
+    bounds: { ...PLAIN, ...EPOCHS, views: 2, crashes: { kept: 1, lost: 0 } },
+  },
   {
     name: "three views, the liar leads the second, both crashes",
     bounds: { ...PLAIN, byzantine: 1, views: 3, crashes: BOTH },
@@ -36,6 +44,8 @@ export type ModelCanary = {
   readonly network: Network;
   /** The check that has to see it. */
   readonly caughtBy: readonly string[];
+  /** Takes the search many seconds: for the long run only. */
+  readonly slow?: true;
 };
 
 const broken = (rule: Partial<SafetyRules>, bounds: Partial<Bounds> = {}): Network =>
@@ -68,6 +78,7 @@ export const MODEL_CANARIES: readonly ModelCanary[] = [
     name: "a proposal may leave out views that were not nullified",
     network: broken({ mayFollow: ({ notarized }) => notarized }, { byzantine: 1 }),
     caughtBy: ["agreement"],
+    slow: true,
   },
   {
     name: "a restart forgets the own votes",
@@ -81,7 +92,30 @@ export const MODEL_CANARIES: readonly ModelCanary[] = [
   },
   {
     name: "a node without its journal votes at once",
-    network: restarting("amnesiac-votes", { kept: 0, lost: 1 }),
+    network: broken(
+      { mayVoteAgain: () => true },
+      { weights: [40, 30, 20, 10], byzantine: 1, crashes: { kept: 0, lost: 1 } },
+    ),
     caughtBy: ["evidence"],
+    slow: true,
+  },
+  {
+    name: "a second proposal of a view is voted for too",
+    network: broken({ mayNotarize: () => true }),
+    caughtBy: ["evidence", "report"],
+  },
+  {
+    name: "the certificates of an epoch are counted with the weights of the one before",
+    network: broken(
+      { committeeFor: ({ previous }) => previous },
+      // Of four that each weigh under a third any three are a quorum, so that only larger ones tell weights apart.
+      { weights: [40, 30, 20, 10], byzantine: 1, views: 1, next: { weights: [10, 30, 20, 40], views: 1 } },
+    ),
+    caughtBy: ["certificates"],
+  },
+  {
+    name: "an epoch begins without the proof that the one before is over",
+    network: broken({ provesFinality: ({ quorum, closes }) => quorum || closes }, EPOCHS),
+    caughtBy: ["certificates", "agreement"],
   },
 ];

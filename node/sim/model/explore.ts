@@ -64,7 +64,7 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
     states.read(index, here);
     const locals = localsOf(here);
     const standing = counted(locals);
-    const fault = faultOf(locals, standing);
+    const fault = faultOf(locals, standing, vocabulary.tellBallot);
     if (fault !== undefined) {
       violation = { what: fault, trace: traceTo(index) };
       break;

@@ -1,6 +1,6 @@
 import { apply, type Input, lookAt, type Machine, type Said } from "./machine.ts";
 import { cloneMachine } from "./machine-state.ts";
-import { isTwoThirds, type Network } from "./network.ts";
+import { isTwoThirds, type Network, weightsIn } from "./network.ts";
 
 /** Time between two looks at the clock, and how long a network may take: several views with a silent leader, and two good ones. */
 const ROUND_MS = 500;
@@ -14,16 +14,15 @@ export type Life = "lives" | "stuck" | "too-few-voters";
  */
 export function comesToLife(network: Network, from: readonly Machine[]): Life {
   const machines = from.map(cloneMachine);
-  const voters = machines.map((machine, i) =>
-    lookAt(machine).voting ? (network.weights[network.honest[i] ?? -1] ?? 0) : 0,
-  );
-  if (
-    !isTwoThirds(
-      network,
-      voters.reduce((sum, weight) => sum + weight, 0),
-    )
-  )
-    return "too-few-voters";
+  // One that waits for a view beyond its lost votes may keep the others from ever getting there (rule 3).
+  const voting = machines.filter((machine) => lookAt(machine).mayVote);
+  const epochs = new Set(machines.map(({ state }) => state.epoch));
+  const enough = [...epochs].every((epoch) => {
+    const weights = weightsIn(network, epoch);
+    const weight = voting.reduce((sum, { state }) => sum + (weights[state.config.validator] ?? 0), 0);
+    return isTwoThirds(weights, weight);
+  });
+  if (!enough) return "too-few-voters";
   const goal = Math.max(...machines.map((machine) => lookAt(machine).certifiedHeight)) + 1;
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     settleAll(network, machines, round * ROUND_MS);
@@ -37,8 +36,10 @@ function settleAll(network: Network, machines: readonly Machine[], nowMs: number
   type Letter = { readonly to: number; readonly input: Input };
   const letters: Letter[] = machines.map((_, to) => ({ to, input: { type: "time" } }));
   const post = (from: number, { messages }: Said): void => {
+    const by = machines[from]?.state.config.validator ?? from;
     for (const message of messages) {
-      for (const to of machines.keys()) if (to !== from) letters.push({ to, input: { type: "message", message } });
+      for (const to of machines.keys())
+        if (to !== from) letters.push({ to, input: { type: "message", message, from: by } });
     }
   };
   for (let next = letters.shift(); next !== undefined; next = letters.shift()) {

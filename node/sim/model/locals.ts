@@ -10,6 +10,7 @@ import {
   PROPOSE_MS,
   restart,
   type Said,
+  takes,
 } from "./machine.ts";
 import { cloneMachine, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
@@ -23,6 +24,9 @@ export type Local = {
   readonly offers: readonly number[];
   readonly votesId: number;
   readonly offersId: number;
+  /** Ballots that prove what it takes for final. */
+  readonly finals: readonly number[];
+  readonly epoch: number;
   readonly view: number;
   readonly leads: boolean;
   readonly crashesKept: number;
@@ -70,9 +74,11 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       }
       if (message.type === "proposal" && message.block.proposer === self)
         for (const event of vocabulary.proposal(message)) offers.add(event);
+      if (message.type === "vote-query") offers.add(vocabulary.query(self));
+      if (message.type === "vote-answer") offers.add(vocabulary.answer(message.answer));
     }
     if (network.records) for (const record of machine.records) offers.add(vocabulary.record(record));
-    const { view, leads } = lookAt(machine);
+    const { epoch, view, leads, proofs } = lookAt(machine);
     const ordered = (set: ReadonlySet<number>): readonly number[] => [...set].toSorted((a, b) => a - b);
     const local: Local = {
       machine,
@@ -80,6 +86,8 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       offers: ordered(offers),
       votesId: setId(ordered(votes)),
       offersId: setId(ordered(offers)),
+      finals: proofs.map(({ ballot }) => vocabulary.ballot(ballot)),
+      epoch,
       view,
       leads,
       crashesKept: before?.crashesKept ?? 0,
@@ -106,7 +114,9 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
     return list.length - 1;
   };
 
-  const evaluate = (before: Local, event: Event): number => {
+  const evaluate = (local: number, event: Event): number => {
+    const before = present(list[local], "locals are known");
+    if (event.type === "input" && !takes(before.machine, event.input)) return local;
     steps += 1;
     const machine = cloneMachine(before.machine);
     try {
@@ -151,8 +161,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       }
       const answer = known[event] ?? UNKNOWN;
       if (answer !== UNKNOWN) return answer;
-      const before = present(list[local], "locals are known");
-      const fresh = evaluate(before, present(vocabulary.events[event], "events are known"));
+      const fresh = evaluate(local, present(vocabulary.events[event], "events are known"));
       known[event] = fresh;
       return fresh;
     },
@@ -162,24 +171,22 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   };
 }
 
-/** Rule 3, and the ways to break it that a canary may ask for. A journal that was lost once stays lost. */
+/** What a crash leaves of the journal, and the ways to break it that a canary may ask for. */
 function journalAfterCrash(
   network: Network,
   self: number,
-  { machine, syncedBefore, crashesLost }: Local,
+  { machine, syncedBefore }: Local,
   lost: boolean,
 ): readonly Uint8Array[] | undefined {
-  const opened = openedJournal(network, self);
-  const forgotten = lost || crashesLost > 0;
+  // Lost before, and nothing answered since that would have begun a new one.
+  const forgotten = lost || machine.journal.length === 0;
   switch (network.restarts) {
     case "sound":
       return forgotten ? undefined : machine.journal;
     case "forgets-votes":
-      return forgotten ? undefined : [opened];
+      return forgotten ? undefined : [openedJournal(network, self)];
     case "sends-before-sync":
       return forgotten ? undefined : machine.journal.slice(0, Math.max(1, syncedBefore));
-    case "amnesiac-votes":
-      return lost ? [opened] : machine.journal;
     default:
       return unreachable(network.restarts);
   }
@@ -200,15 +207,16 @@ function evidenceAgainst(self: number, { votes, offers }: Local, vocabulary: Voc
     if (key.startsWith("finalize") && said.has(key.replace("finalize", "nullify")))
       return `evidence: validator ${self} voted to finalize and to nullify in view ${key.slice("finalize ".length)}`;
   }
-  const proposed = new Map<number, string>();
+  const proposed = new Map<string, string>();
   for (const id of offers) {
     const event = vocabulary.events[id];
     if (event?.type !== "input" || event.input.type !== "message" || event.input.message.type !== "proposal") continue;
     const { block } = event.input.message;
     if (block.proposer !== self) continue;
-    if ((proposed.get(block.view) ?? block.hash) !== block.hash)
-      return `evidence: validator ${self} proposed twice in view ${block.view}`;
-    proposed.set(block.view, block.hash);
+    const place = `${block.epoch}/${block.view}`;
+    if ((proposed.get(place) ?? block.hash) !== block.hash)
+      return `evidence: validator ${self} proposed twice in view ${place}`;
+    proposed.set(place, block.hash);
   }
   return undefined;
 }

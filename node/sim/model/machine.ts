@@ -1,93 +1,118 @@
-import { present } from "../../base/assert.ts";
+import { assert, unreachable } from "../../base/assert.ts";
+import type { Hex } from "../../base/bytes.ts";
 import { nanos } from "../../base/units.ts";
-import { type SealedBlock, sealBlock } from "../../codec/block.ts";
-import { type BlockRecord, isLinked } from "../../codec/block-record.ts";
+import { type SealedBlock, sealBlock, ZERO_HASH } from "../../codec/block.ts";
+import type { BlockRecord } from "../../codec/block-record.ts";
 import { type Committee, committeeOf } from "../../codec/certificate.ts";
+import { sha256Hex } from "../../codec/hash.ts";
 import type { PeerMessage } from "../../codec/peer-message.ts";
-import { keepCertificate, onCertificate } from "../../consensus/certificates.ts";
-import { commit, onRecord } from "../../consensus/finality.ts";
+import { beginEpoch } from "../../consensus/epoch.ts";
 import { encodeJournal } from "../../consensus/journal.ts";
 import { leaderList, leaderOf } from "../../consensus/leaders.ts";
-import { certificatesOf, settle } from "../../consensus/machine.ts";
-import { onBlock, onProposal } from "../../consensus/proposal.ts";
-import { restore } from "../../consensus/restore.ts";
-import { type ConsensusState, createState, type Tip, tipOf } from "../../consensus/state.ts";
+import { settle } from "../../consensus/machine.ts";
+import { type ConsensusMessage, epochOfMessage } from "../../consensus/message.ts";
+import { receive } from "../../consensus/receive.ts";
+import { onRecord } from "../../consensus/record.ts";
+import { type FoundJournal, restore } from "../../consensus/restore.ts";
+import {
+  type ConsensusState,
+  certifiedHeight,
+  createState,
+  mayVoteIn,
+  type Tip,
+  tipOf,
+} from "../../consensus/state.ts";
 import { DEFAULT_TIMING } from "../../consensus/timing.ts";
-import type { Turn } from "../../consensus/turn.ts";
-import { onVote } from "../../consensus/votes.ts";
-import type { Network } from "./network.ts";
+import type { Action, Turn } from "../../consensus/turn.ts";
+import { closes, epochsOf, type Network, weightsIn } from "./network.ts";
 
 /**
  * The one file of the checker that knows the production consensus: a machine is its state, and beside it what the rest of
  * a node would hold for it: the executed blocks and the vote journal. Signatures are blank; who may say what is the
  * explorer's business.
  */
-export type Machine = { state: ConsensusState; records: BlockRecord[]; journal: Uint8Array[] };
+export type Machine = { readonly state: ConsensusState; records: BlockRecord[]; journal: Uint8Array[] };
 
 /** What a machine said in one step, and what it reported about others' safety. */
-export type Said = { readonly messages: readonly PeerMessage[]; readonly reports: readonly string[] };
+export type Said = { readonly messages: readonly ConsensusMessage[]; readonly reports: readonly string[] };
 
 /** `time` lets the clock alone move it. */
 export type Input =
-  | { readonly type: "message"; readonly message: PeerMessage }
+  | { readonly type: "message"; readonly message: ConsensusMessage; readonly from: number }
   | { readonly type: "record"; readonly record: BlockRecord }
   | { readonly type: "time" };
 
 export const BLANK_SIGNATURE = new Uint8Array(64);
+/** Of every question: with blank signatures there is one. */
+export const NONCE: Hex = sha256Hex(BLANK_SIGNATURE);
 const WALL_NS = 1_760_000_000_000_000_000n;
-const GENESIS_TIME_NS = WALL_NS - 1_000_000_000n;
+const START_TIME_NS = WALL_NS - 1_000_000_000n;
 /** One pace without doubling, so that a moment to propose and a later one to give up are the same in every view. */
 const TIMING = { ...DEFAULT_TIMING, viewTimeoutMs: 5_000, maxTimeoutMs: 5_000 };
 export const PROPOSE_MS = TIMING.idleBlockMs;
 export const GIVE_UP_MS = 2 * (TIMING.idleBlockMs + TIMING.maxTimeoutMs);
+const NEXT_SET: Hex = sha256Hex(new TextEncoder().encode("the next set"));
 
-const genesisTip = ({ chainId }: Network): Tip => ({
+/**
+ * A final block with which all begin. Not genesis, in whose first view a node without a journal may vote, as that is how
+ * networks start: rule 3 would be broken there by a journal that is lost before anybody has left the view.
+ */
+const START_HEIGHT = 1;
+const startTip = ({ chainId }: Network): Tip => ({
   hash: chainId,
-  height: 0,
+  epoch: 1,
   view: 0,
-  time: nanos(GENESIS_TIME_NS),
+  kind: "normal",
+  height: START_HEIGHT,
+  time: nanos(START_TIME_NS),
   executed: { height: 0 },
 });
 
-const committeeIn = ({ weights, rules }: Network): Committee =>
+const committeeIn = (network: Network, epoch: number): Committee =>
   committeeOf(
-    weights.map((weight, id) => ({ id, weight, publicKey: String(id).padStart(64, "0") })),
-    rules.quorum,
+    weightsIn(network, epoch).map((weight, id) => ({ id, weight, publicKey: String(id).padStart(64, "0") })),
+    network.rules.quorum,
   );
 
+/** The weights by which the nodes count in an epoch: its own, unless a canary's rule takes others. */
+export function countedIn(network: Network, epoch: number): Committee {
+  const next = committeeIn(network, epoch);
+  return epoch === 1 ? next : network.rules.committeeFor({ previous: committeeIn(network, epoch - 1), next });
+}
+
 /** Who leads a view: everybody knows. */
-export function scheduleOf(network: Network): (view: number) => number {
-  const list = leaderList(committeeIn(network));
-  return (view) => leaderOf(list, view);
+export function scheduleOf(network: Network): (place: { epoch: number; view: number }) => number {
+  const lists = epochsOf(network).map((epoch) => leaderList(committeeIn(network, epoch)));
+  return ({ epoch, view }) => leaderOf(lists[epoch - 1] ?? [], view);
 }
 
 /** The block that a lying leader makes: as valid as can be, but one of several of its view. */
 export function liarsBlock(
   network: Network,
-  { proposer, view, parent, lie }: { proposer: number; view: number; parent: SealedBlock | undefined; lie: number },
+  place: { proposer: number; epoch: number; view: number; parent: SealedBlock | undefined; lie: number },
 ): SealedBlock {
+  const { proposer, epoch, view, parent, lie } = place;
   const height = parent?.executed.height ?? 0;
+  const under = parent?.epoch === epoch ? parent.kind : "normal";
+  const kind = under !== "normal" ? "tail" : closes(network, epoch) ? "closing" : "normal";
   return sealBlock({
-    epoch: 1,
-    view,
-    height: (parent?.height ?? 0) + 1,
+    ...{ epoch, view, kind, proposer },
+    height: (parent?.height ?? START_HEIGHT) + (kind === "tail" ? 0 : 1),
     parent: parent?.hash ?? network.chainId,
-    proposer,
-    time: nanos((parent?.time ?? GENESIS_TIME_NS) + BigInt(lie)),
+    time: nanos((parent?.time ?? START_TIME_NS) + BigInt(lie)),
     executed: { height, resultsHash: network.resultsHash(height) },
-    batches: [],
+    next: kind === "closing" ? NEXT_SET : ZERO_HASH,
+    ...{ votes: [], evidence: [], payload: new Uint8Array(0) },
   });
 }
 
 /** A journal in which nothing was voted yet. */
 export const openedJournal = ({ chainId }: Network, validator: number): Uint8Array =>
-  encodeJournal({ type: "opened", chainId, validator });
+  encodeJournal({ type: "opened", chainId, validator, since: { epoch: 0, view: 0 } });
 
-const configOf = (network: Network, self: number): ConsensusState["config"] => ({
-  self,
+const configOf = (network: Network, validator: number): ConsensusState["config"] => ({
+  validator,
   chainId: network.chainId,
-  epoch: 1,
-  committee: committeeIn(network),
   timing: TIMING,
   rules: network.rules,
   compactEveryBlocks: Number.MAX_SAFE_INTEGER,
@@ -95,102 +120,157 @@ const configOf = (network: Network, self: number): ConsensusState["config"] => (
 });
 
 export function createMachine(network: Network, self: number): Machine {
-  const state = createState(configOf(network, self), { tip: genesisTip(network), voting: true, nowMs: 0 });
-  return { state, records: [], journal: [openedJournal(network, self)] };
+  const found = { records: [openedJournal(network, self)], intact: true, fresh: false };
+  return started(network, self, [], found);
 }
 
 /** The node after a crash: its log with the final blocks is whole, its journal is the given one, or gone (rule 3). */
 export function restart(network: Network, machine: Machine, journal: readonly Uint8Array[] | undefined): Machine {
-  const { records } = machine;
+  const found = { records: journal ?? [], intact: journal !== undefined, fresh: false };
+  return started(network, machine.state.config.validator, machine.records, found);
+}
+
+function started(network: Network, self: number, records: readonly BlockRecord[], found: FoundJournal): Machine {
   const last = records.at(-1);
-  const self = present(machine.state.config.self, "a machine is a member's");
+  const epoch = last === undefined ? 1 : last.block.epoch + (last.block.kind === "closing" ? 1 : 0);
+  const closing = records.findLast(({ block }) => block.kind === "closing");
   const state = createState(configOf(network, self), {
-    tip: last === undefined ? genesisTip(network) : tipOf(last.block),
-    ...(last === undefined ? {} : { finality: last.certificate }),
-    voting: journal !== undefined,
+    epoch,
+    committee: countedIn(network, epoch),
+    self,
+    ...(closing === undefined
+      ? {}
+      : {
+          previous: {
+            epoch: epoch - 1,
+            committee: countedIn(network, epoch - 1),
+            finality: closing.certificate,
+          },
+        }),
+    tip: last === undefined ? startTip(network) : tipOf(last.block),
+    ...(last?.block.epoch === epoch ? { finality: last.certificate } : {}),
+    recent: records.map(({ block }) => block),
     nowMs: 0,
   });
-  const after: Machine = { state, records: [...records], journal: [...(journal ?? [])] };
-  if (journal !== undefined) {
-    const restored = restore(state, turnOf(network, after, 0), journal);
-    if (!restored.ok) throw new Error(`the own journal is refused: ${restored.detail ?? restored.reason}`);
-  }
-  return after;
+  const machine: Machine = { state, records: [...records], journal: [...found.records] };
+  const restored = restore(state, turnOf(network, machine, 0), found);
+  if (!restored.ok) throw new Error(`the own journal is refused: ${restored.detail ?? restored.reason}`);
+  return machine;
 }
 
 /** Feeds one input to the production code at a moment of the node's clock, and lets it come to rest. */
 export function apply(network: Network, machine: Machine, input: Input, nowMs: number): Said {
   const { state } = machine;
   const turn = turnOf(network, machine, nowMs);
-  const messages: PeerMessage[] = [];
-  const reports: string[] = [];
-  if (input.type === "message") messages.push(...receive(state, turn, input.message));
-  if (input.type === "record" && isLinked(input.record)) {
-    keepCertificate(state, turn, input.record.certificate);
-    onRecord(state, turn, input.record);
-    commit(state, turn);
-  }
+  const said = { messages: [] as ConsensusMessage[], reports: [] as string[] };
+  if (input.type === "message") receive(state, turn, { peer: input.from, message: input.message });
+  if (input.type === "record") onRecord(state, turn, input.record);
   do {
-    for (const action of turn.out.splice(0)) {
-      if (action.type === "journal") machine.journal.push(action.record);
-      if (action.type === "replace-journal") machine.journal = [...action.records];
-      if (action.type === "broadcast" || action.type === "send") messages.push(action.message);
-      if (action.type === "finalized") machine.records.push(action.record);
-      if (action.type === "safety") reports.push(`${action.kind}: ${action.detail}`);
-    }
+    while (turn.out.length > 0) for (const action of turn.out.splice(0)) carryOut(network, machine, turn, action, said);
     settle(state, turn);
   } while (turn.out.length > 0);
-  return { messages, reports };
+  return said;
 }
 
-function receive(state: ConsensusState, turn: Turn, message: PeerMessage): readonly PeerMessage[] {
-  switch (message.type) {
-    case "proposal":
-      onProposal(state, turn, message);
-      return [];
-    case "vote":
-      onVote(state, turn, message.vote);
-      return [];
-    case "certificate":
-      onCertificate(state, turn, message.certificate);
-      return [];
-    case "block":
-      onBlock(state, message.block);
-      return [];
-    case "block-request": {
-      const block = state.blocks.get(message.block);
-      return block === undefined ? [] : [{ type: "block", block }];
+const CONSENSUS = [
+  ...(["proposal", "vote", "certificate", "block-request", "block"] as const),
+  ...(["certificates-request", "vote-query", "vote-answer", "stopping"] as const),
+] satisfies readonly ConsensusMessage["type"][];
+const isForConsensus = (message: PeerMessage): message is ConsensusMessage =>
+  CONSENSUS.some((type) => type === message.type);
+
+/**
+ * Whether a machine takes an input now: what is said stays on offer, so what belongs to another epoch waits, instead of being
+ * kept aside or answered. Nobody asks itself.
+ */
+export function takes({ state }: Machine, input: Input): boolean {
+  if (input.type !== "message") return true;
+  const { message, from } = input;
+  if (message.type === "vote-query") return from !== state.config.validator;
+  if (message.type !== "proposal" && message.type !== "vote" && message.type !== "certificate") return true;
+  return epochOfMessage(message) === state.epoch;
+}
+
+function carryOut(
+  network: Network,
+  machine: Machine,
+  turn: Turn,
+  action: Action,
+  said: { messages: ConsensusMessage[]; reports: string[] },
+): void {
+  switch (action.type) {
+    case "journal":
+      machine.journal.push(action.record);
+      return;
+    case "replace-journal":
+      machine.journal = [...action.records];
+      return;
+    case "broadcast":
+    case "send":
+      assert(isForConsensus(action.message), "consensus speaks to consensus");
+      said.messages.push(action.message);
+      return;
+    case "finalized":
+      machine.records.push(action.record);
+      return;
+    case "epoch-closed": {
+      const epoch = action.epoch + 1;
+      beginEpoch(machine.state, turn, {
+        epoch,
+        committee: committeeIn(network, epoch),
+        self: machine.state.config.validator,
+      });
+      return;
     }
-    case "certificates-request":
-      return certificatesOf(state, message).map((certificate) => ({ type: "certificate", certificate }));
+    case "safety":
+      said.reports.push(`${action.kind}: ${action.detail}`);
+      return;
+    case "view-entered":
+      return;
     default:
-      return [];
+      unreachable(action);
   }
 }
 
-/** Every final block is executed at once, and there is never anything to order: the clock alone makes blocks. */
-const turnOf = (network: Network, { records }: Machine, nowMs: number): Turn => ({
+/**
+ * Every final block is executed at once, and there is never anything to order: the clock alone makes blocks. No block
+ * carries evidence, as all of it has counted already.
+ */
+const turnOf = (network: Network, { state, records }: Machine, nowMs: number): Turn => ({
   nowMs,
   wallNs: WALL_NS,
-  execution: { height: () => records.length, resultsHash: (height) => network.resultsHash(height) },
-  payload: { waits: () => false, take: () => [] },
+  execution: {
+    height: () => START_HEIGHT + records.length,
+    resultsHash: (height) => network.resultsHash(height),
+    closing: () => (closes(network, state.epoch) ? { next: NEXT_SET } : undefined),
+    evidenceFault: () => "evidence that was counted",
+  },
+  payload: { waits: () => false, take: () => new Uint8Array(0), judge: () => "valid", durable: () => true },
   out: [],
 });
 
-/** Forgets how late it is: the explorer lets every clock be at every moment. */
+/**
+ * Forgets how late it is: the explorer lets every clock be at every moment. And forgets whose votes a block could carry: they
+ * measure, they decide nothing, and would make as many blocks as there are sets of voters.
+ */
 export function forgetTime({ state }: Machine): void {
   state.enteredAtMs = 0;
   state.orderSinceMs = undefined;
   state.repeatedAtMs = 0;
   state.lastProposalAtMs = Number.NEGATIVE_INFINITY;
   state.nullifiedInRow = 0;
+  if (state.inquiry !== undefined) state.inquiry = { ...state.inquiry, askedAtMs: 0 };
+  for (const { votes } of state.attendances.values()) votes.clear();
+  state.evidence.clear();
 }
 
-/** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. */
+/** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. `proofs`: of this epoch and the one before. */
 export const lookAt = ({ state, records }: Machine) => ({
+  epoch: state.epoch,
   view: state.view,
-  voting: state.voting,
-  leads: leaderOf(state.leaders, state.view) === state.config.self,
-  height: records.length,
-  certifiedHeight: state.finality?.ballot.height ?? 0,
+  mayVote: mayVoteIn(state, state.view),
+  leads: leaderOf(state.leaders, state.view) === state.self,
+  height: START_HEIGHT + records.length,
+  certifiedHeight: certifiedHeight(state),
+  proofs: [state.finality, state.previous?.finality].filter((proof) => proof !== undefined),
 });

@@ -1,6 +1,6 @@
 import { present } from "../../base/assert.ts";
 import type { Local, Locals } from "./locals.ts";
-import type { Network } from "./network.ts";
+import { type Network, viewsIn } from "./network.ts";
 import { CRASH, CRASH_LOST, GIVE_UP, PROPOSE } from "./vocabulary.ts";
 
 /** What anybody can be told in a state, and which crashes are left; equal ones share one number. */
@@ -23,9 +23,9 @@ export function createMoves(network: Network, locals: Locals): Moves {
   const known = new Map<string, readonly number[]>();
   const reaches = new Map<string, ReadonlySet<number>>();
 
-  function* eventsOf({ view, leads }: Local, { events }: Chances): Generator<number> {
+  function* eventsOf({ epoch, view, leads }: Local, { events }: Chances): Generator<number> {
     yield* events;
-    if (view > network.views) return;
+    if (view > viewsIn(network, epoch)) return;
     if (leads) yield PROPOSE;
     yield GIVE_UP;
   }

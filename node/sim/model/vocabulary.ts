@@ -4,8 +4,10 @@ import type { SealedBlock } from "../../codec/block.ts";
 import type { BlockRecord } from "../../codec/block-record.ts";
 import type { PeerMessage } from "../../codec/peer-message.ts";
 import type { Ballot } from "../../codec/vote.ts";
-import { BLANK_SIGNATURE, type Input, liarsBlock, scheduleOf } from "./machine.ts";
-import type { Network } from "./network.ts";
+import type { VoteAnswer } from "../../codec/vote-answer.ts";
+import type { ConsensusMessage } from "../../consensus/message.ts";
+import { BLANK_SIGNATURE, type Input, liarsBlock, NONCE, scheduleOf } from "./machine.ts";
+import { epochsOf, type Network, viewsIn } from "./network.ts";
 
 type Proposal = Extract<PeerMessage, { type: "proposal" }>;
 
@@ -27,7 +29,11 @@ export type Vocabulary = {
   proposal(proposal: Proposal): readonly number[];
   vote(ballot: Ballot, signer: number): number;
   record(record: BlockRecord): number;
+  /** The event of being asked by a validator that lost its journal. */
+  query(validator: number): number;
+  answer(answer: VoteAnswer): number;
   nameOf(hash: Hex): string;
+  tellBallot(ballot: number): string;
   parentOf(hash: Hex): Hex | undefined;
   viewOf(hash: Hex): number;
 };
@@ -39,6 +45,16 @@ const FIXED: readonly Event[] = [
   { type: "crash", label: "it crashes and comes back" },
   { type: "crash-without-journal", label: "it crashes and comes back without its journal" },
 ];
+/** Views in which a child of the block may be proposed: a closing block has children in both epochs. */
+function placesAbove(network: Network, block: SealedBlock | undefined): { epoch: number; view: number }[] {
+  const [epoch, view] = [block?.epoch ?? 1, block?.view ?? 0];
+  return epochsOf(network).flatMap((at) => {
+    const views = Array.from({ length: viewsIn(network, at) }, (_, index) => index + 1);
+    if (at === epoch) return views.filter((one) => one > view).map((one) => ({ epoch: at, view: one }));
+    return at > epoch && block?.kind === "closing" ? views.map((one) => ({ epoch: at, view: one })) : [];
+  });
+}
+
 /** Blocks that a lying leader makes on one parent: they differ in their time. */
 const LIES_PER_PARENT = 2;
 
@@ -59,19 +75,21 @@ export function createVocabulary(network: Network): Vocabulary {
     events.push({ type: "input", ...make() });
     return events.length - 1;
   };
-  const message = (key: string, value: PeerMessage, label: string): number =>
-    event(key, () => ({ input: { type: "message", message: value }, label }));
+  const message = (key: string, value: ConsensusMessage, from: number, label: string): number =>
+    event(key, () => ({ input: { type: "message", message: value, from }, label }));
 
   const nameOf = (hash: Hex): string => {
-    if (hash === network.chainId) return "genesis";
+    if (hash === network.chainId) return "the start";
     return blocks.get(hash)?.name ?? hash.slice(0, 8);
   };
   const ballotLabel = (ballot: Ballot): string =>
-    ballot.kind === "nullify" ? `nullify view ${ballot.view}` : `${ballot.kind} ${nameOf(ballot.block)}`;
+    ballot.kind === "nullify"
+      ? `nullify view ${ballot.epoch}/${ballot.view}`
+      : `${ballot.kind} ${nameOf(ballot.block)}`;
   const ballotKey = (ballot: Ballot): string => {
-    if (ballot.kind === "nullify") return `nullify ${ballot.view}`;
+    if (ballot.kind === "nullify") return `nullify ${ballot.epoch}/${ballot.view}`;
     const executed = ballot.kind === "notarize" ? `${ballot.executed.height} ${ballot.executed.resultsHash}` : "";
-    return `${ballot.kind} ${ballot.view} ${ballot.height} ${ballot.block} ${executed}`;
+    return `${ballot.kind} ${ballot.epoch}/${ballot.view} ${ballot.height} ${ballot.block} ${executed}`;
   };
   const ballotId = (ballot: Ballot): number => {
     const key = ballotKey(ballot);
@@ -85,6 +103,7 @@ export function createVocabulary(network: Network): Vocabulary {
     message(
       `vote ${signer} ${ballotKey(ballot)}`,
       { type: "vote", vote: { ballot, signer, signature: BLANK_SIGNATURE } },
+      signer,
       `it gets ${signer}'s vote to ${ballotLabel(ballot)}`,
     );
 
@@ -99,10 +118,10 @@ export function createVocabulary(network: Network): Vocabulary {
       found.push(vote({ kind: "notarize", epoch, view, block: hash, height, executed }, byzantine));
       found.push(vote({ kind: "finalize", epoch, view, block: hash, height }, byzantine));
     }
-    for (let view = (below?.view ?? 0) + 1; view <= network.views; view++) {
-      if (leaderOf(view) !== byzantine) continue;
+    for (const place of placesAbove(network, below)) {
+      if (leaderOf(place) !== byzantine) continue;
       for (let lie = 1; lie <= LIES_PER_PARENT; lie++) {
-        const block = liarsBlock(network, { proposer: byzantine, view, parent: below, lie });
+        const block = liarsBlock(network, { proposer: byzantine, ...place, parent: below, lie });
         found.push(...proposal({ type: "proposal", block, signature: BLANK_SIGNATURE, justification: [] }));
       }
     }
@@ -115,28 +134,39 @@ export function createVocabulary(network: Network): Vocabulary {
     const known = offers.get(key);
     if (known !== undefined) return known;
     if (!blocks.has(block.hash)) {
-      const siblings = [...blocks.values()].filter((each) => each.block.view === block.view).length;
-      blocks.set(block.hash, { block, name: `block ${block.view}${String.fromCharCode(97 + siblings)}` });
+      const { epoch, view } = block;
+      const siblings = [...blocks.values()].filter((each) => each.block.epoch === epoch && each.block.view === view);
+      blocks.set(block.hash, { block, name: `block ${epoch}/${view}${String.fromCharCode(97 + siblings.length)}` });
     }
     const name = nameOf(block.hash);
     const fresh = [
-      message(`proposal ${key}`, value, `it gets the proposal of ${name} on ${nameOf(block.parent)}`),
-      message(`block ${block.hash}`, { type: "block", block }, `it gets ${name}, which it asked for`),
+      message(`proposal ${key}`, value, block.proposer, `it gets the proposal of ${name} on ${nameOf(block.parent)}`),
+      message(`block ${block.hash}`, { type: "block", block }, block.proposer, `it gets ${name}, which it asked for`),
       ...lies(block.hash),
     ];
     offers.set(key, fresh);
     return fresh;
   };
 
-  const nullifications = (): readonly number[] => {
-    const { byzantine } = network;
-    if (byzantine === undefined || !network.singleVotes) return [];
-    return Array.from({ length: network.views }, (_, index) =>
-      vote({ kind: "nullify", epoch: 1, view: index + 1 }, byzantine),
-    );
+  const answer = (said: VoteAnswer): number => {
+    const { signer, epoch, view, entry } = said;
+    const by = entry === undefined ? "nothing" : ballotLabel(entry.ballot);
+    const key = `answer ${signer} ${epoch}/${view} ${entry === undefined ? "" : ballotId(entry.ballot)}`;
+    const label = `it gets ${signer}'s answer to be in view ${epoch}/${view} by ${by}`;
+    return message(key, { type: "vote-answer", answer: said }, signer, label);
+  };
+
+  /** The liar's words that need no block: votes to give up, and to have seen nothing. */
+  const groundless = (): readonly number[] => {
+    const { byzantine, singleVotes, crashes } = network;
+    if (byzantine === undefined) return [];
+    const places = singleVotes ? placesAbove(network, undefined) : [];
+    const found = places.map((place) => vote({ kind: "nullify", ...place }, byzantine));
+    const seenNothing = { nonce: NONCE, epoch: 1, view: 1, signer: byzantine, signature: BLANK_SIGNATURE };
+    return crashes.lost === 0 ? found : [...found, answer(seenNothing)];
   };
   const signatures = network.weights.map((_, signer) => ({ signer, signature: BLANK_SIGNATURE }));
-  const fromTheStart = [...lies(network.chainId), ...nullifications()].toSorted((a, b) => a - b);
+  const fromTheStart = [...lies(network.chainId), ...groundless()].toSorted((a, b) => a - b);
   return {
     events,
     ballots,
@@ -147,6 +177,7 @@ export function createVocabulary(network: Network): Vocabulary {
       certificates[id] ??= message(
         `certificate ${id}`,
         { type: "certificate", certificate: { ballot, signatures } },
+        0,
         `it gets a certificate to ${ballotLabel(ballot)}`,
       );
       return certificates[id];
@@ -158,7 +189,16 @@ export function createVocabulary(network: Network): Vocabulary {
         input: { type: "record", record },
         label: `it catches up with ${nameOf(record.block.hash)}, final by ${nameOf(record.certificate.ballot.block)}`,
       })),
+    query: (validator) =>
+      message(
+        `query ${validator}`,
+        { type: "vote-query", nonce: NONCE },
+        validator,
+        `${validator} asks where it stands`,
+      ),
+    answer,
     nameOf,
+    tellBallot: (id) => ballotLabel(present(ballots[id], "ballots are known")),
     parentOf: (hash) => blocks.get(hash)?.block.parent,
     viewOf: (hash) => blocks.get(hash)?.block.view ?? 0,
   };

@@ -1,0 +1,24 @@
+import type { Refusal, Result } from "../base/result.ts";
+
+/** Entries are as `entrySchema` of the contract describes them, with more beside. */
+type Page = {
+  readonly entries: readonly object[];
+  /** Not every entry before this position is held here any more. */
+  readonly heldFrom: number;
+};
+
+/** This node's log cannot tell: it was released or never held here, or is not indexed yet. Another node may know. */
+export type Elsewhere = Refusal<"elsewhere">;
+
+/** What this node's log tells of everything that moved. */
+export type JournalSource = {
+  /** At most `limit` entries behind this position, oldest first; all that is executed. */
+  after(position: number, limit: number): Promise<Page>;
+  /** Entries of an account, newest first. `before`: the `next` of the page before; 0: from the newest on. */
+  ofAccount(
+    account: bigint,
+    options: { readonly before: number; readonly limit: number },
+  ): Promise<Page & { readonly indexedTo: number; readonly next: number | undefined }>;
+  /** An applied transfer as `transferSchema` describes it; undefined: there is none. */
+  transfer(id: bigint): Promise<Result<object | undefined, "elsewhere">>;
+};

@@ -1,0 +1,35 @@
+import type { Hex } from "../base/bytes.ts";
+import type { ValidatorRecord } from "../codec/validator-record.ts";
+import { type Governance, memberOf } from "./governance.ts";
+import { STATE_VERSION_MAX } from "./parameters.ts";
+import { isSilent, type VoteCounts } from "./vote-counts.ts";
+
+/**
+ * What a validator signs by itself, with its vote key (domain.md, "Consensus, as far as users see it"): that it has caught
+ * up when it wants to join, that it agrees to a joiner that has, that it agrees to replace a key that has been silent for
+ * two epochs, and which state version its release can run.
+ */
+export function duties(
+  governance: Governance,
+  validator: number,
+  chain: {
+    readonly counts: readonly VoteCounts[];
+    /** The newest executed block: what a joiner that has caught up can say. */
+    readonly newest: { readonly height: number; readonly resultsHash: Hex };
+  },
+): readonly ValidatorRecord[] {
+  const self = governance.validators.get(validator);
+  if (self === undefined) return [];
+  const records: ValidatorRecord[] = [];
+  if (self.announced !== STATE_VERSION_MAX)
+    records.push({ kind: "announce", validator, stateVersion: STATE_VERSION_MAX });
+  if (self.join !== undefined && !self.join.caughtUp) records.push({ kind: "caught_up", validator, ...chain.newest });
+  if (memberOf(governance, validator) === undefined) return records;
+  for (const { id, join, replacement } of governance.validators.values()) {
+    if (join?.caughtUp && !join.approvals.includes(validator))
+      records.push({ kind: "approve", validator, subject: id, key: join.voteKey });
+    if (replacement !== undefined && !replacement.approvals.includes(validator) && isSilent(chain.counts, id))
+      records.push({ kind: "approve", validator, subject: id, key: replacement.voteKey });
+  }
+  return records;
+}

@@ -1,0 +1,199 @@
+import { fromHex, type Hex, toHex } from "../base/bytes.ts";
+import { accept, type Result, refuse } from "../base/result.ts";
+import { nanos } from "../base/units.ts";
+import { type BlockHeader, encodeHeader, readHeader } from "../codec/block.ts";
+import { encodeCertificate, isFinalization, parseCertificate } from "../codec/certificate.ts";
+import { parse } from "../codec/parse.ts";
+import { U128_MAX } from "../codec/transfer.ts";
+import type { MerklePath } from "./merkle.ts";
+import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof } from "./proof.ts";
+import type { BatchOutcome, Member } from "./types.ts";
+
+/** Proofs as JSON: hashes, keys, headers and certificates in hexadecimal, large numbers as decimal texts. */
+const PROOF_FORMAT = "hmn proof 1";
+
+export const writeProof = (proof: BatchProof | AccountProof): string =>
+  JSON.stringify({ format: PROOF_FORMAT, ...plain(proof) }, undefined, 2);
+
+/** The proof in a file; what it says is for `checkBatchProof` and `checkAccountProof`. Never throws on outside text. */
+export function parseProof(text: string): Result<BatchProof | AccountProof, "proof_malformed"> {
+  try {
+    const file = fields(JSON.parse(text));
+    if (file("format") !== PROOF_FORMAT) return refuse("proof_malformed", `the format is not ${PROOF_FORMAT}`);
+    return accept(readProof(file));
+  } catch (cause) {
+    if (cause instanceof MalformedProof || cause instanceof SyntaxError)
+      return refuse("proof_malformed", cause.message);
+    throw cause;
+  }
+}
+
+const U64_MAX = (1n << 64n) - 1n;
+
+class MalformedProof extends Error {
+  override readonly name = "MalformedProof";
+}
+
+function plain(proof: BatchProof | AccountProof): object {
+  const { epochs, final, before, steps, place } = proof;
+  const results = {
+    chainId: proof.chainId,
+    place: { ...place, path: place.path.map(toHex) },
+    before,
+    steps,
+    final: plainFinal(final),
+    epochs: epochs.map(({ members, parametersHash, ...closing }) => ({
+      ...plainFinal(closing),
+      members,
+      parametersHash,
+    })),
+  };
+  if (proof.kind === "batch") return { kind: "batch", batch: proof.batch, outcome: proof.outcome, ...results };
+  const { height, time, subroots } = proof.checkpoint;
+  return {
+    kind: "account",
+    account: String(proof.account),
+    bucket: toHex(proof.bucket),
+    checkpoint: {
+      height,
+      time: String(time),
+      subroots: subroots.map(({ name, root }) => ({ name, root: toHex(root) })),
+    },
+    ...results,
+  };
+}
+
+const plainFinal = ({ header, headers, certificate }: FinalHeader): object => ({
+  header: toHex(encodeHeader(header)),
+  headers: headers.map((one) => toHex(encodeHeader(one))),
+  certificate: toHex(encodeCertificate(certificate)),
+});
+
+type Fields = (name: string) => unknown;
+
+function readProof(file: Fields): BatchProof | AccountProof {
+  const shared = { chainId: hash(file("chainId")), place: readPath(file("place")), ...readResults(file) };
+  switch (file("kind")) {
+    case "batch":
+      return { kind: "batch", batch: hash(file("batch")), outcome: readOutcome(file("outcome")), ...shared };
+    case "account": {
+      const checkpoint = fields(file("checkpoint"));
+      const subroots = list(checkpoint("subroots")).map((one) => {
+        const subroot = fields(one);
+        return { name: text(subroot("name")), root: bytes(subroot("root"), 32) };
+      });
+      return {
+        kind: "account",
+        account: decimal(file("account"), U128_MAX),
+        bucket: bytes(file("bucket")),
+        checkpoint: {
+          height: counter(checkpoint("height")),
+          time: nanos(decimal(checkpoint("time"), U64_MAX)),
+          subroots,
+        },
+        ...shared,
+      };
+    }
+    default:
+      throw new MalformedProof("kind is neither batch nor account");
+  }
+}
+
+const readResults = (file: Fields): ResultsProof => ({
+  before: hash(file("before")),
+  steps: list(file("steps")).map((one) => {
+    const step = fields(one);
+    const resultsRoot = hash(step("resultsRoot"));
+    return step("checkpointRoot") === undefined
+      ? { resultsRoot }
+      : { resultsRoot, checkpointRoot: hash(step("checkpointRoot")) };
+  }),
+  final: readFinal(file("final")),
+  epochs: list(file("epochs")).map(readEpoch),
+});
+
+function readEpoch(value: unknown): EpochProof {
+  const epoch = fields(value);
+  const members = list(epoch("members")).map((one): Member => {
+    const member = fields(one);
+    return { id: counter(member("id")), weight: counter(member("weight")), publicKey: hash(member("publicKey")) };
+  });
+  return { ...readFinal(value), members, parametersHash: hash(epoch("parametersHash")) };
+}
+
+function readFinal(value: unknown): FinalHeader {
+  const final = fields(value);
+  const certificate = parseCertificate(bytes(final("certificate")));
+  if (!certificate.ok || !isFinalization(certificate.value)) throw new MalformedProof("certificate is not of finality");
+  return {
+    header: header(final("header")),
+    headers: list(final("headers")).map(header),
+    certificate: certificate.value,
+  };
+}
+
+function header(value: unknown): BlockHeader {
+  const parsed = parse(bytes(value), readHeader);
+  if (!parsed.ok) throw new MalformedProof("a header is malformed");
+  return parsed.value;
+}
+
+function readPath(value: unknown): MerklePath {
+  const place = fields(value);
+  return {
+    index: counter(place("index")),
+    size: counter(place("size")),
+    path: list(place("path")).map((one) => bytes(one, 32)),
+  };
+}
+
+function readOutcome(value: unknown): BatchOutcome {
+  const outcome = fields(value);
+  if (outcome("refused") !== undefined) return { refused: text(outcome("refused")) };
+  const failures = list(outcome("failures")).map((one) => {
+    const failure = fields(one);
+    return { index: counter(failure("index")), code: text(failure("code")) };
+  });
+  // An outcome is hashed with 16 bits for an index and 32 for the count: no other number may stand for one.
+  if (failures.some(({ index }) => index > 0xffff)) throw new MalformedProof("an index is too large");
+  const count = counter(outcome("count"));
+  if (count > 0xffff_ffff) throw new MalformedProof("a count is too large");
+  return { count, failures };
+}
+
+function fields(value: unknown): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new MalformedProof("an object is missing");
+  const entries = new Map(Object.entries(value));
+  return (name) => entries.get(name);
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new MalformedProof("a list is missing");
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string") throw new MalformedProof("a text is missing");
+  return value;
+}
+
+function bytes(value: unknown, length?: number): Uint8Array {
+  const found = fromHex(text(value), length);
+  if (found === undefined) throw new MalformedProof(`${text(value).slice(0, 80)} is no hexadecimal text of its length`);
+  return found;
+}
+
+const hash = (value: unknown): Hex => toHex(bytes(value, 32));
+
+function decimal(value: unknown, max: bigint): bigint {
+  const number = /^[0-9]{1,39}$/.test(text(value)) ? BigInt(text(value)) : undefined;
+  if (number === undefined || number > max) throw new MalformedProof(`a decimal number up to ${max} is missing`);
+  return number;
+}
+
+function counter(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw new MalformedProof("a whole number is missing");
+  return value;
+}

@@ -1,0 +1,35 @@
+import { unreachable } from "../base/assert.ts";
+import type { PeerMessage } from "../codec/peer-message.ts";
+
+/** The messages between nodes that are for consensus. */
+export type ConsensusMessage = Extract<
+  PeerMessage,
+  {
+    type:
+      | "proposal"
+      | "vote"
+      | "certificate"
+      | "block-request"
+      | "block"
+      | "certificates-request"
+      | "vote-query"
+      | "vote-answer"
+      | "stopping";
+  }
+>;
+
+/** Messages that belong to one epoch. */
+export type EpochMessage = Extract<ConsensusMessage, { type: "proposal" | "vote" | "certificate" }>;
+
+export function epochOfMessage(message: EpochMessage): number {
+  switch (message.type) {
+    case "proposal":
+      return message.block.epoch;
+    case "vote":
+      return message.vote.ballot.epoch;
+    case "certificate":
+      return message.certificate.ballot.epoch;
+    default:
+      return unreachable(message);
+  }
+}

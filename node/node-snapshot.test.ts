@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import { present } from "./base/assert.ts";
+import { type Chain, chainId, epochOf } from "./chain/chain.ts";
+import { verify } from "./codec/signature.ts";
+import {
+  encodeHead,
+  headFault,
+  newestOf,
+  parseHead,
+  type SnapshotHead,
+  type TrustAnchor,
+} from "./node-snapshot-head.ts";
+import { NODES, running } from "./test-network.ts";
+
+const setting = {
+  parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
+  snapshotPolicy: { everyBlocks: 5, everyBytes: 1e9 },
+};
+const unharmed = { fork: 0, resultsMismatch: 0, equivocation: 0 };
+
+/** Four nodes in their third epoch, whose logs begin behind genesis. */
+function grown() {
+  const network = running(setting);
+  network.until(() => NODES.every((id) => network.view(id).epoch === 3 && network.view(id).height > 25), 120_000);
+  return network;
+}
+
+/** The first part of a node's newest snapshot. */
+function headOf(network: ReturnType<typeof grown>, id = 0): SnapshotHead {
+  const parsed = parseHead(present(network.peers.get(id)?.snapshots.at(-1)?.parts[0], "a snapshot has a head"));
+  return present(parsed.ok ? parsed.value : undefined, "a head is well formed");
+}
+
+describe("a snapshot", () => {
+  it("is made behind enough blocks; then the log may go, and a restart begins from it", () => {
+    const network = grown();
+    const peer = present(network.peers.get(1), "node 1 runs");
+    expect(peer.snapshots).toHaveLength(2);
+    expect(Math.min(...peer.blocks.keys())).toBeGreaterThan(1);
+    const newest = present(peer.snapshots.at(-1), "there are two").height;
+    expect([...peer.blocks.keys()].filter((height) => height > newest).length).toBeLessThan(10);
+    const { height, resultsHash } = network.view(1);
+    network.stop(1);
+    network.start(1);
+    expect(network.view(1)).toMatchObject({ height, resultsHash, state: "Voting" });
+    network.until(() => NODES.every((id) => network.view(id).epoch === 4));
+    for (const id of NODES) expect(network.view(id).safety).toEqual(unharmed);
+  });
+
+  it("of a peer is where a node begins that finds no block to go on with, and a later block has to confirm it", () => {
+    const network = grown();
+    network.stop(3);
+    network.peers.delete(3);
+    network.start(3, { votesIntact: false });
+    network.until(() => network.view(3).height > 20);
+    expect(network.view(3)).toMatchObject({ state: "CatchingUp", reason: expect.stringContaining("confirmed") });
+    network.feed(3, { type: "client-batch", request: 1, batch: new Uint8Array(1) });
+    expect(network.answers.get(1)).toMatchObject({ type: "refused", reason: "catching_up" });
+    network.until(() => network.view(3).state === "Voting");
+    expect(network.view(3).resultsHash).toBe(network.view(0).resultsHash);
+    // It restarts from what it fetched, and takes part.
+    network.stop(3);
+    network.start(3);
+    network.until(() => NODES.every((id) => network.view(id).epoch === 5), 120_000);
+    for (const id of NODES) expect(network.view(id).safety).toEqual(unharmed);
+  });
+
+  it("that is not what it says is left for the next peer's", () => {
+    const network = grown();
+    network.stop(3);
+    network.peers.delete(3);
+    for (const [id, part] of [
+      [0, 0],
+      [1, 1],
+    ] as const) {
+      const bytes = present(network.peers.get(id)?.snapshots.at(-1)?.parts[part], "a snapshot has two parts and more");
+      bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1;
+    }
+    network.start(3, { votesIntact: false });
+    network.until(() => network.view(3).height > 20 && network.view(3).state === "Voting", 120_000);
+    expect(network.view(3).safety).toEqual(unharmed);
+  });
+});
+
+it("leaves a state that a final block contradicts for the next snapshot, restarts included", () => {
+  const network = grown();
+  network.stop(3);
+  network.peers.delete(3);
+  let imports = 0;
+  // The first peers' states are whole in themselves, and not the chain's.
+  const onImport = (chain: Chain): void => {
+    imports += 1;
+    if (imports > 2) return;
+    const head = present(chain.heads.get(chain.height), "the newest block has a head");
+    chain.heads.set(chain.height, { ...head, resultsHash: "ab".repeat(32) });
+  };
+  network.start(3, { votesIntact: false, onImport });
+  network.until(() => imports === 1);
+  const reached = network.view(3).height;
+  network.until(() => network.view(0).height > reached + 3);
+  network.stop(3);
+  network.start(3, { onImport });
+  expect(imports).toBe(2);
+  network.until(() => network.view(3).state === "Voting", 120_000);
+  expect(imports).toBe(3);
+  expect(network.view(3).resultsHash).toBe(network.view(0).resultsHash);
+});
+
+describe("the head of a snapshot", () => {
+  const network = grown();
+  const head = headOf(network);
+  const chain = network.chain(0);
+  const genesis = { chainId: chainId(chain), epoch: 1, members: epochOf(chain).members, verify };
+  const fault = (known: Partial<typeof genesis> & { anchor?: TrustAnchor }, of = head) =>
+    headFault(of, { anchor: undefined, ...genesis, ...known });
+  const { block } = newestOf(head);
+
+  it("comes back as it was written", () => {
+    expect(parseHead(encodeHead(head))).toEqual({ ok: true, value: head });
+    expect(head.epochs.map(({ header }) => header.epoch)).toEqual([1, 2]);
+    expect(parseHead(encodeHead(head).subarray(0, 99)).ok).toBe(false);
+  });
+
+  it("is believed by who knows the set of an epoch from which it follows", () => {
+    expect(fault({})).toBeUndefined();
+    expect(fault({ epoch: 3 })).toBeUndefined();
+    expect(fault({}, { ...head, epochs: head.epochs.slice(1) })).toMatch(/vouches/);
+    const others = genesis.members.map((member, index) => ({ ...member, publicKey: String(index).repeat(64) }));
+    expect(fault({ members: others })).toMatch(/vouches/);
+  });
+
+  it("is believed by who was given its block, or the set of an epoch on its way", () => {
+    const stranger = { members: [], epoch: 99 };
+    const [, second] = head.epochs;
+    const setHash = present(second, "two epochs have ended").header.next;
+    expect(fault(stranger)).toMatch(/vouches/);
+    expect(
+      fault({ ...stranger, anchor: { height: block.height, blockHash: block.hash, setHash: "" } }),
+    ).toBeUndefined();
+    expect(fault({ ...stranger, anchor: { height: 1, blockHash: "", setHash } })).toBeUndefined();
+    expect(fault({ ...stranger, anchor: { height: 1, blockHash: "", setHash: block.hash } })).toMatch(/vouches/);
+  });
+
+  it("with another set, or a certificate of too few, is not", () => {
+    const [first, second] = head.epochs;
+    if (first === undefined || second === undefined) throw new Error("two epochs have ended");
+    const heavier = second.members.map((member) => ({ ...member, weight: member.weight + 1 }));
+    expect(fault({}, { ...head, epochs: [first, { ...second, members: heavier }] })).toMatch(/vouches/);
+    const { certificate } = newestOf(head);
+    const few = { ...newestOf(head), certificate: { ...certificate, signatures: certificate.signatures.slice(1) } };
+    expect(fault({}, { ...head, records: [few] })).toMatch(/vouches/);
+  });
+});

@@ -1,0 +1,216 @@
+import type { GenesisFile } from "./api/contract.ts";
+import type { Hex } from "./base/bytes.ts";
+import { accept, type Result, refuse } from "./base/result.ts";
+import { type Chain, checkpointOf, epochOf, heightOf, lanePositions } from "./chain/chain.ts";
+import type { BlockRecord } from "./codec/block-record.ts";
+import { type Car, isBeyond } from "./codec/car.ts";
+import { encodePeerMessage, type PeerMessage } from "./codec/peer-message.ts";
+import { encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
+import { afterBlock, type Newest, standAt } from "./node-stand.ts";
+import type { Node, Step } from "./node-state.ts";
+import { giveUp, isAwaitedPart, takePart, wantSnapshot } from "./sync/snapshot-sync.ts";
+
+/** How the chain's state leaves memory and comes back. */
+export type Snapshots = {
+  /** Slices of the chain as it is now, each at most `SNAPSHOT_PART_BYTES_MAX`; they stay those of this block while later ones are executed. */
+  readonly exportChain: (chain: Chain) => () => Uint8Array | undefined;
+  readonly importChain: (genesis: GenesisFile, parts: Iterable<Uint8Array>) => Result<Chain>;
+  /** A part of the snapshot of this height on disk, or of the newest (height 0); `last`: no part follows. */
+  readonly readPart: (
+    height: number,
+    part: number,
+  ) => { readonly height: number; readonly bytes: Uint8Array; readonly last: boolean } | undefined;
+};
+
+/** When a snapshot is due: at the first checkpoint after so much of the log. */
+export type SnapshotPolicy = { readonly everyBlocks: number; readonly everyBytes: number };
+
+export type SnapshotKeeper = {
+  /** Log since the newest snapshot began. */
+  blocks: number;
+  bytes: number;
+  /** For the head of a snapshot. */
+  newest: Newest;
+  writing: number | undefined;
+  /** The newest whole one. */
+  written: number;
+  /** A peer's snapshot that is being written: with it this node begins anew. */
+  fetched: { readonly height: number; readonly parts: readonly Uint8Array[] } | undefined;
+};
+
+export const createSnapshotKeeper = (written: number, newest: Newest): SnapshotKeeper => ({
+  ...{ blocks: 0, bytes: 0, newest, writing: undefined, written, fetched: undefined },
+});
+
+/** After each executed block: at a checkpoint behind enough log a snapshot begins. */
+export function noteExecuted(
+  node: Node,
+  { effects }: Step,
+  { record, bytes, cars }: { record: BlockRecord; bytes: Uint8Array; cars: readonly Car[] },
+): void {
+  const { snapshotKeeper: keeper, config, chain } = node;
+  keeper.newest = afterBlock(keeper.newest, record, chain);
+  keeper.blocks += 1;
+  keeper.bytes += cars.reduce((sum, car) => sum + car.bytes.length, bytes.length);
+  const { snapshots, snapshotPolicy: policy } = config;
+  if (snapshots === undefined || policy === undefined || node.unproved) return;
+  if (keeper.writing !== undefined || keeper.fetched !== undefined) return;
+  const height = heightOf(chain);
+  if (checkpointOf(chain).height !== height) return;
+  if (keeper.blocks < policy.everyBlocks && keeper.bytes < policy.everyBytes) return;
+  keeper.blocks = 0;
+  keeper.bytes = 0;
+  keeper.writing = height;
+  const [oldest = record, ...others] = keeper.newest.recent;
+  const head = encodeHead({ own: true, epochs: keeper.newest.epochs, records: [oldest, ...others] });
+  const slices = snapshots.exportChain(chain);
+  let first = true;
+  const next = (): Uint8Array | undefined => {
+    if (!first) return slices();
+    first = false;
+    return head;
+  };
+  effects.push({ type: "snapshot", height, blockHash: record.block.hash, next });
+}
+
+/** A snapshot is durable: what only an older one needs may go, or, if it is a peer's, this node begins anew with it. */
+export function onSnapshotWritten(node: Node, step: Step, height: number): void {
+  const { snapshotKeeper: keeper } = node;
+  if (keeper.fetched?.height === height) {
+    beginFrom(node, step, keeper.fetched.parts);
+    return;
+  }
+  if (keeper.writing !== height) return;
+  keeper.writing = undefined;
+  const before = keeper.written;
+  keeper.written = height;
+  // The last two snapshots and at least one epoch stay, for whoever is behind.
+  const belowHeight = Math.min(before, epochOf(node.chain).firstHeight);
+  if (belowHeight > 1) step.effects.push({ type: "release", belowHeight, keepCars: uncommittedCars(node) });
+}
+
+function uncommittedCars(node: Node): readonly Hex[] {
+  const executed = lanePositions(node.chain);
+  const keep: Hex[] = [];
+  for (const { validator, tracks } of node.lanes.lanes.values()) {
+    for (const { cars } of tracks) {
+      for (const car of cars.values()) if (isBeyond(car, executed.get(validator))) keep.push(car.digest);
+    }
+  }
+  return [...keep, ...node.lanes.fetched.keys()];
+}
+
+export function onSnapshotRequest(
+  node: Node,
+  { effects }: Step,
+  { peer, height, part }: { peer: number; height: number; part: number },
+): void {
+  const found = node.config.snapshots?.readPart(height, part);
+  const message: PeerMessage =
+    found === undefined
+      ? { type: "snapshot-part", height: 0, part, last: true, bytes: NOTHING }
+      : { type: "snapshot-part", height: found.height, part, last: found.last, bytes: found.bytes };
+  effects.push({ type: "send", peer, frame: encodePeerMessage(message) });
+}
+const NOTHING = new Uint8Array(0);
+
+/** A part of a peer's snapshot. The first one proves what block it is of, or nothing more is asked for. */
+export function onSnapshotPart(
+  node: Node,
+  { turn, effects }: Step,
+  peer: number,
+  message: Extract<PeerMessage, { type: "snapshot-part" }>,
+): string | undefined {
+  const { snapshotSync: sync, snapshotKeeper: keeper } = node;
+  const part = { ...message, peer };
+  if (!isAwaitedPart(sync, part)) return undefined;
+  const useless = (reason: string): string => {
+    giveUp(sync, turn.nowMs);
+    return `snapshot: ${reason}`;
+  };
+  if (message.height <= heightOf(node.chain)) return useless("none that is further on");
+  if (keeper.writing !== undefined) return useless("one at a time, and an own one is being written");
+  if (message.part === 0) {
+    const head = parseHead(message.bytes);
+    if (!head.ok) return useless(head.detail ?? head.reason);
+    const fault = trustFault(node, head.value, message.height);
+    if (fault !== undefined) return useless(fault);
+  }
+  const parts = takePart(sync, part, turn.nowMs);
+  if (parts === undefined) return undefined;
+  const [first, ...rest] = parts;
+  const head = parseHead(first ?? NOTHING);
+  if (!head.ok) return useless(head.detail ?? head.reason);
+  // It is kept as a stranger's until a final block confirms it.
+  const kept = [encodeHead({ ...head.value, own: false }), ...rest];
+  keeper.fetched = { height: message.height, parts: kept };
+  let index = 0;
+  const blockHash = newestOf(head.value).block.hash;
+  effects.push({ type: "snapshot", height: message.height, blockHash, next: () => kept[index++] });
+  return undefined;
+}
+
+/** What this node knows of sets: its own epoch's, and what the operator anchored. */
+function trustFault(node: Node, head: SnapshotHead, height: number): string | undefined {
+  if (newestOf(head).block.height !== height) return "its head is of another block";
+  const { chainId, crypto } = node.consensus.config;
+  const { number, members } = epochOf(node.chain);
+  return headFault(head, { chainId, epoch: number, members, anchor: node.config.trust, verify: crypto.verify });
+}
+
+/** The chain of a snapshot, with the place in it that consensus starts from. */
+export function openSnapshot(
+  {
+    config,
+  }: { readonly config: Pick<Node["config"], "genesis"> & { readonly snapshots?: Pick<Snapshots, "importChain"> } },
+  parts: Iterable<Uint8Array>,
+): Result<{ head: SnapshotHead; chain: Chain }> {
+  const iterator = parts[Symbol.iterator]();
+  const first = iterator.next();
+  const head = parseHead(first.done === true ? NOTHING : first.value);
+  if (!head.ok) return head;
+  if (config.snapshots === undefined) return refuse("no-snapshots", "this node cannot read snapshots");
+  const rest: Iterable<Uint8Array> = { [Symbol.iterator]: () => iterator };
+  const chain = config.snapshots.importChain(config.genesis, rest);
+  if (!chain.ok) return chain;
+  const { height } = newestOf(head.value).block;
+  if (heightOf(chain.value) !== height)
+    return refuse("snapshot-damaged", "its state is of another height than its head");
+  return accept({ head: head.value, chain: chain.value });
+}
+
+/**
+ * A final block names the results of this height as this node has them. The root of a peer's checkpoint stands in the
+ * results hash of the next one (rule 9): from there on its state is a quorum's.
+ */
+export function confirmState(node: Node, height: number): void {
+  if (
+    node.unproved &&
+    height >= checkpointOf(node.chain).height &&
+    checkpointOf(node.chain).height > node.snapshotKeeper.written
+  )
+    node.unproved = false;
+}
+
+/** A final block contradicts the state that came from a peer: the next peer's snapshot replaces it. */
+export function refuteState({ snapshotSync }: Node): void {
+  wantSnapshot(snapshotSync);
+}
+
+/** The node goes on from a peer's state: consensus, lanes and execution stand where it stands. */
+function beginFrom(node: Node, { turn, effects }: Step, parts: readonly Uint8Array[]): void {
+  const { snapshotKeeper: keeper } = node;
+  keeper.fetched = undefined;
+  const opened = openSnapshot(node, parts);
+  if (!opened.ok) {
+    effects.push({ type: "report", event: { type: "frame-dropped", peer: node.config.self, reason: opened.reason } });
+    giveUp(node.snapshotSync, turn.nowMs);
+    node.snapshotSync.wanted = true;
+    return;
+  }
+  const { head, chain } = opened.value;
+  keeper.newest = { recent: head.records, epochs: head.epochs };
+  keeper.written = heightOf(chain);
+  node.unproved = true;
+  standAt(node, { chain, ...keeper.newest }, turn.nowMs);
+}

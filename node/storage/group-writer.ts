@@ -1,0 +1,75 @@
+import { assert } from "../base/assert.ts";
+import type { DiskOp } from "./disk-job.ts";
+import { align, encodeGroup, GROUP_BODIES_BYTES, type GroupRecord } from "./group.ts";
+import type { Place } from "./places.ts";
+
+/** A file that groups are appended to. */
+export type GroupFile = {
+  readonly sequence: number;
+  readonly file: number;
+  readonly seed: number;
+  /** Where the next group begins. */
+  end: number;
+  /** Up to here the file has blocks of its own already: writing in place spares the file system's journal. */
+  reserved: number;
+};
+
+/** Most bytes that are reserved at a time ahead of the end. */
+export const RESERVE_BYTES = 1024 * 1024;
+
+/** A record on its way, with what is to become of it. */
+export type Written<T> = { readonly item: T; readonly place: Place };
+
+/** Cuts records into groups of bounded size. */
+export function groupsOf<T extends GroupRecord>(records: readonly T[]): readonly (readonly T[])[] {
+  const groups: T[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const last = groups.at(-1);
+    if (last === undefined || bytes + record.body.length > GROUP_BODIES_BYTES) {
+      groups.push([record]);
+      bytes = 0;
+    } else {
+      last.push(record);
+    }
+    bytes += record.body.length;
+  }
+  return groups;
+}
+
+/** Bytes that a group takes at most, for deciding whether it still fits. */
+export const boundOf = (records: readonly GroupRecord[]): number =>
+  records.reduce((sum, { key, body }) => sum + 16 + key.length + body.length, 1024);
+
+/** Places one group at the end of the file; the op writes it, the caller syncs. */
+export function appendGroup<T extends GroupRecord>(
+  to: GroupFile,
+  facts: { readonly number: number; readonly durable: number; readonly height: number },
+  records: readonly T[],
+): { readonly op: DiskOp; readonly written: readonly Written<T>[] } {
+  const position = to.end;
+  const { bytes, places } = encodeGroup(to.seed, position, facts, records);
+  to.end = align(position + bytes.length);
+  const written = records.map((item, index) => {
+    const place = places[index];
+    assert(place !== undefined, "every record has its place");
+    return { item, place: { segment: to.sequence, ...place } };
+  });
+  return { op: { type: "write", file: to.file, position, bytes }, written };
+}
+
+/** What reserves room ahead of the end, where there is little: zeros, behind everything that was placed before. */
+export function reserveAhead(
+  to: GroupFile,
+  { bytes, sizeMax }: { readonly bytes: number; readonly sizeMax: number },
+): readonly DiskOp[] {
+  if (to.reserved - to.end >= bytes / 2) return [];
+  const from = Math.max(to.reserved, to.end);
+  const length = Math.min(bytes, sizeMax - from);
+  if (length <= 0) return [];
+  to.reserved = from + length;
+  return [
+    { type: "zeros", file: to.file, position: from, length },
+    { type: "sync", file: to.file },
+  ];
+}

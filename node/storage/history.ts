@@ -1,0 +1,150 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type AccountChains, openAccountChains } from "./account-chains.ts";
+import { type IdRuns, openIdRuns } from "./id-runs.ts";
+import type { IndexFiles } from "./index-page.ts";
+import type { BlockEntries, JournalPositions } from "./journal-positions.ts";
+
+/** What history has to know of an entry of the ledger's journal. */
+export type HistoryEntry = {
+  /** From 1 through the whole chain, without gaps. */
+  readonly position: number;
+  readonly debit: bigint;
+  readonly credit: bigint;
+};
+
+/** How the journal is made again from what the log holds; all of it pure but for reading the log. */
+export type JournalReader<E extends HistoryEntry> = {
+  /** All entries of a block, in order; undefined: the block or one of its cars is not held. */
+  readonly entriesOf: (block: BlockEntries & { readonly note: Uint8Array }) => readonly E[] | undefined;
+  /** The id by which a client may look the entry up; undefined: it is not of a client's transfer. */
+  readonly idOf: (entry: E) => bigint | undefined;
+};
+
+export type Page<E> = {
+  readonly entries: readonly E[];
+  /** Entries before this position are not held here any more: their blocks were released, lost, or never fetched. */
+  readonly heldFrom: number;
+  /** Entries after this position are not in the index yet. */
+  readonly indexedTo: number;
+};
+
+export type Lookup<E> =
+  | { readonly type: "found"; readonly entry: E }
+  /** It is known where the transfer stood, but its block is not held any more. */
+  | { readonly type: "released"; readonly position: number }
+  /** No entry up to `indexedTo` has this id, as far as ids are kept. */
+  | { readonly type: "unknown"; readonly indexedTo: number };
+
+/**
+ * Answers questions about the journal from the log, beside the commits: every question and every piece of indexing works
+ * on one block in a turn of the event loop.
+ */
+export type History<E extends HistoryEntry> = {
+  /** At most `limit` entries after this position, oldest first. */
+  entriesAfter(position: number, limit: number): Promise<Page<E>>;
+  /** At most `limit` entries of an account, newest first. `before`: the `next` of the page before. */
+  entriesOfAccount(
+    account: bigint,
+    options: { readonly before?: number; readonly limit: number },
+  ): Promise<Page<E> & { readonly next: number | undefined }>;
+  transferById(id: bigint): Promise<Lookup<E>>;
+  /** Indexes one block; false: nothing is left to do now. */
+  work(): boolean;
+  /** Lets go of what speaks of blocks that are not held any more; ids stay until their time is before this. */
+  release(idsBeforeMs: number): void;
+  close(): void;
+};
+
+/** Blocks that are looked at in one question: an account whose entries share hash values with busy ones must not take for ever. */
+const RECORDS_MAX = 100_000;
+
+export function openHistory<E extends HistoryEntry>(
+  parts: Omit<IndexFiles, "heldFrom"> & {
+    readonly positions: JournalPositions;
+    readonly readNote: (height: number) => Uint8Array | undefined;
+  },
+  journal: JournalReader<E>,
+  sizes: { readonly runIds?: number; readonly filePages?: number } = {},
+): History<E> {
+  const { positions } = parts;
+  const index = { ...parts, heldFrom: positions.heldFrom() };
+  const chains: AccountChains = openAccountChains(index, sizes.filePages);
+  const ids: IdRuns = openIdRuns(index, sizes.runIds);
+  /** The block that was made again last: pages often go on in it. */
+  let newest: { readonly height: number; readonly entries: readonly E[] } | undefined;
+
+  const entriesOf = (block: BlockEntries): readonly E[] | undefined => {
+    if (newest?.height === block.height) return newest.entries;
+    const note = parts.readNote(block.height);
+    const entries = note === undefined ? undefined : journal.entriesOf({ ...block, note });
+    if (entries !== undefined) newest = { height: block.height, entries };
+    return entries;
+  };
+  const entryAt = (position: number): E | undefined => {
+    const block = positions.find(position);
+    return block === undefined ? undefined : entriesOf(block)?.[position - block.first];
+  };
+  const indexedTo = (): number => Math.min(chains.indexedTo(), ids.indexedTo());
+  const facts = () => ({ heldFrom: positions.heldFrom(), indexedTo: indexedTo() });
+
+  return {
+    entriesAfter: async (position, limit) => {
+      const entries: E[] = [];
+      let heldFrom = positions.heldFrom();
+      let block = positions.from(Math.max(position + 1, heldFrom));
+      while (block !== undefined && entries.length < limit) {
+        const some = entriesOf(block);
+        const end = block.first + block.entries;
+        // A page has no gap in it: what stands behind a block that is lost is the next page's, which says so.
+        if (some === undefined && entries.length > 0) break;
+        if (some === undefined) heldFrom = end;
+        else entries.push(...some.slice(Math.max(0, position + 1 - block.first)).slice(0, limit - entries.length));
+        block = positions.from(end);
+        await nextTurn();
+      }
+      return { heldFrom: Math.max(heldFrom, positions.heldFrom()), indexedTo: indexedTo(), entries };
+    },
+    entriesOfAccount: async (account, { before, limit }) => {
+      const entries: E[] = [];
+      let record = before ?? chains.newest(account);
+      let seen = Number.POSITIVE_INFINITY;
+      for (let looked = 0; record !== 0 && entries.length < limit && looked < RECORDS_MAX; looked++) {
+        const found = chains.read(record);
+        if (found === undefined) return { ...facts(), entries, next: undefined };
+        const entry = found.position < seen ? entryAt(found.position) : undefined;
+        seen = Math.min(seen, found.position);
+        if (entry !== undefined && (entry.debit === account || entry.credit === account)) entries.push(entry);
+        record = found.previous;
+        await nextTurn();
+      }
+      return { ...facts(), entries, next: record === 0 ? undefined : record };
+    },
+    transferById: async (id) => {
+      const position = ids.find(id);
+      if (position === undefined) return { type: "unknown", indexedTo: ids.indexedTo() };
+      const entry = entryAt(position);
+      return entry === undefined ? { type: "released", position } : { type: "found", entry };
+    },
+    work: () => {
+      const block = positions.from(indexedTo() + 1);
+      if (block === undefined) return false;
+      const entries = entriesOf(block);
+      // A block that is not held leaves a gap in the index too: what comes after it is worth more than waiting.
+      const last = block.first + block.entries - 1;
+      for (const entry of entries ?? []) {
+        chains.add(entry.position, [entry.debit, entry.credit]);
+        ids.add(entry.position, journal.idOf(entry));
+      }
+      if (entries === undefined) {
+        chains.add(last, []);
+        ids.add(last, undefined);
+      }
+      return true;
+    },
+    release: (idsBeforeMs) => {
+      chains.dropBelow(positions.heldFrom());
+      ids.dropBelow(positions.heldFrom(), idsBeforeMs);
+    },
+    close: chains.close,
+  };
+}
