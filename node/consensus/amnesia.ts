@@ -85,7 +85,7 @@ function regainIfAnswered(state: ConsensusState, turn: Turn): void {
   for (const signer of inquiry.answers.keys()) weight += committee.byId.get(signer)?.weight ?? 0;
   if (!config.rules.mayVoteAgain({ weight, totalWeight: committee.totalWeight })) return;
   const highest = Math.max(0, ...inquiry.answers.values());
-  const place = { epoch, view: neverLeft(state, highest) ? 0 : highest + 1 };
+  const place = { epoch, view: highest + 1 };
   state.inquiry = undefined;
   state.memory = "whole";
   state.regained = place;
@@ -93,10 +93,3 @@ function regainIfAnswered(state: ConsensusState, turn: Turn): void {
   const records = [openedRecord(state, { epoch: 0, view: 0 }), { type: "regained", ...place } as const];
   turn.out.push({ type: "replace-journal", records: [...records.map(encodeJournal), ...state.laterJournal] });
 }
-
-/**
- * A network that starts: no certificate was ever seen by those that answered. There is no journal to lose yet, and if all
- * waited for views that nobody can reach, none would begin.
- */
-const neverLeft = ({ previous, tip, view }: ConsensusState, highest: number): boolean =>
-  previous === undefined && tip.height === 0 && view === 1 && highest <= 1;

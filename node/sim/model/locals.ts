@@ -12,8 +12,9 @@ import {
   type Said,
   takes,
 } from "./machine.ts";
-import { cloneMachine, keyOf } from "./machine-state.ts";
+import { cloneMachine, createJournalKey, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
+import { createPairs } from "./pairs.ts";
 import type { Event, Vocabulary } from "./vocabulary.ts";
 
 /** One state of one validator, with what the network has of it for good: a crash takes nothing of that back. */
@@ -47,12 +48,11 @@ export type Locals = {
   steps(): number;
 };
 
-const UNKNOWN = -1;
-
 export function createLocals(network: Network, self: number, vocabulary: Vocabulary): Locals {
   const list: Local[] = [];
   const ids = new Map<string, number>();
-  const successors: Int32Array[] = [];
+  const successors = createPairs();
+  const journalKey = createJournalKey();
   const setIds = new Map<string, number>();
   let steps = 0;
 
@@ -104,13 +104,13 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       local.crashesKept,
       local.crashesLost,
       torn,
+      network.crashes.kept > 0 ? journalKey(machine) : "",
       local.fault ?? "",
     ].join("#");
     const known = ids.get(key);
     if (known !== undefined) return known;
     ids.set(key, list.length);
     list.push({ ...local, fault: local.fault ?? evidenceAgainst(self, local, vocabulary) });
-    successors.push(new Int32Array(0));
     return list.length - 1;
   };
 
@@ -152,17 +152,10 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
   keep(createMachine(network, self), undefined, { messages: [], reports: [] });
   return {
     after: (local, event) => {
-      let known = present(successors[local], "locals are known");
-      if (known.length <= event) {
-        const room = new Int32Array(Math.max(event + 1, vocabulary.events.length)).fill(UNKNOWN);
-        room.set(known);
-        successors[local] = room;
-        known = room;
-      }
-      const answer = known[event] ?? UNKNOWN;
-      if (answer !== UNKNOWN) return answer;
+      const known = successors.get(local, event);
+      if (known !== undefined) return known;
       const fresh = evaluate(local, present(vocabulary.events[event], "events are known"));
-      known[event] = fresh;
+      successors.add(local, event, fresh);
       return fresh;
     },
     get: (local) => present(list[local], "locals are known"),

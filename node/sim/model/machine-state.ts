@@ -1,7 +1,9 @@
-import type { Hex } from "../../base/bytes.ts";
+import { assert, unreachable } from "../../base/assert.ts";
+import { type Hex, toHex } from "../../base/bytes.ts";
 import type { Vote } from "../../codec/vote.ts";
 import { cloneState } from "../../consensus/clone.ts";
-import type { ConsensusState, View } from "../../consensus/state.ts";
+import { parseJournal } from "../../consensus/journal.ts";
+import { type ConsensusState, isAbove, type Place, type View } from "../../consensus/state.ts";
 import type { Machine } from "./machine.ts";
 
 /** A copy that steps on its own: nothing that a step changes is shared. */
@@ -12,7 +14,7 @@ export const cloneMachine = ({ state, records, journal }: Machine): Machine => (
 });
 
 /**
- * Two machines with one key do the same for ever. Left out: clocks, pace, caches, what only measures, and who was heard
+ * Two machines with one key do the same for ever, crashes aside (`createJournalKey`). Left out: clocks, pace, caches, what only measures, and who was heard
  * when, which only matters over more views than are explored.
  */
 export function keyOf({ state }: Machine, nameOf: (hash: Hex) => string): string {
@@ -51,4 +53,44 @@ function viewKey(view: View, nameOf: (hash: Hex) => string): string {
   const proposal = `${name(view.proposal?.block.hash)}${view.proposalRefused}`;
   const certificates = `${name(notarization?.ballot.block)},${view.nullification !== undefined}`;
   return [view.number, proposal, said, certificates, tallies, heard.toSorted()].join("/");
+}
+
+/**
+ * What a restart reads of the journal: the records of places that the log does not decide. Finality that is proved but whose
+ * block is missing is in neither, so what a node remembers of the views below it comes back with the journal.
+ */
+export function createJournalKey(): (machine: Machine) => string {
+  const known = new Map<string, { readonly id: number; readonly place: Place | undefined }>();
+  const look = (bytes: Uint8Array): { readonly id: number; readonly place: Place | undefined } => {
+    const name = toHex(bytes);
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const fresh = { id: known.size, place: placeOfRecord(bytes) };
+    known.set(name, fresh);
+    return fresh;
+  };
+  return ({ state, journal }) => {
+    const read = journal.map(look).filter(({ place }) => place === undefined || isAbove(place, state.tip));
+    return [...new Set(read.map(({ id }) => id))].toSorted((a, b) => a - b).join();
+  };
+}
+
+/** Undefined for a record that counts wherever the log stands. */
+function placeOfRecord(bytes: Uint8Array): Place | undefined {
+  const record = parseJournal(bytes);
+  assert(record.ok, "a machine writes a journal that it can read");
+  switch (record.value.type) {
+    case "opened":
+    case "forked":
+    case "regained":
+      return undefined;
+    case "block":
+      return record.value.block;
+    case "vote":
+      return record.value.vote.ballot;
+    case "certificate":
+      return record.value.certificate.ballot;
+    default:
+      return unreachable(record.value);
+  }
 }
