@@ -39,12 +39,13 @@ function act(state: ConsensusState, turn: Turn): boolean {
 /** A finalize vote for a view that this node has left by its notarization and never gave up (Simplex, section 3). */
 function finalizeOne(state: ConsensusState, turn: Turn): boolean {
   const { rules } = state.config;
+  const isDurable = durability(turn);
   for (const view of state.views.values()) {
     const ballot = view.notarization?.ballot;
     if (ballot === undefined || view.own.finalize !== undefined || !mayVoteIn(state, view.number)) continue;
     if (!rules.mayFinalize(view.own)) continue;
     const path = pathFromTip(state, ballot.block);
-    if (path === undefined || !rules.mayMakeFinal({ durable: isDurable(turn, path) })) continue;
+    if (path === undefined || !rules.mayMakeFinal({ durable: isDurable(path) })) continue;
     assert(view.number < state.view, "a notarized view is left");
     const { epoch, block, height } = ballot;
     cast(state, turn, { kind: "finalize", epoch, view: view.number, block, height });
@@ -53,9 +54,19 @@ function finalizeOne(state: ConsensusState, turn: Turn): boolean {
   return false;
 }
 
-/** Rule 8, for every block that the vote would make final; tail blocks order nothing. */
-const isDurable = (turn: Turn, path: Branch): boolean =>
-  path.every((block) => block.kind === "tail" || turn.payload.durable(block));
+/**
+ * Rule 8, for every block that the vote would make final; tail blocks order nothing. Each block is looked at once, however
+ * many views wait for it.
+ */
+function durability(turn: Turn): (path: Branch) => boolean {
+  const known = new Map<Hex, boolean>();
+  const isDurable = (block: Branch[number]): boolean => {
+    const durable = known.get(block.hash) ?? (block.kind === "tail" || turn.payload.durable(block));
+    known.set(block.hash, durable);
+    return durable;
+  };
+  return (path) => path.every(isDurable);
+}
 
 function lead(state: ConsensusState, turn: Turn): boolean {
   if (!leads(state) || state.stopping) return false;
