@@ -322,6 +322,15 @@ describe("a lane that forks", () => {
     expect(judge(network, 2, bad)).toEqual({ invalid: "lane 0 does not follow the branch" });
   });
 
+  it("is followed from where blocks have ordered it, also by a node that holds no car of it since its restart", () => {
+    const network = laneNetwork();
+    const number = 2 * LANE_CARS_MAX;
+    laneOf(network.lanes(1), 0).ordered = { validator: 0, incarnation: one.incarnation, number, digest: one.digest };
+    expect(tell(network, 1, inLane0(number + LANE_CARS_MAX + 1, one.digest, 6))).toBe("car is too far ahead");
+    expect(tell(network, 1, inLane0(number + 1, one.digest, 7))).toBeUndefined();
+    expect(network.log(1).size).toBe(1);
+  });
+
   it("gets a car from a stranger, with a wrong signature or too far ahead nowhere", () => {
     const network = laneNetwork();
     const stranger = sealCar(

@@ -78,7 +78,9 @@ function makeRoom(lanes: Lanes, lane: Lane, { incarnation, byteLength }: CarStub
 
 function roomFault(lanes: Lanes, { nowMs }: LaneTurn, lane: Lane, stub: CarStub): string | undefined {
   const track = trackOf(lane, stub.incarnation);
-  if (stub.number > (track?.base.number ?? 0) + LANE_CARS_MAX) return "car is too far ahead";
+  // After a restart there is no track yet of what was ordered before it.
+  const ordered = lane.ordered?.incarnation === stub.incarnation ? lane.ordered.number : 0;
+  if (stub.number > (track?.base.number ?? ordered) + LANE_CARS_MAX) return "car is too far ahead";
   if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + stub.byteLength > laneBytesMax(lanes)) return "lane is full";
   if (track === undefined && nowMs < lane.trackOpenedAtMs + TRACK_INTERVAL_MS)
     return "lane opens too many incarnations";
