@@ -1,8 +1,8 @@
 import type { Hex } from "../base/bytes.ts";
 import { readTip, type Tip, writeTip } from "./car.ts";
-import { type Committee, VALIDATORS_MAX, type Verify } from "./certificate.ts";
+import { type Committee, readSignatures, type Signatures, type Verify, writeSignatures } from "./certificate.ts";
 import { hashBytes } from "./parse.ts";
-import { MalformedBytes, type Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 import { SIGNATURE_BYTES } from "./signature.ts";
 import { type Writer, writer } from "./writer.ts";
 
@@ -14,7 +14,7 @@ export type Ack = { readonly tip: Tip; readonly signer: number; readonly signatu
 /** Acknowledgements of one tip, by signer ascending: of more than a third of the weight, so one of them is honest. */
 export type AvailabilityCertificate = {
   readonly tip: Tip;
-  readonly signatures: readonly { readonly signer: number; readonly signature: Uint8Array }[];
+  readonly signatures: Signatures;
 };
 
 /** The bytes that a holder signs. They name no epoch: what is held stays held, whatever the weights become. */
@@ -58,21 +58,10 @@ export const readAck = (from: Reader): Ack => ({
   signature: from.fixed(SIGNATURE_BYTES),
 });
 
-export function writeAvailability(to: Writer, { tip, signatures }: AvailabilityCertificate): Writer {
-  writeTip(to, tip).u32(signatures.length);
-  for (const { signer, signature } of signatures) to.u32(signer).fixed(signature);
-  return to;
-}
+export const writeAvailability = (to: Writer, { tip, signatures }: AvailabilityCertificate): Writer =>
+  writeSignatures(writeTip(to, tip), signatures);
 
-export function readAvailability(from: Reader): AvailabilityCertificate {
-  const tip = readTip(from);
-  const count = from.count(VALIDATORS_MAX);
-  const signatures: { signer: number; signature: Uint8Array }[] = [];
-  for (let index = 0; index < count; index++) {
-    const signer = from.u32();
-    // Strictly ascending: nobody counts twice, and one certificate has one encoding.
-    if (signer <= (signatures.at(-1)?.signer ?? -1)) throw new MalformedBytes("signers are not ascending");
-    signatures.push({ signer, signature: from.fixed(SIGNATURE_BYTES) });
-  }
-  return { tip, signatures };
-}
+export const readAvailability = (from: Reader): AvailabilityCertificate => ({
+  tip: readTip(from),
+  signatures: readSignatures(from),
+});

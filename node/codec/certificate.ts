@@ -5,14 +5,17 @@ import { parse } from "./parse.ts";
 import { MalformedBytes, type Reader } from "./reader.ts";
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./signature.ts";
 import { type Ballot, ballotMessage, encodeBallot, readBallot } from "./vote.ts";
-import { writer } from "./writer.ts";
+import { type Writer, writer } from "./writer.ts";
 
 export const VALIDATORS_MAX = 100;
+
+/** Signatures of distinct validators under the same message, by signer ascending. */
+export type Signatures = readonly { readonly signer: number; readonly signature: Uint8Array }[];
 
 /** Signatures of a quorum under one ballot, by signer ascending. The validator set alone is enough to check it. */
 export type Certificate<B extends Ballot = Ballot> = {
   readonly ballot: B;
-  readonly signatures: readonly { readonly signer: number; readonly signature: Uint8Array }[];
+  readonly signatures: Signatures;
 };
 
 export type Notarization = Certificate<Extract<Ballot, { kind: "notarize" }>>;
@@ -102,14 +105,13 @@ export function verifyCertificate(
   return accept(certificate);
 }
 
-export function encodeCertificate(certificate: Certificate): Uint8Array {
-  const to = writer().fixed(encodeBallot(certificate.ballot)).u32(certificate.signatures.length);
-  for (const { signer, signature } of certificate.signatures) to.u32(signer).fixed(signature);
-  return to.done();
+export function writeSignatures(to: Writer, signatures: Signatures): Writer {
+  to.u32(signatures.length);
+  for (const { signer, signature } of signatures) to.u32(signer).fixed(signature);
+  return to;
 }
 
-export function readCertificate(from: Reader): Certificate {
-  const ballot = readBallot(from);
+export function readSignatures(from: Reader): Signatures {
   const count = from.count(VALIDATORS_MAX);
   const signatures: { signer: number; signature: Uint8Array }[] = [];
   for (let index = 0; index < count; index++) {
@@ -118,8 +120,16 @@ export function readCertificate(from: Reader): Certificate {
     if (signer <= (signatures.at(-1)?.signer ?? -1)) throw new MalformedBytes("signers are not ascending");
     signatures.push({ signer, signature: from.fixed(SIGNATURE_BYTES) });
   }
-  return { ballot, signatures };
+  return signatures;
 }
+
+export const encodeCertificate = ({ ballot, signatures }: Certificate): Uint8Array =>
+  writeSignatures(writer().fixed(encodeBallot(ballot)), signatures).done();
+
+export const readCertificate = (from: Reader): Certificate => ({
+  ballot: readBallot(from),
+  signatures: readSignatures(from),
+});
 
 export const parseCertificate = (bytes: Uint8Array): Result<Certificate, "malformed"> => parse(bytes, readCertificate);
 

@@ -10,8 +10,6 @@ import { writer } from "./writer.ts";
 export const TIPS_MAX = VALIDATORS_MAX;
 /** Cars of all lanes that one block may order. */
 export const BLOCK_CARS_MAX = 4096;
-/** A payload of all tips with a certificate of all validators for each. */
-export const PAYLOAD_BYTES_MAX = 1024 * 1024;
 
 /** A lane up to a tip: what the block adds of it are the last `cars` cars that end there. */
 export type OrderedTip = Tip & { readonly cars: number };

@@ -33,8 +33,6 @@ export type Minute = {
   readonly marks: WordList;
 };
 
-/** Ids carry their time in the upper 48 bits. */
-export const idMillis = (id: bigint): bigint => id >> 80n;
 export const ID_WINDOW_MS = 600_000;
 export const ID_FUTURE_MS = 60_000;
 export const MINUTE_MS = 60_000;

@@ -1,5 +1,4 @@
 import type { Hex } from "../base/bytes.ts";
-import { toHex } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { nanos } from "../base/units.ts";
 import { encodeBatch } from "../codec/batch.ts";
@@ -214,6 +213,3 @@ export function createLiar({
     },
   };
 }
-
-/** A name for a trace line: the beginning of the frame's hash. */
-export const frameName = (frame: Uint8Array): string => `${frame.length}:${toHex(frame.subarray(0, 8))}`;

@@ -112,7 +112,7 @@ function retried(
   const approved = active === undefined ? retryApproval(approvals, quarantine) : undefined;
   const approvedRollout = approved?.spec.rollout;
   if (active !== undefined || (!fresh && approved === undefined))
-    return { quarantine, handled: fresh ? handled : (handled ?? spec.retry), retrying: false };
+    return { quarantine, handled: handled ?? spec.retry, retrying: false };
   const asked = fresh && spec.retry !== "";
   return {
     quarantine: quarantine.filter(
