@@ -3,6 +3,7 @@ import { admitBatch, heightOf } from "./chain/chain.ts";
 import { parseBatch } from "./codec/batch.ts";
 import { parseRecord } from "./codec/block-record.ts";
 import { encodePeerMessage, type PeerMessage, parsePeerMessage, type RangeItem } from "./codec/peer-message.ts";
+import { isForConsensus } from "./consensus/message.ts";
 import { receive } from "./consensus/receive.ts";
 import { onRecord } from "./consensus/record.ts";
 import { standing } from "./consensus/repeat.ts";
@@ -40,17 +41,8 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
   const reply = (answer: PeerMessage): void => {
     effects.push({ type: "send", peer, frame: encodePeerMessage(answer) });
   };
+  if (isForConsensus(message)) return receive(consensus, turn, { peer, message });
   switch (message.type) {
-    case "proposal":
-    case "vote":
-    case "certificate":
-    case "block-request":
-    case "block":
-    case "certificates-request":
-    case "vote-query":
-    case "vote-answer":
-    case "stopping":
-      return receive(consensus, turn, { peer, message });
     case "car":
       return onCar(lanes, laneTurn, message.car);
     case "ack":

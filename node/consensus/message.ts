@@ -1,22 +1,16 @@
 import { unreachable } from "../base/assert.ts";
 import type { PeerMessage } from "../codec/peer-message.ts";
 
+const CONSENSUS_TYPES = [
+  ...(["proposal", "vote", "certificate", "block-request", "block"] as const),
+  ...(["certificates-request", "vote-query", "vote-answer", "stopping"] as const),
+] satisfies readonly PeerMessage["type"][];
+
 /** The messages between nodes that are for consensus. */
-export type ConsensusMessage = Extract<
-  PeerMessage,
-  {
-    type:
-      | "proposal"
-      | "vote"
-      | "certificate"
-      | "block-request"
-      | "block"
-      | "certificates-request"
-      | "vote-query"
-      | "vote-answer"
-      | "stopping";
-  }
->;
+export type ConsensusMessage = Extract<PeerMessage, { type: (typeof CONSENSUS_TYPES)[number] }>;
+
+export const isForConsensus = (message: PeerMessage): message is ConsensusMessage =>
+  CONSENSUS_TYPES.some((type) => type === message.type);
 
 /** Messages that belong to one epoch. */
 export type EpochMessage = Extract<ConsensusMessage, { type: "proposal" | "vote" | "certificate" }>;

@@ -8,7 +8,7 @@ import { sha256Hex } from "../codec/hash.ts";
 import type { PeerMessage } from "../codec/peer-message.ts";
 import { beginEpoch } from "./epoch.ts";
 import { compactIfDue, settle } from "./machine.ts";
-import type { ConsensusMessage } from "./message.ts";
+import { type ConsensusMessage, isForConsensus } from "./message.ts";
 import type { SafetyRules } from "./rules.ts";
 import type { ConsensusState } from "./state.ts";
 import { committeeWith } from "./test-keys.ts";
@@ -189,21 +189,8 @@ function execute(network: TestNetwork, node: TestNode, turn: Turn): void {
 export function post(network: TestNetwork, from: TestNode, to: number, message: PeerMessage): void {
   from.sent.push(message);
   if (network.cut.has(`${from.id}>${to}`)) return;
-  switch (message.type) {
-    case "proposal":
-    case "vote":
-    case "certificate":
-    case "block-request":
-    case "block":
-    case "certificates-request":
-    case "vote-query":
-    case "vote-answer":
-    case "stopping":
-      network.letters.push(...network.bends({ from: from.id, to, message }));
-      return;
-    default:
-      throw new Error(`consensus sends no ${message.type}`);
-  }
+  if (!isForConsensus(message)) throw new Error(`consensus sends no ${message.type}`);
+  network.letters.push(...network.bends({ from: from.id, to, message }));
 }
 
 /** One step of a node, whatever brings it about. */

@@ -5,12 +5,11 @@ import { type SealedBlock, sealBlock, ZERO_HASH } from "../../codec/block.ts";
 import type { BlockRecord } from "../../codec/block-record.ts";
 import { type Committee, committeeOf } from "../../codec/certificate.ts";
 import { sha256Hex } from "../../codec/hash.ts";
-import type { PeerMessage } from "../../codec/peer-message.ts";
 import { beginEpoch } from "../../consensus/epoch.ts";
 import { encodeJournal } from "../../consensus/journal.ts";
 import { leaderList, leaderOf } from "../../consensus/leaders.ts";
 import { settle } from "../../consensus/machine.ts";
-import { type ConsensusMessage, epochOfMessage } from "../../consensus/message.ts";
+import { type ConsensusMessage, epochOfMessage, isForConsensus } from "../../consensus/message.ts";
 import { receive } from "../../consensus/receive.ts";
 import { onRecord } from "../../consensus/record.ts";
 import { type FoundJournal, restore } from "../../consensus/restore.ts";
@@ -171,13 +170,6 @@ export function apply(network: Network, machine: Machine, input: Input, nowMs: n
   } while (turn.out.length > 0);
   return said;
 }
-
-const CONSENSUS = [
-  ...(["proposal", "vote", "certificate", "block-request", "block"] as const),
-  ...(["certificates-request", "vote-query", "vote-answer", "stopping"] as const),
-] satisfies readonly ConsensusMessage["type"][];
-const isForConsensus = (message: PeerMessage): message is ConsensusMessage =>
-  CONSENSUS.some((type) => type === message.type);
 
 /**
  * Whether a machine takes an input now: what is said stays on offer, so what belongs to another epoch waits, instead of being
