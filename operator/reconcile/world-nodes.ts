@@ -21,6 +21,8 @@ export type ModelNodes = {
   isReady(pod: Thing): boolean;
   /** Ids of the nodes that vote. */
   voting(): readonly number[];
+  /** Whether these ids are more than two thirds of the weight. */
+  isQuorum(ids: readonly number[]): boolean;
   hosts(): readonly V1Node[];
   readings(): ReadonlyMap<number, NodeReading>;
   samples(): readonly Sample[];
@@ -43,11 +45,15 @@ const HISTORY_MS = 15 * 60_000;
 
 export function createNodes(options: {
   readonly behaviour: (version: string) => Behaviour;
-  readonly count: number;
+  /** Committed weight of each validator, by id. */
+  readonly weights: readonly number[];
   readonly network: string;
   readonly pods: () => readonly Thing[];
   readonly genesis: () => Thing | undefined;
 }): ModelNodes {
+  const { weights } = options;
+  const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
+  const isQuorum = (ids: readonly number[]) => 3 * weightOf(ids) > 2 * weightOf([...weights.keys()]);
   const processes = new Map<string, Process>();
   const readings = new Map<number, NodeReading>();
   const crashLogs = new Map<string, string>();
@@ -194,9 +200,7 @@ export function createNodes(options: {
       lastBlockAtMs: begun ? lastBlockAt : 0,
       view: height,
       epoch: 1,
-      validators: begun
-        ? Array.from({ length: options.count }, (_, voter) => ({ id: voter, weight: 100, publicKey: publicKey(voter) }))
-        : [],
+      validators: begun ? weights.map((weight, voter) => ({ id: voter, weight, publicKey: publicKey(voter) })) : [],
       connectedPeers: [],
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
@@ -212,12 +216,13 @@ export function createNodes(options: {
     traffic,
     isReady,
     voting: () => voting,
+    isQuorum,
     readings: () => readings,
     samples: () => samples,
     crashLogs: () => crashLogs,
     height: () => height,
     hosts: () =>
-      Array.from({ length: options.count }, (_, id) => ({
+      weights.map((_, id) => ({
         metadata: { name: `host-${id}`, labels: { "topology.kubernetes.io/zone": `z${id}` } },
         status: { addresses: [{ type: "InternalIP", address: `10.0.0.${id + 1}` }] },
       })),
@@ -226,7 +231,7 @@ export function createNodes(options: {
       const pods = options.pods();
       for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined) run(pod, now);
       voting = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).map(idOf);
-      if (3 * voting.length > 2 * options.count) {
+      if (isQuorum(voting)) {
         height += 1;
         lastBlockAt = now;
       }

@@ -57,6 +57,8 @@ export function createWorld(options: {
   readonly behaviour: (version: string) => Behaviour;
   /** False: the budget refuses nothing, so that the operator's own gate is all there is. */
   readonly budget?: boolean;
+  /** Committed weight of each validator; equal ones where missing. */
+  readonly weights?: readonly number[];
 }): World {
   let now = millis(START);
   let version = 0;
@@ -145,9 +147,9 @@ export function createWorld(options: {
     }
     if (ready) {
       const id = Number(pod.metadata.labels[LABELS.validator]);
-      const others = nodes.voting().filter((other) => other !== id).length;
+      const others = nodes.voting().filter((other) => other !== id);
       const votes = nodes.voting().includes(id);
-      assert(!votes || 3 * others > 2 * spec.validators.replicas, "an eviction of ours leaves a quorum");
+      assert(!votes || nodes.isQuorum(others), "an eviction of ours leaves a quorum");
       downByUs.add(id);
     }
     stop(pod);
@@ -239,7 +241,7 @@ export function createWorld(options: {
 
   const nodes = createNodes({
     behaviour: options.behaviour,
-    count: spec.validators.replicas,
+    weights: options.weights ?? Array.from({ length: spec.validators.replicas }, () => 100),
     network: spec.network,
     pods: () => objects("Pod"),
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
