@@ -1,5 +1,5 @@
 import { assert } from "./base/assert.ts";
-import { type Chain, closingAt, executeBlock, heightOf, resultsHashOf } from "./chain/chain.ts";
+import { type Chain, closingAt, executeBlock, heightOf, resultsHashOf, versionFault } from "./chain/chain.ts";
 import type { BlockOutcome, ExecutableBlock } from "./chain/types.ts";
 import type { SealedBlock } from "./codec/block.ts";
 import { type BlockRecord, encodeRecord } from "./codec/block-record.ts";
@@ -18,6 +18,7 @@ import type { NodeEffect } from "./ports.ts";
 /** Order, then execute: only here, only final blocks, each once, in order of height, as soon as all its cars are here. */
 export function executeReady(node: Node, step: Step): void {
   for (let record = node.unexecuted[0]; record !== undefined; record = node.unexecuted[0]) {
+    if (node.halted !== undefined) return;
     if (node.unproved && contradicts(node.chain, record.block)) {
       refuteState(node);
       return;
@@ -105,6 +106,7 @@ export function contradicts(chain: Chain, { executed, time, kind, next }: Sealed
 
 /** Rule 5: with its closing block executed the next epoch begins. */
 function enterEpoch(node: Node, { turn, effects }: Step): void {
+  node.halted = versionFault(node.chain);
   const start = epochStart(node.chain, node.config, node.consensus.config.rules.quorum);
   assert(heightOf(node.chain) === node.consensus.tip.height, "nothing is final behind a closing block");
   beginEpoch(node.consensus, turn, start);

@@ -34,6 +34,13 @@ export function onFrame(node: Node, peer: number, frame: Uint8Array, step: Step)
   step.effects.push({ type: "report", event: { type: "frame-dropped", peer, reason: dropped } });
 }
 
+/** All that a node answers which can execute no further block: what it has may be what another one lacks. */
+const SERVED_WHEN_HALTED: ReadonlySet<PeerMessage["type"]> = new Set([
+  "car-request",
+  "range-request",
+  "snapshot-request",
+]);
+
 /** The answer says why the message was dropped, if it was. */
 function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): string | undefined {
   const { consensus, lanes } = node;
@@ -41,6 +48,7 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
   const reply = (answer: PeerMessage): void => {
     effects.push({ type: "send", peer, frame: encodePeerMessage(answer) });
   };
+  if (node.halted !== undefined && !SERVED_WHEN_HALTED.has(message.type)) return undefined;
   if (isForConsensus(message)) return receive(consensus, turn, { peer, message });
   switch (message.type) {
     case "car":

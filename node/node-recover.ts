@@ -6,6 +6,7 @@ import {
   heightOf,
   chainId as idOf,
   newestJournal,
+  versionFault,
 } from "./chain/chain.ts";
 import { type BlockRecord, isLinked, parseRecord, verifyRecord } from "./codec/block-record.ts";
 import { type Committee, committeeOf, type QuorumRule } from "./codec/certificate.ts";
@@ -61,6 +62,7 @@ export function recover(
     waiting: new Map(),
     waitingCount: 0,
     stopping: false,
+    halted: versionFault(chain),
     unproved: !start.own,
     clock: { nowMs: 0, wallMs: context.nowMs },
     timers: new Map(),
@@ -79,25 +81,30 @@ export function recover(
   return { node, effects };
 }
 
+/** This data folder was written by a later release under rules that this one does not know. */
+export class ReleaseTooOld extends Error {}
+
 type Start = Standing & { readonly own: boolean };
 
 function startOf(config: NodeConfig, { snapshot }: Recovered): Start {
   if (snapshot === undefined) {
-    const created = createChain(config.genesis);
+    const created = createChain(config.genesis, config.stateVersionMax);
     if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
     return { chain: created.value, recent: [], epochs: [], own: true };
   }
   const opened = openSnapshot({ config }, snapshot.parts);
-  if (!opened.ok) throw new Error(`the snapshot is refused: ${opened.detail ?? opened.reason}`);
+  if (!opened.ok) {
+    const why = `the snapshot is refused: ${opened.detail ?? opened.reason}`;
+    throw opened.reason === "state_version_unknown" ? new ReleaseTooOld(why) : new Error(why);
+  }
   const { chain, head } = opened.value;
   return { chain, recent: head.records, epochs: head.epochs, own: head.own };
 }
 
 /**
-/**
- * Executes the log's blocks again. Where a car of one is missing, or one contradicts a peer's state, it stops there, and the
- * rest comes from the peers again; `whole` is false then, as the vote journal may have left out what those blocks made
- * needless. What execution notes goes out again: notes are never synced.
+ * Executes the log's blocks again. Where a car of one is missing, one contradicts a peer's state, or this release does not know
+ * the rules any more, it stops there, and the rest comes from the peers again; `whole` is false then, as the vote journal may
+ * have left out what those blocks made needless. What execution notes goes out again: notes are never synced.
  */
 function replay({
   config,
@@ -117,6 +124,7 @@ function replay({
   const committee = (): Committee => committeeOf(epochOf(chain).members, quorum);
   const lanes = lanesAt(config, chain, committee(), 0);
   for (const bytes of records) {
+    if (versionFault(chain) !== undefined) return { standing, whole: false };
     const record = readRecord(chain, standing.recent.at(-1), bytes);
     const { block } = record;
     const payload = payloadOf(block);

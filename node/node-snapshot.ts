@@ -14,7 +14,7 @@ import { giveUp, isAwaitedPart, takePart, wantSnapshot } from "./sync/snapshot-s
 export type Snapshots = {
   /** Slices of the chain as it is now, each at most `SNAPSHOT_PART_BYTES_MAX`; they stay those of this block while later ones are executed. */
   readonly exportChain: (chain: Chain) => () => Uint8Array | undefined;
-  readonly importChain: (genesis: GenesisFile, parts: Iterable<Uint8Array>) => Result<Chain>;
+  readonly importChain: (genesis: GenesisFile, parts: Iterable<Uint8Array>, stateVersionMax?: number) => Result<Chain>;
   /** A part of the snapshot of this height on disk, or of the newest (height 0); `last`: no part follows. */
   readonly readPart: (
     height: number,
@@ -36,10 +36,12 @@ export type SnapshotKeeper = {
   written: number;
   /** A peer's snapshot that is being written: with it this node begins anew. */
   fetched: { readonly height: number; readonly parts: readonly Uint8Array[] } | undefined;
+  /** Why the last one could not be begun from; that alone proves nothing, a peer may lie: the next one is asked. */
+  refused: string | undefined;
 };
 
 export const createSnapshotKeeper = (written: number, newest: Newest): SnapshotKeeper => ({
-  ...{ blocks: 0, bytes: 0, newest, writing: undefined, written, fetched: undefined },
+  ...{ blocks: 0, bytes: 0, newest, writing: undefined, written, fetched: undefined, refused: undefined },
 });
 
 /** After each executed block: at a checkpoint behind enough log a snapshot begins. */
@@ -55,6 +57,8 @@ export function noteExecuted(
   const { snapshots, snapshotPolicy: policy } = config;
   if (snapshots === undefined || policy === undefined || node.unproved) return;
   if (keeper.writing !== undefined || keeper.fetched !== undefined) return;
+  // This release could not read it back.
+  if (node.halted !== undefined) return;
   const height = heightOf(chain);
   if (checkpointOf(chain).height !== height) return;
   if (keeper.blocks < policy.everyBlocks && keeper.bytes < policy.everyBytes) return;
@@ -162,7 +166,11 @@ function trustFault(node: Node, head: SnapshotHead, height: number): string | un
 export function openSnapshot(
   {
     config,
-  }: { readonly config: Pick<Node["config"], "genesis"> & { readonly snapshots?: Pick<Snapshots, "importChain"> } },
+  }: {
+    readonly config: Pick<Node["config"], "genesis" | "stateVersionMax"> & {
+      readonly snapshots?: Pick<Snapshots, "importChain">;
+    };
+  },
   parts: Iterable<Uint8Array>,
 ): Result<{ head: SnapshotHead; chain: Chain }> {
   const iterator = parts[Symbol.iterator]();
@@ -171,7 +179,7 @@ export function openSnapshot(
   if (!head.ok) return head;
   if (config.snapshots === undefined) return refuse("no-snapshots", "this node cannot read snapshots");
   const rest: Iterable<Uint8Array> = { [Symbol.iterator]: () => iterator };
-  const chain = config.snapshots.importChain(config.genesis, rest);
+  const chain = config.snapshots.importChain(config.genesis, rest, config.stateVersionMax);
   if (!chain.ok) return chain;
   const { height } = newestOf(head.value).block;
   if (heightOf(chain.value) !== height)
@@ -203,12 +211,14 @@ function beginFrom(node: Node, { turn, effects }: Step, parts: readonly Uint8Arr
   keeper.fetched = undefined;
   const opened = openSnapshot(node, parts);
   if (!opened.ok) {
+    keeper.refused = opened.detail ?? opened.reason;
     effects.push({ type: "report", event: { type: "frame-dropped", peer: node.config.self, reason: opened.reason } });
     giveUp(node.snapshotSync, turn.nowMs);
     node.snapshotSync.wanted = true;
     return;
   }
   const { head, chain } = opened.value;
+  keeper.refused = undefined;
   keeper.newest = { recent: head.records, epochs: head.epochs };
   keeper.written = heightOf(chain);
   node.unproved = true;

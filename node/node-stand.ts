@@ -1,6 +1,15 @@
 import { toHex } from "./base/bytes.ts";
 import { nanos } from "./base/units.ts";
-import { type Chain, chainId, epochOf, heightOf, lanePositions, lastBlockTimeOf, parametersOf } from "./chain/chain.ts";
+import {
+  type Chain,
+  chainId,
+  epochOf,
+  heightOf,
+  lanePositions,
+  lastBlockTimeOf,
+  parametersOf,
+  versionFault,
+} from "./chain/chain.ts";
 import type { EpochProof } from "./chain/proof.ts";
 import { CARRIED_DEPTH_MAX } from "./codec/block.ts";
 import type { BlockRecord } from "./codec/block-record.ts";
@@ -31,11 +40,12 @@ export const afterBlock = ({ recent, epochs }: Newest, record: BlockRecord, chai
   epochs: record.block.kind === "closing" ? [...epochs, proveEpoch(record, chain)].slice(-EPOCH_PROOFS_MAX) : epochs,
 });
 
-/** The epoch of the next block, as consensus knows it: a member is who has the id and the key. */
+/** The epoch of the next block, as consensus knows it: a member is who has the id and the key, and can run its rules. */
 export function epochStart(chain: Chain, { self, keyPair }: NodeConfig, quorum: QuorumRule): EpochStart {
   const { number, members } = epochOf(chain);
   const key = toHex(keyPair.publicKey);
-  const member = members.some(({ id, publicKey }) => id === self && publicKey === key);
+  const member =
+    versionFault(chain) === undefined && members.some(({ id, publicKey }) => id === self && publicKey === key);
   return { epoch: number, committee: committeeOf(members, quorum), self: member ? self : undefined };
 }
 

@@ -26,6 +26,8 @@ export type NodeConfig = {
   /** How the chain's state becomes parts of a snapshot and comes back; without it the log is kept for ever. */
   readonly snapshots?: Snapshots;
   readonly snapshotPolicy?: SnapshotPolicy;
+  /** For tests: the state version that another release would run up to. */
+  readonly stateVersionMax?: number;
   /** What the operator vouches for, so that a node which is far behind need not start at the genesis. */
   readonly trust?: TrustAnchor;
 };
@@ -52,6 +54,11 @@ export type Node = {
   readonly waiting: Map<Hex, number[]>;
   waitingCount: number;
   stopping: boolean;
+  /**
+   * Why this release can execute no further block: the network runs a later state version. It then only serves what it has, to
+   * clients and peers.
+   */
+  halted: string | undefined;
   /** Since its state came from a peer, no final block has confirmed it yet: until then it neither votes nor answers clients. */
   unproved: boolean;
   /** A running clock from the wall clocks of the steps and the timers that fired: it never goes back. */

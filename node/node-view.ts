@@ -21,7 +21,7 @@ export type NodeView = Pick<
   | "finality"
   | "lastBlockAtMs"
 > & {
-  readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Stopping">;
+  readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Halted" | "Stopping">;
   /** Batches of this node's clients that wait for a block. */
   readonly pendingBatches: number;
   /** Breaches of safety that this process has seen. */
@@ -56,13 +56,15 @@ export function viewOf(node: Node): NodeView {
 }
 
 function standing(
-  { stopping, consensus, unproved }: Node,
+  { stopping, consensus, unproved, halted, snapshotKeeper: { refused } }: Node,
   { height, certifiedHeight }: { height: number; certifiedHeight: number },
 ): Pick<NodeView, "state" | "reason"> {
   if (stopping) return { state: "Stopping", reason: "it was told to stop and takes no new batches" };
+  if (halted !== undefined) return { state: "Halted", reason: halted };
   if (consensus.forked) {
     return { state: "Following", reason: "two quorums contradicted each other: it votes no more" };
   }
+  if (refused !== undefined) return { state: "CatchingUp", reason: `a peer's snapshot was refused: ${refused}` };
   if (certifiedHeight > height) {
     return { state: "CatchingUp", reason: `${certifiedHeight - height} final blocks are missing here` };
   }

@@ -20,6 +20,7 @@ import { askForPart, snapshotWakeAtMs } from "./sync/snapshot-sync.ts";
 
 export { DEFAULT_TIMING, type Timing } from "./consensus/timing.ts";
 export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
+export { ReleaseTooOld } from "./node-recover.ts";
 export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 export type { TrustAnchor } from "./node-snapshot-head.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
@@ -40,8 +41,10 @@ export function createNode(
   const { node, effects } = recover(config, recovered, context, internals);
   const step = stepOf(node, context, effects);
   // A crash may have taken the last blocks of a branch whose finality and bodies the log still has.
-  commit(node.consensus, step.turn);
-  drain(node, step);
+  if (node.halted === undefined) {
+    commit(node.consensus, step.turn);
+    drain(node, step);
+  }
   setTimers(node, effects);
   return { node, effects };
 }
@@ -52,7 +55,7 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
   const effects: NodeEffect[] = [];
   const current = stepOf(node, context, effects);
   // What compaction drops is covered by final blocks, and those come into the log when they are executed.
-  if (node.unexecuted.length === 0) compactIfDue(node.consensus, current.turn);
+  if (node.unexecuted.length === 0 && node.halted === undefined) compactIfDue(node.consensus, current.turn);
   switch (input.type) {
     case "peer-connected":
       onConnected(node, input.peer, current);
@@ -81,8 +84,10 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
     default:
       return unreachable(input);
   }
-  drain(node, current);
-  askPeers(node, effects);
+  if (node.halted === undefined) {
+    drain(node, current);
+    askPeers(node, effects);
+  }
   setTimers(node, effects);
   return effects;
 }
@@ -113,6 +118,7 @@ function takeBatch(
 
 function standingFault(node: Node): string | undefined {
   if (node.stopping) return "stopping";
+  if (node.halted !== undefined) return "release_too_old";
   if (node.consensus.self === undefined) return "not_a_validator";
   return node.unproved ? "catching_up" : undefined;
 }

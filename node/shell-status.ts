@@ -51,7 +51,8 @@ export function readinessOf(facts: Facts): { readonly ready: boolean; readonly r
   const { state, reason } = standingOf(facts);
   const no = (why: string) => ({ ready: false, reason: why });
   if (facts.silent) return no("silent: switched on for a test");
-  if (state === "ReadOnly" || state === "Stopping" || state === "WaitingForGenesis") return no(reason);
+  if (state === "ReadOnly" || state === "Stopping" || state === "WaitingForGenesis" || state === "Halted")
+    return no(reason);
   const { chain } = facts;
   if (chain === undefined) return no(facts.waitingFor);
   if (chain.view.role === "Voter" && state === "Following")
@@ -116,7 +117,7 @@ export function healthOf(facts: Facts): Readonly<Record<ServiceName, ServiceHeal
   }
   const health = { ...all({ state: "waiting", reason: "" }) };
   for (const name of serviceNames) health[name] = services[name];
-  if (state === "ReadOnly")
+  if (state === "ReadOnly" || state === "Halted")
     return { ...health, ledger: { state: "failed", reason }, consensus: { state: "failed", reason } };
   if (chain.view.role === "Voter" && state === "Following")
     return { ...health, consensus: { state: "failed", reason } };

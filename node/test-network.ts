@@ -27,7 +27,7 @@ export const NODES = [0, 1, 2, 3];
 export const keyOf = (n: number): KeyPair => keyPairFromSeed(new Uint8Array(32).fill(n));
 export const account = (n: number): bigint => (1n << 64n) + BigInt(n);
 const genesisOf = (parameters: NonNullable<GenesisFile["parameters"]>): GenesisFile => ({
-  network: "calm",
+  network: "payments",
   parameters,
   timeNs: `${START_MS}000000`,
   authority: { publicKeys: [toHex(keyOf(99).publicKey)], threshold: 1 },
@@ -75,6 +75,8 @@ export type CalmSetting = {
 export type StartSetting = Partial<Recovered> & {
   readonly keyPair?: KeyPair;
   readonly trust?: TrustAnchor;
+  /** What another release would run up to. */
+  readonly stateVersionMax?: number;
   /** Sees each chain that comes out of a snapshot. */
   readonly onImport?: (chain: Chain) => void;
 };
@@ -148,8 +150,8 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   });
   const snapshotsOf = (peer: Peer, onImport: (chain: Chain) => void): Snapshots => ({
     exportChain,
-    importChain: (file, parts) => {
-      const imported = importChain(file, parts);
+    importChain: (file, parts, stateVersionMax) => {
+      const imported = importChain(file, parts, stateVersionMax);
       if (imported.ok) onImport(imported.value);
       return imported;
     },
@@ -163,7 +165,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
   });
   const start = (
     id: number,
-    { keyPair = keyOf(id + 1), trust, onImport = () => {}, ...recovered }: StartSetting = {},
+    { keyPair = keyOf(id + 1), trust, stateVersionMax, onImport = () => {}, ...recovered }: StartSetting = {},
   ): void => {
     const before = peers.get(id) ?? emptyPeer();
     const peer: Peer = { ...before, votes: [...before.votes], blocks: new Map(before.blocks), timers: new Map() };
@@ -173,6 +175,7 @@ export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapsho
       snapshots: snapshotsOf(peer, onImport),
       ...(snapshotPolicy === undefined ? {} : { snapshotPolicy }),
       ...(trust === undefined ? {} : { trust }),
+      ...(stateVersionMax === undefined ? {} : { stateVersionMax }),
     };
     const snapshot = peer.snapshots.at(-1);
     const blocks = [...peer.blocks].filter(([height]) => height > (snapshot?.height ?? 0)).map(([, bytes]) => bytes);

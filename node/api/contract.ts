@@ -27,6 +27,8 @@ export const nodeStates = [
   "Following",
   /** Executes and votes. */
   "Voting",
+  /** The network runs a later state version than this release: it executes nothing more, and answers questions. */
+  "Halted",
   /** Its disk refuses writes: it answers questions and says why, but takes nothing and votes on nothing. */
   "ReadOnly",
   /** SIGTERM came: it takes no new batches and is about to leave. */

@@ -55,6 +55,8 @@ export type Chain = ChainState & {
   readonly streams: Streams;
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
+  /** The state version whose rules the release that executes here runs up to. */
+  readonly stateVersionMax: number;
   /** What the newest executed block noted, or the genesis; undefined where a snapshot was restored and nothing executed since. */
   journal: JournalNote | undefined;
   time: Nanos;
@@ -62,8 +64,8 @@ export type Chain = ChainState & {
   checkpoint: Checkpoint;
 };
 
-/** The chain at its genesis, height 0. */
-export function createChain(file: GenesisFile): Result<Chain> {
+/** The chain at its genesis, height 0. `stateVersionMax` is for tests: what another release would run up to. */
+export function createChain(file: GenesisFile, stateVersionMax = STATE_VERSION_MAX): Result<Chain> {
   const parsed = parseGenesis(file);
   if (!parsed.ok) return parsed;
   const genesis = parsed.value;
@@ -78,6 +80,7 @@ export function createChain(file: GenesisFile): Result<Chain> {
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
+    stateVersionMax,
     journal: closeBlock(ledger),
     governance,
     counts: [createCounts(1, 1, governance.epoch.members)],
@@ -296,14 +299,15 @@ export const lanePositions = (chain: Chain): ReadonlyMap<number, LaneTip> => cha
  */
 export const dutiesOf = (chain: Chain, validator: number): readonly ValidatorRecord[] => {
   const { height, resultsHash } = newestHead(chain);
-  return duties(chain.governance, validator, { counts: chain.counts, newest: { height, resultsHash } });
+  const { governance, counts, stateVersionMax } = chain;
+  return duties(governance, validator, { counts, newest: { height, resultsHash }, stateVersionMax });
 };
 
 /** What to tell the operator when this release cannot run the rules that the network has raised itself to. */
 export function versionFault(chain: Chain): string | undefined {
   const version = parametersOf(chain).stateVersion;
-  if (version <= STATE_VERSION_MAX) return undefined;
-  return `the network runs state version ${version}; this release runs up to ${STATE_VERSION_MAX}: install a newer one`;
+  if (version <= chain.stateVersionMax) return undefined;
+  return `the network runs state version ${version}; this release runs up to ${chain.stateVersionMax}: install a newer one`;
 }
 
 export const accountOf = (chain: Chain, id: bigint): Readonly<Account> | undefined => accountOfLedger(chain.ledger, id);

@@ -1,7 +1,6 @@
 import type { Hex } from "../base/bytes.ts";
 import type { ValidatorRecord } from "../codec/validator-record.ts";
 import { type Governance, memberOf } from "./governance.ts";
-import { STATE_VERSION_MAX } from "./parameters.ts";
 import { isSilent, type VoteCounts } from "./vote-counts.ts";
 
 /**
@@ -16,13 +15,14 @@ export function duties(
     readonly counts: readonly VoteCounts[];
     /** The newest executed block: what a joiner that has caught up can say. */
     readonly newest: { readonly height: number; readonly resultsHash: Hex };
+    readonly stateVersionMax: number;
   },
 ): readonly ValidatorRecord[] {
   const self = governance.validators.get(validator);
   if (self === undefined) return [];
   const records: ValidatorRecord[] = [];
-  if (self.announced !== STATE_VERSION_MAX)
-    records.push({ kind: "announce", validator, stateVersion: STATE_VERSION_MAX });
+  const stateVersion = chain.stateVersionMax;
+  if (self.announced !== stateVersion) records.push({ kind: "announce", validator, stateVersion });
   if (self.join !== undefined && !self.join.caughtUp) records.push({ kind: "caught_up", validator, ...chain.newest });
   if (memberOf(governance, validator) === undefined) return records;
   for (const { id, join, replacement } of governance.validators.values()) {

@@ -15,6 +15,7 @@ import { type Genesis, parseGenesis } from "./genesis.ts";
 import type { Governance } from "./governance.ts";
 import { readGovernance, writeGovernance } from "./governance-bytes.ts";
 import { HEADS_KEPT, type Head, type ResultsStep, resultsHashAfter } from "./heads.ts";
+import { STATE_VERSION_MAX } from "./parameters.ts";
 import { stateRoot } from "./state-root.ts";
 import { readStreamPart, streamParts } from "./stream-bytes.ts";
 import { createStreams, restoreStream, type Streams } from "./streams.ts";
@@ -167,7 +168,11 @@ function readChainPart(from: Reader): ChainPart {
  * The chain of a snapshot. Its state root is `checkpointOf(chain).stateRoot`, computed here from everything that was read:
  * the caller compares it with the one that it trusts, and nothing of a snapshot counts before.
  */
-export function importChain(file: GenesisFile, parts: Iterable<Uint8Array>): Result<Chain> {
+export function importChain(
+  file: GenesisFile,
+  parts: Iterable<Uint8Array>,
+  stateVersionMax = STATE_VERSION_MAX,
+): Result<Chain> {
   const genesis = parseGenesis(file);
   if (!genesis.ok) return genesis;
   const { chainId } = genesis.value;
@@ -176,7 +181,7 @@ export function importChain(file: GenesisFile, parts: Iterable<Uint8Array>): Res
   if (read.fault !== undefined) return read.fault;
   if (!ledger.ok) return ledger;
   if (read.chain === undefined) return refuse("snapshot_malformed", "it ends within the chain's part");
-  return assemble(genesis.value, { ...read.chain, ledger: ledger.value, streams: read.streams });
+  return assemble(genesis.value, { ...read.chain, ledger: ledger.value, streams: read.streams, stateVersionMax });
 }
 
 type PartsRead = {
@@ -228,7 +233,16 @@ function takeStream(tag: number | undefined, content: Uint8Array, { streams }: P
 
 function assemble(
   genesis: Genesis,
-  { height, time, heads, counts, lanes, ledger, streams }: ChainPart & { ledger: Ledger; streams: Streams },
+  {
+    height,
+    time,
+    heads,
+    counts,
+    lanes,
+    ledger,
+    streams,
+    stateVersionMax,
+  }: ChainPart & { ledger: Ledger; streams: Streams; stateVersionMax: number },
 ): Result<Chain> {
   const chain: Chain = {
     genesis,
@@ -236,6 +250,7 @@ function assemble(
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map(heads.map((head) => [head.height, head])),
+    stateVersionMax,
     journal: undefined,
     governance: present(heads.at(-1), "a part of a chain has heads").governance,
     counts,

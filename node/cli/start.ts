@@ -1,8 +1,12 @@
+import { ReleaseTooOld } from "../node.ts";
 import { type Running, startNode } from "../shell.ts";
 import { loadFaults } from "../shell-faults.ts";
 import { createLog } from "../shell-log.ts";
 import { parseStart, START_HELP } from "../shell-options.ts";
 import type { Command } from "./command.ts";
+
+/** How the process ends where the data folder is a later release's: EX_CONFIG of sysexits.h. No restart helps, only another release. */
+const RELEASE_TOO_OLD_EXIT = 78;
 
 /** `hmn-node start`: runs a node until a signal ends the process. */
 export const start: Command = async (args, world) => {
@@ -43,7 +47,9 @@ export const start: Command = async (args, world) => {
   try {
     running = await startNode(options.value, faults, log);
   } catch (error) {
-    fail(error, "cannot start");
+    if (!(error instanceof ReleaseTooOld)) fail(error, "cannot start");
+    log.fatal({ reason: (error as ReleaseTooOld).message }, "this release is too old for the data folder");
+    process.exit(RELEASE_TOO_OLD_EXIT);
   }
   return 0;
 };
