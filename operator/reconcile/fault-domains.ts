@@ -9,6 +9,10 @@ export type FaultDomains = {
   readonly message: string;
 };
 
+/** Zone by name of host; empty where a host carries no label for it. */
+export const zonesOf = (hosts: readonly V1Node[]): ReadonlyMap<string, string> =>
+  new Map(hosts.map((host) => [host.metadata?.name ?? "", host.metadata?.labels?.[ZONE] ?? ""]));
+
 /** Whether the loss of any one host or zone leaves a quorum: each has to hold under a third of the weight. */
 export function faultDomains(view: View, hosts: readonly V1Node[]): FaultDomains {
   // Before genesis all will weigh the same.
@@ -17,7 +21,7 @@ export function faultDomains(view: View, hosts: readonly V1Node[]): FaultDomains
   const placed = view.nodes.filter((node) => node.host !== "");
   if (placed.length < view.nodes.length)
     return { status: "Unknown", reason: "NotPlaced", message: "Not every node has a host yet" };
-  const zoneOf = new Map(hosts.map((host) => [host.metadata?.name ?? "", host.metadata?.labels?.[ZONE] ?? ""]));
+  const zoneOf = zonesOf(hosts);
   const byHost = new Map<string, number>();
   const byZone = new Map<string, number>();
   for (const node of placed) {

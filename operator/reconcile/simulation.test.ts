@@ -81,6 +81,9 @@ describe.each(seeds)("seed %i", (seed) => {
     ).toEqual(["phase 1: node 0", "phase 2: node 1, 2", "phase 3: node 3"]);
     expect(world.status()).toMatchObject({ phase: "Running", currentVersion: "1.0.0", ready: "4/4" });
     expect(world.status().waitingFor).toBeUndefined();
+    expect(world.status().validators).toMatchObject(
+      [0, 1, 2, 3].map((id) => ({ id, host: `host-${id}`, zone: `z${id}`, weight: 100, voting: true })),
+    );
     expect(condition(world, "Reconciling")).toBeUndefined();
     expect(condition(world, "FaultDomainsSafe")).toBe("True");
     expect(world.find("PodDisruptionBudget", "payments")?.spec).toMatchObject({ minAvailable: 3 });

@@ -6,7 +6,7 @@ import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import type { Obstacle } from "./plan.ts";
-import { validatorStatus } from "./validators.ts";
+import { validatorStatuses } from "./validators.ts";
 
 export type Outcome = {
   readonly active: RolloutObject | undefined;
@@ -22,7 +22,6 @@ export type Outcome = {
 /** The whole status, of which only what changed is news: times of unchanged statements stay. */
 export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome): ClusterStatus {
   const { cluster, rollouts } = snapshot;
-  const { name } = cluster.metadata;
   const { active, target, current } = outcome;
   // A step that only records says nothing about waiting: what was waited for stands until the next one.
   const wait =
@@ -47,7 +46,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
-    validators: view.nodes.map((node) => validatorStatus(name, node)),
+    validators: validatorStatuses(snapshot, view),
     quarantine: [...outcome.quarantine],
     retryHandled: outcome.retryHandled,
   };

@@ -4,7 +4,7 @@ import { startFailure } from "./failure.ts";
 import { inState, noted } from "./history.ts";
 import { goBack } from "./incident.ts";
 import { phaseCounts } from "./phases.ts";
-import { gate, moveOrder } from "./quorum.ts";
+import { gate, nextToMove } from "./quorum.ts";
 import { isHealthy, progressOf, reasonOf } from "./replace.ts";
 import {
   podsCommand,
@@ -38,7 +38,7 @@ export function moving(situation: Situation): Step {
   );
   if (unfinished !== undefined) return reserve(situation, unfinished);
   if (moved.length >= phaseCount(situation)) return phaseMoved(situation);
-  const [next] = moveOrder(view.nodes.filter((node) => !moved.includes(node.id)));
+  const next = nextToMove(view.nodes, moved);
   return next === undefined ? phaseMoved(situation) : reserve(situation, next);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gate, isQuorum, moveOrder, tolerated } from "./quorum.ts";
+import { gate, isQuorum, moveOrder, nextToMove, tolerated } from "./quorum.ts";
 import type { NodeView, View } from "./view.ts";
 
 const node = (id: number, voting: boolean, weight = 100): NodeView => ({
@@ -41,10 +41,12 @@ test("the gate counts the weight of the others that vote", () => {
 });
 
 test("if nobody can be read, nobody moves", () => {
-  expect(gate({ nodes: [], voters: [], totalWeight: 0 }, 0)).toContain("no node can be read");
+  expect(gate({ nodes: [], totalWeight: 0 }, 0)).toContain("no node can be read");
 });
 
 test("order: not voting, then lightest, then by id", () => {
   const nodes = [node(0, true, 90), node(1, true, 80), node(2, true, 80), node(3, false, 200)];
   expect(moveOrder(nodes).map(({ id }) => id)).toEqual([3, 1, 2, 0]);
+  expect(nextToMove(nodes, [3, 1])?.id).toBe(2);
+  expect(nextToMove(nodes, [3, 1, 2, 0])).toBeUndefined();
 });

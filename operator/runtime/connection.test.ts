@@ -61,3 +61,13 @@ test("an exec plugin is asked for its token", async () => {
   const connection = await connect({}, join(folder, "config"));
   expect((await connection.options()).headers).toEqual({ Authorization: "Bearer made" });
 });
+
+test("a context may be named; one that is not there is told", async () => {
+  write(
+    "config",
+    `${kubeconfig("{token: secret}").replace("contexts: [", "contexts: [{name: there, context: {cluster: c, user: u, namespace: other}}, ")}`,
+  );
+  const file = join(folder, "config");
+  expect((await connectByKubeconfig(file, "there")).namespace).toBe("other");
+  await expect(connectByKubeconfig(file, "nowhere")).rejects.toThrow("has no context nowhere");
+});

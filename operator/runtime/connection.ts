@@ -47,12 +47,17 @@ export function connectInCluster(environment: NodeJS.ProcessEnv, folder = ACCOUN
   };
 }
 
-/** The current context of a kubeconfig file (or of the default one): certificates, tokens, exec plugins, proxies. */
-export async function connectByKubeconfig(file?: string): Promise<Connection> {
+/** A context of a kubeconfig file, by default the current one of the default file: certificates, tokens, exec plugins, proxies. */
+export async function connectByKubeconfig(file?: string, context?: string): Promise<Connection> {
   const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
   const config = new KubeConfig();
   if (file === undefined) config.loadFromDefault();
   else config.loadFromFile(file);
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null)
+      throw new Error(`the kubeconfig has no context ${context}: kubectl config get-contexts`);
+    config.setCurrentContext(context);
+  }
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new Error(`the kubeconfig ${file ?? ""} has no current context: kubectl config use-context`);
