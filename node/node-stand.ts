@@ -46,7 +46,8 @@ export function epochStart(chain: Chain, { self, keyPair }: NodeConfig, quorum: 
   const key = toHex(keyPair.publicKey);
   const member =
     versionFault(chain) === undefined && members.some(({ id, publicKey }) => id === self && publicKey === key);
-  return { epoch: number, committee: committeeOf(members, quorum), self: member ? self : undefined };
+  const emptyBlockMs = Number(parametersOf(chain).emptyBlockMs);
+  return { epoch: number, committee: committeeOf(members, quorum), self: member ? self : undefined, emptyBlockMs };
 }
 
 /** Consensus as a follower behind the newest executed block. */

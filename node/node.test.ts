@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "./base/bytes.ts";
+import { parameterNumber } from "./chain/parameters.ts";
 import { signAuthorityRecord } from "./codec/authority-record.ts";
 import { DEFAULT_TIMING } from "./node.ts";
 import { account, applied, batchOf, keyOf, NODES, running } from "./test-network.ts";
+
+/** What the genesis has by default. */
+const EMPTY_BLOCK_MS = 1_000;
 
 describe("four nodes", () => {
   it("commit a client's batch on all nodes and answer it, also when it comes again", () => {
@@ -10,7 +14,7 @@ describe("four nodes", () => {
     const batch = batchOf(network, 1n);
     network.feed(2, { type: "client-batch", request: 1, batch });
     const took = network.until(() => NODES.every((id) => network.view(id).height === 1));
-    expect(took).toBeLessThan(DEFAULT_TIMING.idleBlockMs);
+    expect(took).toBeLessThan(EMPTY_BLOCK_MS);
     expect(network.answers.get(1)).toEqual({ type: "committed", height: 1, outcome: applied });
     network.feed(3, { type: "client-batch", request: 2, batch });
     expect(network.answers.get(2)).toEqual(network.answers.get(1));
@@ -21,7 +25,7 @@ describe("four nodes", () => {
   it("order nothing into an empty block each second", () => {
     const network = running();
     network.until(() => network.view(0).height === 3);
-    expect(network.until(() => network.view(0).height === 8)).toBe(5 * DEFAULT_TIMING.idleBlockMs);
+    expect(network.until(() => network.view(0).height === 8)).toBe(5 * EMPTY_BLOCK_MS);
   });
 
   it("keep a leader to its pace under load", () => {
@@ -38,7 +42,7 @@ describe("four nodes", () => {
       return network.view(0).height === 11;
     });
     expect(took).toBeGreaterThanOrEqual(10 * DEFAULT_TIMING.minBlockIntervalMs);
-    expect(took).toBeLessThan(10 * DEFAULT_TIMING.idleBlockMs);
+    expect(took).toBeLessThan(10 * EMPTY_BLOCK_MS);
   });
 
   it("refuse what is not signed right, and everything while stopping", () => {
@@ -127,6 +131,32 @@ it("lets a validator join: it follows, says that it has caught up, is approved b
     expect(network.view(id).safety).toEqual({ fork: 0, resultsMismatch: 0, equivocation: 0 });
 });
 
+it("paces empty blocks by the committed parameter, from the epoch after the order", () => {
+  const network = running({ parameters: { epochLengthMs: 10_000 } });
+  const record = {
+    kind: "set_parameter",
+    serial: 1n,
+    parameter: parameterNumber("emptyBlockMs"),
+    value: 500n,
+  } as const;
+  const { chainId } = network;
+  const payload = signAuthorityRecord({ record, chainId, authority: new Map([[0, keyOf(99)]]) });
+  network.feed(0, { type: "client-batch", request: 1, batch: batchOf(network, 1n, { type: "authority", payload }) });
+  const pace = (): number => {
+    const { height } = network.view(0);
+    return network.until(() => network.view(0).height === height + 4) / 4;
+  };
+  network.until(() => network.answers.has(1) && network.view(0).height === 2);
+  expect(pace()).toBe(EMPTY_BLOCK_MS);
+  network.until(() => network.view(0).epoch === 2);
+  expect(pace()).toBe(500);
+  // A restart reads it from the chain.
+  for (const id of NODES) network.stop(id);
+  for (const id of NODES) network.start(id);
+  network.until(() => network.view(0).height > 20);
+  expect(pace()).toBe(500);
+});
+
 describe("a leader that is away", () => {
   it("costs no time when it said so before", () => {
     const network = running();
@@ -137,7 +167,7 @@ describe("a leader that is away", () => {
     const { height } = network.view(3);
     const took = network.until(() => network.view(3).height === height + 9);
     // Every fourth view is nullified at once: only the idle second of the other views passes.
-    expect(took).toBeLessThanOrEqual(10 * DEFAULT_TIMING.idleBlockMs);
+    expect(took).toBeLessThanOrEqual(10 * EMPTY_BLOCK_MS);
   });
 
   it("is skipped at once after 2n silent views, until it is heard again", () => {
@@ -146,7 +176,7 @@ describe("a leader that is away", () => {
     network.until(() => network.view(0).view > 14);
     const { height } = network.view(0);
     const took = network.until(() => network.view(0).height === height + 9);
-    expect(took).toBeLessThanOrEqual(10 * DEFAULT_TIMING.idleBlockMs);
+    expect(took).toBeLessThanOrEqual(10 * EMPTY_BLOCK_MS);
     network.start(1);
     network.until(() => network.view(1).height > height + 12 && network.view(1).state === "Voting");
     // Once heard it leads again: every view brings a block.

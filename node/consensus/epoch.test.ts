@@ -52,8 +52,8 @@ describe("an epoch", () => {
   });
 
   it("begins without a pause, though the nodes end the one before at different moments", () => {
-    const timing = { ...DEFAULT_TIMING, idleBlockMs: 4, viewTimeoutMs: 500 };
-    const network = createNetwork({ members: () => FOUR, epochMs: 100, timing });
+    const timing = { ...DEFAULT_TIMING, viewTimeoutMs: 500 };
+    const network = createNetwork({ members: () => FOUR, epochMs: 100, timing, emptyBlockMs: 4 });
     // Only node 0, the first leader, hears of the end; the others learn it from its proposal in the next epoch.
     const ends = ({ message }: Letter): boolean => {
       const ballot = message.type === "vote" ? message.vote.ballot : undefined;

@@ -9,7 +9,11 @@ import type { Turn } from "./turn.ts";
  * Rule 5: the next epoch, at view 1 with the closing block as parent. The node calls it once it has executed the closing
  * block of the epoch that `epoch-closed` told of, with the validators that the closing block fixed.
  */
-export function beginEpoch(state: ConsensusState, turn: Turn, { epoch, committee, self }: EpochStart): void {
+export function beginEpoch(
+  state: ConsensusState,
+  turn: Turn,
+  { epoch, committee, self, emptyBlockMs }: EpochStart,
+): void {
   const { finality, tip } = state;
   assert(state.closed && finality !== undefined, "an epoch begins with the proof that the one before is closed");
   assert(epoch === state.epoch + 1, "epochs follow each other");
@@ -18,6 +22,7 @@ export function beginEpoch(state: ConsensusState, turn: Turn, { epoch, committee
   state.epoch = epoch;
   state.committee = state.config.rules.committeeFor({ previous: state.committee, next: committee });
   state.self = self;
+  state.emptyBlockMs = emptyBlockMs;
   state.leaders = leaderList(committee);
   state.closed = false;
   state.finality = undefined;

@@ -6,12 +6,21 @@ import { type ConsensusState, viewOf } from "./state.ts";
 import { assertAgreement } from "./test-checks.ts";
 import { createNetwork, runFor, runUntil, stop } from "./test-network.ts";
 import { blocksOf, linesOf, nodeOf } from "./test-node.ts";
-import { blockOf, certificateBy, childOf, finalized, notarized, setting, voteOf } from "./test-setting.ts";
+import {
+  blockOf,
+  certificateBy,
+  childOf,
+  EMPTY_BLOCK_MS,
+  finalized,
+  notarized,
+  setting,
+  voteOf,
+} from "./test-setting.ts";
 import { blockIntervalMs, DEFAULT_TIMING } from "./timing.ts";
 import type { Turn } from "./turn.ts";
 import { onVote } from "./votes.ts";
 
-const { idleBlockMs, viewTimeoutMs, maxTimeoutMs, minBlockIntervalMs } = DEFAULT_TIMING;
+const { viewTimeoutMs, maxTimeoutMs, minBlockIntervalMs } = DEFAULT_TIMING;
 const FOUR = { 0: 10, 1: 10, 2: 10, 3: 10 };
 const at = (turn: Turn, nowMs: number, waits = false): Turn => ({
   ...turn,
@@ -27,9 +36,9 @@ describe("a view", () => {
     settle(state, turn);
     expect(viewOf(state, 1).proposal).toBeUndefined();
     expect(wakeAtMs(state, 0)).toBe(viewTimeoutMs);
-    settle(state, at(turn, idleBlockMs - 1));
+    settle(state, at(turn, EMPTY_BLOCK_MS - 1));
     expect(viewOf(state, 1).proposal).toBeUndefined();
-    settle(state, at(turn, idleBlockMs));
+    settle(state, at(turn, EMPTY_BLOCK_MS));
     expect(viewOf(state, 1).proposal).toBeDefined();
     const other = setting();
     settle(other.state, at(other.turn, 3, true));
@@ -37,7 +46,7 @@ describe("a view", () => {
   });
 
   it.each([
-    { what: "nothing to order", waitsAtMs: undefined, givesUpAtMs: idleBlockMs + viewTimeoutMs },
+    { what: "nothing to order", waitsAtMs: undefined, givesUpAtMs: EMPTY_BLOCK_MS + viewTimeoutMs },
     { what: "something to order at once", waitsAtMs: 0, givesUpAtMs: viewTimeoutMs },
     { what: "something to order later", waitsAtMs: 300, givesUpAtMs: 300 + viewTimeoutMs },
   ])("is given up in time with $what", ({ waitsAtMs, givesUpAtMs }) => {
@@ -54,7 +63,7 @@ describe("a view", () => {
 
   it("lasts twice as long for each one before it that was nullified, up to a cap, until a block is final", () => {
     const { state, turn } = setting();
-    const lasts = (): number => giveUpAtMs(state) - state.enteredAtMs - idleBlockMs;
+    const lasts = (): number => giveUpAtMs(state) - state.enteredAtMs - EMPTY_BLOCK_MS;
     const seen = [lasts()];
     for (let view = 1; view <= 6; view++) {
       nullify(state, turn, view);
@@ -149,7 +158,7 @@ describe("a network", () => {
     expect(linesOf(blocksOf(network, 3))).toEqual(["one", "two"]);
     const height = nodeOf(network, 0).log.length;
     runFor(network, 1000);
-    // One each `idleBlockMs`, which is 100 here.
+    // One each `emptyBlockMs`, which is 100 here.
     expect(nodeOf(network, 0).log.length - height).toBeGreaterThanOrEqual(8);
     assertAgreement(network);
   });

@@ -31,7 +31,7 @@ export function noteLag(state: ConsensusState, turn: Turn, { proposal }: View): 
 /** When this view's leader proposes: with work as soon as the pace allows, else an empty block. */
 export function proposeAtMs(state: ConsensusState): number {
   const { timing } = state.config;
-  const idleAt = state.enteredAtMs + timing.idleBlockMs;
+  const idleAt = state.enteredAtMs + state.emptyBlockMs;
   if (state.orderSinceMs === undefined) return idleAt;
   const paced = state.lastProposalAtMs + blockIntervalMs(timing, state.lagMs);
   return Math.min(idleAt, Math.max(state.orderSinceMs, paced));
@@ -40,7 +40,7 @@ export function proposeAtMs(state: ConsensusState): number {
 /** When to give this view up. */
 export function giveUpAtMs(state: ConsensusState): number {
   const { timing } = state.config;
-  const idleAt = state.enteredAtMs + timing.idleBlockMs;
+  const idleAt = state.enteredAtMs + state.emptyBlockMs;
   return Math.min(state.orderSinceMs ?? idleAt, idleAt) + viewTimeoutMs(timing, state.nullifiedInRow);
 }
 

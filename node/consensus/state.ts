@@ -32,12 +32,14 @@ export type ConsensusConfig = {
   readonly crypto: { readonly sign: (message: Uint8Array) => Uint8Array; readonly verify: Verify };
 };
 
-/** The validators of one epoch. */
+/** What the closing block before fixed for an epoch. */
 export type EpochStart = {
   readonly epoch: number;
   readonly committee: Committee;
   /** This node's id if its key is in the committee, else undefined: then it follows. */
   readonly self: number | undefined;
+  /** With nothing to order, a block this long after a view began; a network parameter. */
+  readonly emptyBlockMs: number;
 };
 
 /** The epoch before: its keys still verify late votes, and its finality brings stragglers on. */
@@ -121,6 +123,7 @@ export type ConsensusState = {
   epoch: number;
   committee: Committee;
   self: number | undefined;
+  emptyBlockMs: number;
   leaders: readonly number[];
   previous: PreviousEpoch | undefined;
   /** The closing block is final: nothing happens in this epoch any more. */
@@ -200,7 +203,7 @@ export type Position = EpochStart & {
 
 /** A follower at the log's end. `restore` gives it its vote, if its journal does. */
 export function createState(config: ConsensusConfig, position: Position): ConsensusState {
-  const { epoch, committee, self, previous, tip, finality, recent, nowMs } = position;
+  const { epoch, committee, self, emptyBlockMs, previous, tip, finality, recent, nowMs } = position;
   const tipView = tip.epoch === epoch ? tip.view : 0;
   const view = Math.max(tipView, finality?.ballot.view ?? 0) + 1;
   return {
@@ -208,6 +211,7 @@ export function createState(config: ConsensusConfig, position: Position): Consen
     epoch,
     committee,
     self,
+    emptyBlockMs,
     leaders: leaderList(committee),
     previous,
     closed: false,

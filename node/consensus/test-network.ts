@@ -32,7 +32,8 @@ export function createNetwork(given: NetworkOptions): TestNetwork {
     epochMs: 1_000_000,
     epochBlocks: 8,
     rules: SOUND_RULES,
-    timing: { ...DEFAULT_TIMING, idleBlockMs: 100, viewTimeoutMs: 200 },
+    timing: { ...DEFAULT_TIMING, viewTimeoutMs: 200 },
+    emptyBlockMs: 100,
     fresh: true,
     compactEveryBlocks: 16,
     ...given,
@@ -103,6 +104,7 @@ function positionOf(network: TestNetwork, { id, log }: { id: number; log: readon
     epoch,
     committee: committee(epoch),
     self: id in members(epoch) ? id : undefined,
+    emptyBlockMs: network.options.emptyBlockMs,
     ...(closing === undefined
       ? {}
       : { previous: { epoch: epoch - 1, committee: committee(epoch - 1), finality: closing.certificate } }),

@@ -65,6 +65,7 @@ export type NetworkOptions = {
   readonly epochBlocks?: number;
   readonly rules?: SafetyRules;
   readonly timing?: Timing;
+  readonly emptyBlockMs?: number;
   readonly fresh?: boolean;
   readonly compactEveryBlocks?: number;
 };
@@ -178,11 +179,11 @@ function execute(network: TestNetwork, node: TestNode, turn: Turn): void {
     results.push(sha256Hex(new TextEncoder().encode(`${before}${block.hash}${wrong}`)));
     if (block.kind === "closing") node.closedAt.push(block.time);
   }
-  const { members, rules } = network.options;
+  const { members, rules, emptyBlockMs } = network.options;
   if (!state.closed || results.length - 1 < log.length) return;
   const epoch = state.epoch + 1;
   const self = node.id in members(epoch) ? node.id : undefined;
-  beginEpoch(state, turn, { epoch, committee: committeeWith(members(epoch), rules), self });
+  beginEpoch(state, turn, { epoch, committee: committeeWith(members(epoch), rules), self, emptyBlockMs });
 }
 
 /** Puts a letter under way, or loses it. */

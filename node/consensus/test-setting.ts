@@ -27,6 +27,8 @@ export const genesis: Tip = {
   executed: { height: 0 },
 };
 
+export const EMPTY_BLOCK_MS = 1_000;
+
 type Setting = {
   readonly executed?: number;
   readonly rules?: Partial<SafetyRules>;
@@ -53,6 +55,7 @@ export function setting({ executed = 0, rules = {}, position = {}, execution = {
       epoch: 1,
       committee: committeeWith({ 0: 1, 1: 1, 2: 1, 3: 1 }),
       self: 0,
+      emptyBlockMs: EMPTY_BLOCK_MS,
       tip: genesis,
       recent: [],
       nowMs: 0,

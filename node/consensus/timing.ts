@@ -1,7 +1,5 @@
 /** The pace of one node, all of it local: a node with another pace stays safe. Times in milliseconds. */
 export type Timing = {
-  /** With nothing to order, a block this long after the view began. */
-  readonly idleBlockMs: number;
   /** From one block to the next, while the nodes keep up with it; under load it is stretched, see `blockIntervalMs`. */
   readonly minBlockIntervalMs: number;
   /** How long a view may last once there is something to order; doubles with each nullified view in a row. */
@@ -10,7 +8,6 @@ export type Timing = {
 };
 
 export const DEFAULT_TIMING: Timing = {
-  idleBlockMs: 1000,
   minBlockIntervalMs: 8,
   viewTimeoutMs: 500,
   maxTimeoutMs: 10_000,

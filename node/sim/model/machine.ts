@@ -48,8 +48,8 @@ const WALL_NS = 1_760_000_000_000_000_000n;
 const START_TIME_NS = WALL_NS - 1_000_000_000n;
 /** One pace without doubling, so that a moment to propose and a later one to give up are the same in every view. */
 const TIMING = { ...DEFAULT_TIMING, viewTimeoutMs: 5_000, maxTimeoutMs: 5_000 };
-export const PROPOSE_MS = TIMING.idleBlockMs;
-export const GIVE_UP_MS = 2 * (TIMING.idleBlockMs + TIMING.maxTimeoutMs);
+export const PROPOSE_MS = 1_000;
+export const GIVE_UP_MS = 2 * (PROPOSE_MS + TIMING.maxTimeoutMs);
 const NEXT_SET: Hex = sha256Hex(new TextEncoder().encode("the next set"));
 
 /**
@@ -137,6 +137,7 @@ function started(network: Network, self: number, records: readonly BlockRecord[]
     epoch,
     committee: countedIn(network, epoch),
     self,
+    emptyBlockMs: PROPOSE_MS,
     ...(closing === undefined
       ? {}
       : {
@@ -211,6 +212,7 @@ function carryOut(
         epoch,
         committee: committeeIn(network, epoch),
         self: machine.state.config.validator,
+        emptyBlockMs: PROPOSE_MS,
       });
       return;
     }
