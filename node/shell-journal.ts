@@ -4,8 +4,8 @@ import type { JournalSource } from "./api/journal-source.ts";
 import { unreachable } from "./base/assert.ts";
 import { accept, refuse } from "./base/result.ts";
 import { nanos } from "./base/units.ts";
-import { entriesOf, type JournalBlock, transfersOf } from "./ledger/block-journal.ts";
-import type { EntryKind, JournalEntry } from "./ledger/journal.ts";
+import { entriesOf, type JournalBlock, scanEntries, transfersOf } from "./ledger/block-journal.ts";
+import type { JournalEntry } from "./ledger/journal.ts";
 import { blockMillis, ID_WINDOW_MS } from "./ledger/known-ids.ts";
 import { batchesAt } from "./node-journal.ts";
 import type { History, JournalReader } from "./storage/history.ts";
@@ -13,6 +13,8 @@ import type { Storage } from "./storage/storage.ts";
 
 /** An entry, and what its block tells of the transfer behind it. */
 type Entry = JournalEntry & { readonly block: JournalBlock };
+
+type NotedBlock = Parameters<JournalReader<Entry>["entriesOf"]>[0];
 
 /** Blocks that one question may index: what was executed a moment ago is found, and a whole log does not hold it up. */
 const INDEXED_FOR_QUESTION = 256;
@@ -31,19 +33,21 @@ export function journalReader(
   { timeNs }: Pick<GenesisFile, "timeNs">,
 ): JournalReader<Entry> {
   const genesis = { time: nanos(BigInt(timeNs)), batches: [] };
+  const blockOf = ({ height, first, entries, note }: NotedBlock): JournalBlock | undefined => {
+    const executed = height === 0 ? genesis : batchesAt(storage, height);
+    return executed === undefined ? undefined : { height, ...executed, journal: { first, count: entries, note } };
+  };
   return {
-    entriesOf: ({ height, first, entries, note }) => {
-      const executed = height === 0 ? genesis : batchesAt(storage, height);
-      if (executed === undefined) return undefined;
-      const block: JournalBlock = { height, ...executed, journal: { first, count: entries, note } };
-      return entriesOf(block).map((entry) => ({ ...entry, block }));
+    entriesOf: (noted) => {
+      const block = blockOf(noted);
+      return block === undefined ? undefined : entriesOf(block).map((entry) => ({ ...entry, block }));
     },
-    idOf: ({ kind, id }) => (OF_TRANSFERS.has(kind) ? id : undefined),
+    scan: (noted, visit) => {
+      const block = blockOf(noted);
+      if (block !== undefined) scanEntries(block, visit);
+    },
   };
 }
-
-/** The first entry of every transfer is one of these; its fee follows under the same id. */
-const OF_TRANSFERS: ReadonlySet<EntryKind> = new Set(["transfer", "pending", "post", "void"]);
 
 function journalSource(history: History<Entry>, mayWork: () => boolean): JournalSource {
   const catchUp = async (): Promise<void> => {

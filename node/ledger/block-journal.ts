@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Nanos } from "../base/units.ts";
 import { payloadOf } from "../codec/batch.ts";
-import { type Reader, reader } from "../codec/reader.ts";
+import { reader } from "../codec/reader.ts";
 import { readTransfer, TRANSFER_BYTES, type Transfer, transferFlags } from "../codec/transfer.ts";
 import { has } from "./account.ts";
 import { BatchHas, ENTRY_BYTES, entryKinds, Item, type JournalEntry, type JournalNote } from "./journal.ts";
@@ -28,16 +28,15 @@ export type AppliedTransfer = {
 };
 
 type Untimed = Omit<JournalEntry, "position" | "height" | "time">;
-/** The entries that came of one thing: a record of a batch, or a move of the system. */
-type Told = { readonly entries: readonly Untimed[]; readonly sent: Transfer | undefined };
 
 /** Every journal entry of a block. Fails where note and batches do not belong together. */
 export function entriesOf(block: JournalBlock): JournalEntry[] {
   const { height, time, journal } = block;
   const entries: JournalEntry[] = [];
-  for (const told of thingsOf(block))
-    for (const entry of told.entries)
+  walk(block, (sent, sentAt, note, notedAt, noted) => {
+    for (const entry of told(sent, sentAt, note, notedAt, noted))
       entries.push({ ...entry, position: journal.first + entries.length, height, time });
+  });
   assert(entries.length === journal.count, "note tells as many entries as execution counted");
   return entries;
 }
@@ -45,11 +44,12 @@ export function entriesOf(block: JournalBlock): JournalEntry[] {
 /** The transfers that a block applied, in order. */
 export function transfersOf(block: JournalBlock): AppliedTransfer[] {
   const transfers: AppliedTransfer[] = [];
-  for (const { entries, sent } of thingsOf(block)) {
+  walk(block, (sent, sentAt, note, notedAt, noted) => {
+    const entries = told(sent, sentAt, note, notedAt, noted);
     const [first] = entries;
-    if (sent === undefined || first === undefined) continue;
+    if (sent === undefined || first === undefined) return;
     transfers.push({
-      record: { ...sent, timestamp: block.time },
+      record: { ...readTransfer(sent, sentAt), timestamp: block.time },
       height: block.height,
       debit: first.debit,
       credit: first.credit,
@@ -58,45 +58,88 @@ export function transfersOf(block: JournalBlock): AppliedTransfer[] {
       // A fee was a part of what the payer paid.
       amount: entries.reduce((sum, { amount }) => sum + amount, 0n),
     });
-  }
+  });
   return transfers;
 }
 
-function* thingsOf({ batches, journal }: JournalBlock): Generator<Told> {
-  const note = reader(journal.note);
-  while (note.remaining() > 0) {
-    const item = note.u8();
-    if (item === Item.entry) yield { entries: [readEntry(note).entry], sent: undefined };
-    else yield* batchThings(note, batches);
+/** Of one entry: its id, debit and credit are the 48 bytes at `at`. `named`: a client's transfer is looked up by that id. */
+export type VisitEntry = (view: DataView, at: number, named: boolean) => void;
+
+/** Calls back for every entry of a block in order. It makes no object of any: an index sees every transfer. */
+export function scanEntries(block: JournalBlock, visit: VisitEntry): void {
+  let count = 0;
+  walk(block, (sent, sentAt, note, notedAt, noted) => {
+    for (let index = 0; index < noted; index++) {
+      const at = notedAt + index * ENTRY_BYTES;
+      visit(note, at, NAMED[note.getUint8(at + KIND_AT)] === true);
+    }
+    if (noted === 0 && sent !== undefined) visit(sent, sentAt, true);
+    count += noted === 0 && sent !== undefined ? 1 : noted;
+  });
+  assert(count === block.journal.count, "note tells as many entries as execution counted");
+}
+
+/** By the number of a kind: the first entry of every transfer is one of these; its fee follows under the same id. */
+const NAMED = entryKinds.map((kind) => ["transfer", "pending", "post", "void"].includes(kind));
+/** Where an entry in a note has the number of its kind and the index of its record (`ENTRY_BYTES`). */
+const KIND_AT = 116;
+const RECORD_AT = 118;
+
+/**
+ * One thing that the journal tells of, with the entries that were noted of it, `noted` of them from `notedAt` on: a record of
+ * a batch, at `sentAt` where it is a transfer, or something of the system. A transfer without noted entries was a plain one.
+ */
+type VisitThing = (sent: DataView | undefined, sentAt: number, note: DataView, notedAt: number, noted: number) => void;
+
+function walk({ batches, journal }: JournalBlock, visit: VisitThing): void {
+  const note = viewOf(journal.note);
+  for (let at = 0; at < note.byteLength; ) {
+    const item = note.getUint8(at);
+    if (item === Item.batch) {
+      at = walkBatch(note, at + 1, batches, visit);
+      continue;
+    }
+    assert(item === Item.entry, "a note holds entries and batches");
+    visit(undefined, 0, note, at + 1, 1);
+    at += 1 + ENTRY_BYTES;
   }
 }
 
-function* batchThings(note: Reader, batches: readonly Uint8Array[]): Generator<Told> {
-  const batch = batches[note.u32()];
+/** Answers with where the batch's item ends. */
+function walkBatch(note: DataView, at: number, batches: readonly Uint8Array[], visit: VisitThing): number {
+  const batch = batches[note.getUint32(at, true)];
   assert(batch !== undefined, "noted batch is in the block");
-  const payload = payloadOf(batch);
-  const count = note.u16();
-  const parts = note.u8();
-  const bits = (): Uint8Array => note.fixed(Math.ceil(count / 8));
-  const refused = (parts & BatchHas.refused) === 0 ? undefined : bits();
-  const repeats = (parts & BatchHas.repeats) === 0 ? undefined : bits();
-  const told = Array.from({ length: note.u32() }, () => readEntry(note));
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const ofTransfers = payload.length === count * TRANSFER_BYTES;
-  let next = 0;
+  const payload = viewOf(payloadOf(batch));
+  const count = note.getUint16(at + 4, true);
+  const parts = note.getUint8(at + 6);
+  const refused = (parts & BatchHas.refused) === 0 ? NO_BITS : at + 7;
+  const behind = refused === NO_BITS ? at + 7 : refused + Math.ceil(count / 8);
+  const repeats = (parts & BatchHas.repeats) === 0 ? NO_BITS : behind;
+  const from = repeats === NO_BITS ? behind : repeats + Math.ceil(count / 8);
+  const end = from + 4 + note.getUint32(from, true) * ENTRY_BYTES;
+  const sent = payload.byteLength === count * TRANSFER_BYTES ? payload : undefined;
+  let next = from + 4;
   for (let index = 0; index < count; index++) {
-    if (isSet(refused, index) || isSet(repeats, index)) continue;
-    const sent = ofTransfers ? readTransfer(view, index * TRANSFER_BYTES) : undefined;
-    const entries: Untimed[] = [];
-    for (; told[next]?.record === index; next++) entries.push((told[next] as Noted).entry);
-    if (entries.length === 0 && sent !== undefined) entries.push(plainEntry(sent));
-    yield { entries, sent };
+    if (isSet(note, refused, index) || isSet(note, repeats, index)) continue;
+    const first = next;
+    while (next < end && note.getUint16(next + RECORD_AT, true) === index) next += ENTRY_BYTES;
+    visit(sent, index * TRANSFER_BYTES, note, first, (next - first) / ENTRY_BYTES);
   }
-  assert(next === told.length, "told entries belong to applied records");
+  assert(next === end, "told entries belong to applied records");
+  return end;
 }
 
-const isSet = (bits: Uint8Array | undefined, index: number): boolean =>
-  bits !== undefined && ((bits[index >> 3] as number) & (1 << (index & 7))) !== 0;
+const NO_BITS = -1;
+const isSet = (note: DataView, bits: number, index: number): boolean =>
+  bits !== NO_BITS && (note.getUint8(bits + (index >> 3)) & (1 << (index & 7))) !== 0;
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The entries that came of one thing. */
+function told(...[sent, sentAt, note, notedAt, noted]: Parameters<VisitThing>): readonly Untimed[] {
+  if (noted === 0) return sent === undefined ? [] : [plainEntry(readTransfer(sent, sentAt))];
+  return Array.from({ length: noted }, (_, index) => readEntry(note, notedAt + index * ENTRY_BYTES));
+}
 
 function plainEntry(sent: Transfer): Untimed {
   const { id, debit, credit, amount, ledger, code, flags, pendingId, userData128, userData64, userData32 } = sent;
@@ -104,27 +147,23 @@ function plainEntry(sent: Transfer): Untimed {
   return { kind, id, debit, credit, amount, ledger, code, flags, pendingId, userData128, userData64, userData32 };
 }
 
-type Noted = { readonly entry: Untimed; readonly record: number };
-
-function readEntry(note: Reader): Noted {
-  const before = note.remaining();
+function readEntry(note: DataView, at: number): Untimed {
+  const from = reader(new Uint8Array(note.buffer, note.byteOffset + at, KIND_AT));
   const fields = {
-    id: note.u128(),
-    debit: note.u128(),
-    credit: note.u128(),
-    amount: note.u128(),
-    pendingId: note.u128(),
-    userData128: note.u128(),
-    userData64: note.u64(),
-    userData32: note.u32(),
-    ledger: note.u32(),
-    code: note.u16(),
-    flags: note.u16(),
+    id: from.u128(),
+    debit: from.u128(),
+    credit: from.u128(),
+    amount: from.u128(),
+    pendingId: from.u128(),
+    userData128: from.u128(),
+    userData64: from.u64(),
+    userData32: from.u32(),
+    ledger: from.u32(),
+    code: from.u16(),
+    flags: from.u16(),
   };
-  const kind = entryKinds[note.u8()];
+  from.end();
+  const kind = entryKinds[note.getUint8(at + KIND_AT)];
   assert(kind !== undefined, "kind of a noted entry is known");
-  note.u8();
-  const record = note.u16();
-  assert(before - note.remaining() === ENTRY_BYTES, "noted entries have one length");
-  return { entry: { ...fields, kind }, record };
+  return { ...fields, kind };
 }

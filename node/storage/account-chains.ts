@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { present } from "../base/assert.ts";
 import type { Disk } from "./disk.ts";
 import type { DiskOp } from "./disk-job.ts";
 import { headTable } from "./head-table.ts";
@@ -13,8 +14,10 @@ import type { OpenFiles } from "./segment.ts";
 export type AccountChains = {
   /** Positions up to this one are in the chains. */
   indexedTo(): number;
-  /** Positions in order; those that are in the chains already are passed over. */
-  add(position: number, accounts: readonly bigint[]): void;
+  /** An entry of the accounts at two places. Positions in order; those that are in the chains already are passed over. */
+  add(position: number, view: DataView, accountAt: number, otherAt: number): void;
+  /** The entries up to this position are of no account that is known here. */
+  pass(position: number): void;
   /** Number of the newest record of the account's chain; 0: none. */
   newest(account: bigint): number;
   /** One record; undefined where it is gone or cannot be read. */
@@ -29,8 +32,8 @@ const PAGE_RECORDS = Math.floor(PAGE_ROOM / RECORD_BYTES);
 /** Pages of one file: 16 MiB. */
 const FILE_PAGES = 4096;
 /** Full pages that are written together. */
-const WRITE_PAGES = 16;
-const NAME = /^history-accounts-([0-9]{6})\.idx$/;
+const WRITE_PAGES = 64;
+const NAME = /^history-account-chain-([0-9]{6})\.idx$/;
 
 /** `lasts`: the newest position in each file. */
 type Loaded = {
@@ -44,27 +47,29 @@ type Page = { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView }
 /** Opens what is there, page by page, as far as it is whole. */
 export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): AccountChains {
   const { disk, folder, files, write } = parts;
-  const pathOf = (file: number): string => join(folder, `history-accounts-${String(file).padStart(6, "0")}.idx`);
+  const pathOf = (file: number): string => join(folder, `history-account-chain-${String(file).padStart(6, "0")}.idx`);
   const heads = headTable();
-  const loaded = load(parts, filePages, pathOf, (hash, record) => heads.set(hash, record));
+  const loaded = load(parts, filePages, pathOf, (hash, record) => heads.replace(hash, record));
   const { lasts } = loaded;
   let { first, records, indexedTo } = loaded;
   /** Pages that are being filled or are not written yet, by number. */
   const held = new Map<number, Page>();
+  let filling = newPage();
   let unwritten: number[] = [];
   const writers = new Map<number, number>();
 
   const writePages = (): void => {
     const numbers = unwritten;
     unwritten = [];
-    const ops = numbers.map((number): DiskOp => {
-      const file = Math.floor(number / filePages);
+    const ops = [...Map.groupBy(numbers, (number) => Math.floor(number / filePages))].map(([file, pages]): DiskOp => {
       const path = pathOf(file);
       const open = writers.get(file) ?? disk.open(path, disk.exists(path) ? "existing" : "create");
       writers.set(file, open);
-      // The page stays readable while it is written, so the thread is given a copy.
-      const bytes = held.get(number)?.bytes.slice() ?? new Uint8Array(0);
-      return { type: "write", file: open, position: (number % filePages) * PAGE_BYTES, bytes };
+      // Pages stay readable while they are written, so the thread is given a copy.
+      const bytes = new Uint8Array(pages.length * PAGE_BYTES);
+      for (const [index, number] of pages.entries())
+        bytes.set(present(held.get(number), "what is not written is held").bytes, index * PAGE_BYTES);
+      return { type: "write", file: open, position: ((pages[0] ?? 0) % filePages) * PAGE_BYTES, bytes };
     });
     // Refused: they stay in memory, and the next process makes them again.
     write(ops, (refused) => {
@@ -78,35 +83,48 @@ export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): Ac
   };
   const append = (position: number, hash: number): void => {
     const number = Math.floor(records / PAGE_RECORDS);
-    const page = held.get(number) ?? newPage();
-    held.set(number, page);
+    if (records % PAGE_RECORDS === 0) {
+      filling = newPage();
+      held.set(number, filling);
+    }
+    const { bytes, view } = filling;
     const at = (records % PAGE_RECORDS) * RECORD_BYTES;
-    setUint48(page.view, at, heads.get(hash));
-    setUint48(page.view, at + 6, position);
-    page.view.setUint32(at + 12, hash, true);
     records += 1;
-    heads.set(hash, records);
-    lasts.set(Math.floor(number / filePages), position);
+    setUint48(view, at, heads.replace(hash, records));
+    setUint48(view, at + 6, position);
+    view.setUint32(at + 12, hash, true);
     if (records % PAGE_RECORDS > 0) return;
-    sealPage(page.bytes, number % filePages, PAGE_RECORDS);
+    lasts.set(Math.floor(number / filePages), position);
+    sealPage(bytes, number % filePages, PAGE_RECORDS);
     unwritten.push(number);
-    if (unwritten.length >= WRITE_PAGES) writePages();
+    if (unwritten.length >= Math.min(WRITE_PAGES, filePages)) writePages();
   };
   return {
     indexedTo: () => indexedTo,
-    add: (position, accounts) => {
+    add: (position, view, accountAt, otherAt) => {
       if (position <= indexedTo) return;
       indexedTo = position;
-      for (const hash of new Set(accounts.map(hashOf))) append(position, hash);
+      const hash = hashAt(view, accountAt);
+      const other = hashAt(view, otherAt);
+      append(position, hash);
+      if (other !== hash) append(position, other);
     },
-    newest: (account) => heads.get(hashOf(account)),
+    pass: (position) => {
+      indexedTo = Math.max(indexedTo, position);
+    },
+    newest: (account) => {
+      const view = new DataView(new ArrayBuffer(16));
+      view.setBigUint64(0, BigInt.asUintN(64, account), true);
+      view.setBigUint64(8, account >> 64n, true);
+      return heads.get(hashAt(view, 0));
+    },
     read: (record) => {
       const index = record - 1;
       if (index < first || index >= records) return undefined;
       const number = Math.floor(index / PAGE_RECORDS);
       const [file, page] = [Math.floor(number / filePages), number % filePages];
       const bytes = (): Uint8Array => disk.read(files.get(pathOf(file)), page * PAGE_BYTES, PAGE_BYTES);
-      const view = held.get(number)?.view ?? pageOf(bytes(), page)?.view;
+      const view = held.get(number)?.view ?? pageOf(bytes(), page);
       if (view === undefined) return undefined;
       const at = (index % PAGE_RECORDS) * RECORD_BYTES;
       return { previous: getUint48(view, at), position: getUint48(view, at + 6) };
@@ -168,8 +186,8 @@ function load(
       }
       for (let at = 0; at < PAGE_RECORDS * RECORD_BYTES; at += RECORD_BYTES) {
         records += 1;
-        onRecord(page.view.getUint32(at + 12, true), records);
-        last = getUint48(page.view, at + 6);
+        onRecord(page.getUint32(at + 12, true), records);
+        last = getUint48(page, at + 6);
       }
       lasts.set(file, last);
     }
@@ -188,7 +206,7 @@ function beginsInTime(
   if (oldest === undefined || oldest === 0) return true;
   const page = pageOf(disk.read(files.get(pathOf(oldest)), 0, PAGE_BYTES), 0);
   files.close(pathOf(oldest));
-  return page !== undefined && getUint48(page.view, 6) <= heldFrom;
+  return page !== undefined && getUint48(page, 6) <= heldFrom;
 }
 
 /** Pages behind one that cannot be read must not pass for what will be written there. */
@@ -203,10 +221,11 @@ function forget(
   for (const later of files) if (later > file) disk.remove(pathOf(later));
 }
 
-/** 32 bits of a 128-bit id: ids that clients count up must not fall together. */
-function hashOf(account: bigint): number {
-  const low = Number(BigInt.asUintN(32, account));
-  const middle = Number(BigInt.asUintN(32, account >> 32n));
-  const high = Number((account >> 64n) % 0xffff_fffbn);
-  return (low ^ Math.imul(middle, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35)) >>> 0;
+/** 32 bits of the 128-bit id at `at`: ids that clients count up must not fall together. */
+function hashAt(view: DataView, at: number): number {
+  const low = view.getUint32(at, true);
+  const middle = view.getUint32(at + 4, true);
+  const high = view.getUint32(at + 8, true);
+  const highest = view.getUint32(at + 12, true);
+  return (low ^ Math.imul(middle, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35) ^ Math.imul(highest, 0x27d4_eb2f)) >>> 0;
 }

@@ -1,51 +1,48 @@
 const FIRST_SLOTS = 1024;
+/** Hash, low half of the record's number, high half: side by side, so that a look-up waits for memory once. */
+const SLOT_WORDS = 3;
 
-/** The newest record of each chain by its hash: open addressing, at most half full, 10 bytes a slot. */
+/** The newest record of each chain by its hash: open addressing, at most half full, 12 bytes a slot. */
 export type HeadTable = {
   /** 0: the chain is empty. */
   get(hash: number): number;
-  set(hash: number, record: number): void;
+  /** Makes a record the newest of its chain, and answers with the one before it. */
+  replace(hash: number, record: number): number;
 };
 
-type Slots = { readonly hashes: Uint32Array; readonly low: Uint32Array; readonly high: Uint16Array };
-const slotsOf = (count: number): Slots => ({
-  hashes: new Uint32Array(count),
-  low: new Uint32Array(count),
-  high: new Uint16Array(count),
-});
-
 export function headTable(): HeadTable {
-  let slots = slotsOf(FIRST_SLOTS);
+  let slots = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
   let used = 0;
-  const recordAt = (from: Slots, slot: number): number =>
-    (from.low[slot] ?? 0) + (from.high[slot] ?? 0) * 0x1_0000_0000;
+  const recordAt = (from: Uint32Array, at: number): number =>
+    (from[at + 1] as number) + (from[at + 2] as number) * 0x1_0000_0000;
   /** The slot of a hash, or the free one where it would go. Multiplying spreads hashes that differ in their low bits only. */
   const find = (hash: number): number => {
-    const count = slots.hashes.length;
+    const count = slots.length / SLOT_WORDS;
     let slot = (Math.imul(hash, 0x9e37_79b1) >>> 0) & (count - 1);
-    while (recordAt(slots, slot) !== 0 && slots.hashes[slot] !== hash) slot = (slot + 1) & (count - 1);
-    return slot;
+    for (;;) {
+      const at = slot * SLOT_WORDS;
+      if (slots[at] === hash || ((slots[at + 1] as number) | (slots[at + 2] as number)) === 0) return at;
+      slot = (slot + 1) & (count - 1);
+    }
   };
-  const put = (hash: number, record: number): void => {
-    const slot = find(hash);
-    if (recordAt(slots, slot) === 0) used += 1;
-    slots.hashes[slot] = hash;
-    slots.low[slot] = record % 0x1_0000_0000;
-    slots.high[slot] = Math.floor(record / 0x1_0000_0000);
+  const replace = (hash: number, record: number): number => {
+    if (2 * SLOT_WORDS * (used + 1) > slots.length) grow();
+    const at = find(hash);
+    const before = recordAt(slots, at);
+    if (before === 0) used += 1;
+    slots[at] = hash;
+    slots[at + 1] = record % 0x1_0000_0000;
+    slots[at + 2] = Math.floor(record / 0x1_0000_0000);
+    return before;
   };
-  return {
-    get: (hash) => recordAt(slots, find(hash)),
-    set: (hash, record) => {
-      if (2 * (used + 1) > slots.hashes.length) {
-        const before = slots;
-        slots = slotsOf(2 * before.hashes.length);
-        used = 0;
-        for (const [slot, old] of before.hashes.entries()) {
-          const head = recordAt(before, slot);
-          if (head !== 0) put(old, head);
-        }
-      }
-      put(hash, record);
-    },
+  const grow = (): void => {
+    const before = slots;
+    slots = new Uint32Array(2 * before.length);
+    used = 0;
+    for (let at = 0; at < before.length; at += SLOT_WORDS) {
+      const record = recordAt(before, at);
+      if (record !== 0) replace(before[at] as number, record);
+    }
   };
+  return { get: (hash) => recordAt(slots, find(hash)), replace };
 }

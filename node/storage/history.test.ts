@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { present } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
+import { writer } from "../codec/writer.ts";
 import { inlineExecutor } from "./disk-executor.ts";
 import { type History, type JournalReader, openHistory } from "./history.ts";
 import { type BlockEntries, type JournalPositions, journalPositions } from "./journal-positions.ts";
@@ -11,8 +12,8 @@ type Entry = { readonly position: number; readonly id: bigint; readonly debit: b
 
 const FOLDER = "/data";
 const ACCOUNTS = 40;
-/** Small, so that a few hundred entries fill runs and files. */
-const SIZES = { runIds: 100, filePages: 2 };
+/** Small, so that some hundred entries fill tables and files. */
+const SIZES = { tableIds: 300, filePages: 2 };
 
 let disk: TestDisk;
 let positions: JournalPositions;
@@ -30,8 +31,14 @@ beforeEach(() => {
 const NOTE = new Uint8Array([1]);
 const journal: JournalReader<Entry> = {
   entriesOf: ({ height, first, entries }) => (held.has(height) ? all.slice(first - 1, first - 1 + entries) : undefined),
-  // Some entries are the ledger's own.
-  idOf: ({ id, position }) => (position % 10 === 0 ? undefined : id),
+  scan: ({ height, first, entries }, visit) => {
+    if (!held.has(height)) return;
+    for (const { id, debit, credit, position } of all.slice(first - 1, first - 1 + entries)) {
+      const bytes = writer().u8(0).u128(id).u128(debit).u128(credit).done();
+      // Some entries are the ledger's own.
+      visit(new DataView(bytes.buffer), 1, position % 10 !== 0);
+    }
+  },
 };
 
 function open(): History<Entry> {
@@ -119,8 +126,8 @@ describe("history", () => {
     for (const entry of all.filter(({ position }) => position % 40 === 2)) {
       expect(await history.transferById(entry.id)).toEqual({ type: "found", entry });
     }
-    expect(disk.paths().filter((path) => path.includes("accounts")).length).toBeGreaterThan(1);
-    expect(disk.paths().filter((path) => path.includes("ids")).length).toBeGreaterThan(3);
+    expect(disk.paths().filter((path) => path.includes("account-chain")).length).toBeGreaterThan(1);
+    expect(disk.paths().filter((path) => path.includes("id-table")).length).toBeGreaterThan(3);
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
@@ -224,7 +231,7 @@ describe("history", () => {
     execute(150);
     index(history);
     expect(await wholeAccount(history, 7n)).toEqual(expectedOf(7n));
-    const entry = present(all[41], "an entry of a run that was refused");
+    const entry = present(all[41], "an entry of a table that was refused");
     expect(await history.transferById(entry.id)).toEqual({ type: "found", entry });
     disk.onChange = () => {};
     history.close();

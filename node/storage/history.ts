@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AccountChains, openAccountChains } from "./account-chains.ts";
-import { type IdRuns, openIdRuns } from "./id-runs.ts";
+import { type IdTables, openIdTables } from "./id-tables.ts";
 import type { IndexFiles } from "./index-page.ts";
 import type { BlockEntries, JournalPositions } from "./journal-positions.ts";
 
@@ -16,9 +16,17 @@ export type HistoryEntry = {
 export type JournalReader<E extends HistoryEntry> = {
   /** All entries of a block, in order; undefined: the block or one of its cars is not held. */
   readonly entriesOf: (block: BlockEntries & { readonly note: Uint8Array }) => readonly E[] | undefined;
-  /** The id by which a client may look the entry up; undefined: it is not of a client's transfer. */
-  readonly idOf: (entry: E) => bigint | undefined;
+  /** The same for the index, which makes no object of any entry: calls back for each in order, if the block is held. */
+  readonly scan: (block: BlockEntries & { readonly note: Uint8Array }, visit: VisitEntry) => void;
 };
+
+/**
+ * Of an entry: its id (16 bytes) stands at `at`, then its debit (16) and its credit (16), all little-endian. `named`: a client
+ * may look it up by that id.
+ */
+export type VisitEntry = (view: DataView, at: number, named: boolean) => void;
+const DEBIT_AT = 16;
+const CREDIT_AT = 32;
 
 export type Page<E> = {
   readonly entries: readonly E[];
@@ -64,12 +72,12 @@ export function openHistory<E extends HistoryEntry>(
     readonly readNote: (height: number) => Uint8Array | undefined;
   },
   journal: JournalReader<E>,
-  sizes: { readonly runIds?: number; readonly filePages?: number } = {},
+  sizes: { readonly tableIds?: number; readonly filePages?: number } = {},
 ): History<E> {
   const { positions } = parts;
   const index = { ...parts, heldFrom: positions.heldFrom() };
   const chains: AccountChains = openAccountChains(index, sizes.filePages);
-  const ids: IdRuns = openIdRuns(index, sizes.runIds);
+  const ids: IdTables = openIdTables(index, sizes.tableIds);
   /** The block that was made again last: pages often go on in it. */
   let newest: { readonly height: number; readonly entries: readonly E[] } | undefined;
 
@@ -128,17 +136,18 @@ export function openHistory<E extends HistoryEntry>(
     work: () => {
       const block = positions.from(indexedTo() + 1);
       if (block === undefined) return false;
-      const entries = entriesOf(block);
+      const note = parts.readNote(block.height);
+      let position = block.first;
+      const visit: VisitEntry = (view, at, named) => {
+        chains.add(position, view, at + DEBIT_AT, at + CREDIT_AT);
+        if (named) ids.add(position, view, at);
+        position += 1;
+      };
+      if (note !== undefined) journal.scan({ ...block, note }, visit);
       // A block that is not held leaves a gap in the index too: what comes after it is worth more than waiting.
       const last = block.first + block.entries - 1;
-      for (const entry of entries ?? []) {
-        chains.add(entry.position, [entry.debit, entry.credit]);
-        ids.add(entry.position, journal.idOf(entry));
-      }
-      if (entries === undefined) {
-        chains.add(last, []);
-        ids.add(last, undefined);
-      }
+      chains.pass(last);
+      ids.pass(last);
       return true;
     },
     release: (idsBeforeMs) => {

@@ -23,24 +23,27 @@ export type IndexFiles = {
   readonly write: (ops: readonly DiskOp[], done: (refused: string | undefined) => void) => void;
 };
 
+/** How many records the page that begins at `start` has. */
+export const recordsOf = (view: DataView, start: number): number => view.getUint32(start + RECORDS_AT, true);
+export const setRecords = (view: DataView, start: number, records: number): void =>
+  view.setUint32(start + RECORDS_AT, records, true);
+const RECORDS_AT = PAGE_ROOM + 4;
+
 /** Seals a page whose first bytes are its records. */
 export function sealPage(page: Uint8Array, number: number, records: number): void {
   const view = viewOf(page);
   view.setUint32(PAGE_ROOM, number, true);
-  view.setUint32(PAGE_ROOM + 4, records, true);
+  setRecords(view, 0, records);
   view.setUint32(PAGE_ROOM + 8, crc32(page.subarray(0, PAGE_ROOM + 8)), true);
 }
 
 /** The page of this number that these bytes begin with; undefined: it is not that page, or not what was written. */
-export function pageOf(
-  bytes: Uint8Array,
-  number: number,
-): { readonly view: DataView; readonly records: number } | undefined {
+export function pageOf(bytes: Uint8Array, number: number): DataView | undefined {
   if (bytes.length < PAGE_BYTES) return undefined;
   const view = viewOf(bytes);
   if (view.getUint32(PAGE_ROOM + 8, true) !== crc32(bytes.subarray(0, PAGE_ROOM + 8))) return undefined;
   if (view.getUint32(PAGE_ROOM, true) !== number) return undefined;
-  return { view, records: view.getUint32(PAGE_ROOM + 4, true) };
+  return view;
 }
 
 const viewOf = (page: Uint8Array): DataView => new DataView(page.buffer, page.byteOffset, PAGE_BYTES);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import type { Result } from "../base/result.ts";
 import { sha256Hex } from "../codec/hash.ts";
+import { writer } from "../codec/writer.ts";
 import type { PersistEffect } from "../ports.ts";
 import { type Disk, realDisk } from "./disk.ts";
 import { type DiskExecutor, inlineExecutor } from "./disk-executor.ts";
@@ -417,7 +418,11 @@ test("notes ride with later flushes; history is answered from them after a resta
     const history = storage.openHistory({
       entriesOf: ({ height, note }) =>
         storage.readBlock(height) !== undefined && note[0] === height % 256 ? entries(height) : undefined,
-      idOf: ({ position, id }) => (position % 2 === 1 ? id : undefined),
+      scan: ({ height }, visit) => {
+        if (storage.readBlock(height) === undefined) return;
+        for (const { position, id, debit, credit } of entries(height))
+          visit(new DataView(writer().u128(id).u128(debit).u128(credit).done().buffer), 0, position % 2 === 1);
+      },
     });
     while (storage.work());
     return history;
