@@ -123,7 +123,18 @@ test("nodes that restart from a snapshot still tell their whole journal, every t
   const roots = await Promise.all(nodes.map(async (node) => (await node.status()).checkpoint));
   const byHeight = new Map(roots.map(({ height, stateRoot }) => [height, stateRoot]));
   for (const { height, stateRoot } of roots) expect(byHeight.get(height)).toBe(stateRoot);
+  const { height: last } = await json(present(nodes[1], "four nodes"), `/v1/transfers/${paid.at(-1)}`);
   for (const node of nodes) {
+    // From disk, across snapshots and restarts.
+    for (const [at, credits] of [
+      [Number(payments), 60],
+      [Number(last), 90],
+      [Number(last) - 1, 87],
+      [0, 0],
+    ] as const)
+      expect(await json(node, `/v1/accounts/${PAYEE}/balances?height=${at}`)).toMatchObject({
+        creditsPosted: `${BALANCE + BigInt(credits)}`,
+      });
     for (const id of paid) expect(await json(node, `/v1/transfers/${id}`)).toMatchObject({ amount: "3" });
     expect(await node.get("api", "/v1/transfers/5", "nobody")).toMatchObject({ code: 404 });
     expect(node.log()).not.toMatch(/"level":(50|60)/);

@@ -1,8 +1,18 @@
 import type { Refusal, Result } from "../base/result.ts";
 
-/** Entries are as `entrySchema` of the contract describes them, with more beside. */
+/** One entry of the journal: what it did to sums, and with more beside all that `entrySchema` of the contract describes. */
+export type Movement = {
+  readonly position: number;
+  readonly height: number;
+  readonly kind: string;
+  readonly debit: bigint;
+  readonly credit: bigint;
+  readonly amount: bigint;
+  readonly pendingId: bigint;
+};
+
 type Page = {
-  readonly entries: readonly object[];
+  readonly entries: readonly Movement[];
   /** Not every entry before this position is held here any more. */
   readonly heldFrom: number;
 };
@@ -20,5 +30,5 @@ export type JournalSource = {
     options: { readonly before: number; readonly limit: number },
   ): Promise<Page & { readonly indexedTo: number; readonly next: number | undefined }>;
   /** An applied transfer as `transferSchema` describes it; undefined: there is none. */
-  transfer(id: bigint): Promise<Result<object | undefined, "elsewhere">>;
+  transfer(id: bigint): Promise<Result<{ readonly amount: bigint } | undefined, "elsewhere">>;
 };

@@ -9,7 +9,7 @@ import type { Intake } from "./intake.ts";
 import type { ApiError } from "./json-contract.ts";
 import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
-import { isElsewhere, ROUTES, type Route, type Source } from "./routes.ts";
+import { isRefused, ROUTES, type Route, type Source } from "./routes.ts";
 import { type HttpsApp, type HttpsTiming, httpsApp, type Listen, listenOn } from "./tls-server.ts";
 
 export type JsonApiOptions = Source & {
@@ -89,7 +89,9 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
 function found(route: Route, reply: FastifyReply, value: object | undefined): FastifyReply {
   const field = Object.keys(route.params.shape)[0] ?? "path";
   if (value === undefined) return json(reply, 404, { error: `no such ${route.noun}`, field });
-  if (isElsewhere(value))
+  if (isRefused(value) && value.reason === "too-far-back")
+    return json(reply, 400, { error: `height: ${value.detail}`, field: "height" });
+  if (isRefused(value))
     return json(reply, 503, { error: `${value.detail}: later, or at another node`, field, retryable: true });
   return json(reply, 200, described(route.answers[200]?.schema, value));
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nodeStatusSchema } from "./contract.ts";
+import { networkParameters, nodeStatusSchema } from "./contract.ts";
 
 /**
  * The JSON of `/v1`: what it takes and what it answers, for the server, its OpenAPI document and the client. 64- and
@@ -69,6 +69,12 @@ export const accountSchema = z
     creditsPosted: decimal(128, "In the token's smallest unit."),
   })
   .meta({ description: "An account; its balance is creditsPosted - debitsPosted." });
+
+export const balancesInput = z.strictObject({ height: whole.meta({ description: "Height of an executed block." }) });
+export const balancesSchema = accountSchema
+  .pick({ debitsPending: true, debitsPosted: true, creditsPending: true, creditsPosted: true })
+  .extend({ height: height.meta({ description: "The block after which the sums stood so." }) })
+  .meta({ description: "An account's sums after a block; all zero before its creation." });
 
 const transferRecordSchema = z.object({
   id: decimal(128, "The upper 48 bits are milliseconds since 1970."),
@@ -168,6 +174,21 @@ export const validatorsSchema = z.object({
   totalWeight: counter,
   validators: z.array(validatorSchema),
 });
+
+const parameterSchema = z.object({
+  name: z.enum(networkParameters).meta({ description: "Its unit is the end of its name; docs/governance.md." }),
+  value: decimal(64, "In force."),
+  pending: decimal(64, "Ordered; in force from a coming epoch on. Absent where nothing is.").optional(),
+  min: decimal(64, "No order goes below."),
+  max: decimal(64, "No order goes above."),
+  stepMax: decimal(64, "Largest change at once, from the value in force."),
+  cooldownNs: decimal(64, "Least block time between two changes, nanoseconds."),
+  changedAt: decimal(
+    64,
+    "Block time of the last change, nanoseconds since 1970; absent: it is as in the genesis.",
+  ).optional(),
+});
+export const parametersSchema = z.object({ ...atHeight, epoch: counter, parameters: z.array(parameterSchema) });
 
 /** What of the status anybody may read. */
 export const publicStatusSchema = nodeStatusSchema

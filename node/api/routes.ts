@@ -3,20 +3,25 @@ import {
   accountOf,
   accountsAfter,
   type Chain,
+  epochOf,
   headOf,
   heightOf,
   lastBlockTimeOf,
+  parameterViewsOf,
   totalsOf,
   validatorsOf,
 } from "../chain/chain.ts";
 import { HEADS_KEPT } from "../chain/heads.ts";
 import { BATCH_BYTES_MAX } from "../codec/batch.ts";
+import { balancesAt, type TooFarBack } from "./balances.ts";
 import type { NodeStatus } from "./contract.ts";
 import type { Elsewhere, JournalSource } from "./journal-source.ts";
 import {
   accountPageInput,
   accountPageSchema,
   accountSchema,
+  balancesInput,
+  balancesSchema,
   blockPageSchema,
   blockSchema,
   committedSchema,
@@ -27,6 +32,7 @@ import {
   journalPageSchema,
   newestFirstInput,
   noInput,
+  parametersSchema,
   positionPageInput,
   publicStatusSchema,
   totalsSchema,
@@ -43,9 +49,10 @@ export type Source = {
 
 /** `undefined`: there is no such thing. Of the rest leaves what the schema names, bigints as decimal texts. */
 type Answer = object | undefined;
-type Answered = Answer | Elsewhere | Promise<Answer | Elsewhere>;
+type Refused = Elsewhere | TooFarBack;
+type Answered = Answer | Refused | Promise<Answer | Refused>;
 
-export const isElsewhere = (answer: object): answer is Elsewhere => "ok" in answer && answer.ok === false;
+export const isRefused = (answer: object): answer is Refused => "ok" in answer && answer.ok === false;
 
 export type Route = {
   readonly method: "GET" | "POST";
@@ -150,6 +157,17 @@ export const ROUTES: readonly Route[] = [
     },
   }),
   get({
+    path: "/v1/accounts/{id}/balances",
+    params: idInput,
+    query: balancesInput,
+    summary: "One account's sums after a block.",
+    schema: balancesSchema,
+    noun: "account",
+    elsewhere: true,
+    answer: ({ params: { id }, query: { height } }, { chain, journal }) =>
+      balancesAt({ chain: chain(), journal }, id, height),
+  }),
+  get({
     path: "/v1/transfers/{id}",
     params: idInput,
     query: noInput,
@@ -202,6 +220,16 @@ export const ROUTES: readonly Route[] = [
       const validators = validatorsOf(chain());
       const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
       return { height: heightOf(chain()), epoch: status().epoch, totalWeight, validators };
+    },
+  }),
+  get({
+    ...plain,
+    path: "/v1/parameters",
+    summary: "The network's parameters: in force, ordered, and their bounds.",
+    schema: parametersSchema,
+    answer: (_input, { chain }) => {
+      const parameters = parameterViewsOf(chain());
+      return { height: heightOf(chain()), epoch: epochOf(chain()).number, parameters };
     },
   }),
   {

@@ -28,7 +28,7 @@ import { type NextEpoch, nextEpoch } from "./next-epoch.ts";
 import { countOffence, offenceFault as faultOf } from "./offences.ts";
 import { openLedger } from "./open-ledger.ts";
 import { outcomeLeaf } from "./outcome.ts";
-import { type Parameters, STATE_VERSION_MAX } from "./parameters.ts";
+import { type Parameters, type ParameterView, parameterViews, STATE_VERSION_MAX } from "./parameters.ts";
 import { releaseUnbonded } from "./stake.ts";
 import { type StateRoot, type Subroot, stateRoot } from "./state-root.ts";
 import { createStreams, expireStreams, type Streams, standingOf, take } from "./streams.ts";
@@ -264,6 +264,8 @@ export const headOf = (chain: Chain, height: number): Head | undefined => chain.
 export const epochOf = (chain: Chain): Epoch => chain.governance.epoch;
 /** What the network's parameters are for the next block. */
 export const parametersOf = (chain: Chain): Parameters => chain.governance.parameters.values;
+/** The same with bounds and with what waits for a boundary. */
+export const parameterViewsOf = (chain: Chain): readonly ParameterView[] => parameterViews(chain.governance.parameters);
 /** Everyone who is or was a validator, by id: bond, weight, jail, keys, requests. */
 export const validatorStates = (chain: Chain): ReadonlyMap<number, Validator> => chain.governance.validators;
 
@@ -315,4 +317,6 @@ export const accountsAfter = (chain: Chain, afterId: bigint, limit: number): rea
   accountsOfLedgerAfter(chain.ledger, afterId, limit);
 /** The journal note of the newest executed block, or of the genesis; undefined right after a snapshot was restored. */
 export const newestJournal = (chain: Chain): JournalNote | undefined => chain.journal;
+/** Position of the newest executed block's last journal entry. */
+export const journalEnd = (chain: Chain): number => chain.ledger.journal.count;
 export const totalsOf = (chain: Chain) => totalsOfLedger(chain.ledger);

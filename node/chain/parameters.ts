@@ -112,6 +112,35 @@ export const valuesAfter = (values: Parameters, changes: readonly ParameterChang
   ...Object.fromEntries(changes.map(({ name, value }) => [name, value])),
 });
 
+/** A parameter as anybody may look at it: its value, and what the authority may make of it. */
+export type ParameterView = {
+  readonly name: NetworkParameter;
+  readonly value: bigint;
+  /** Takes effect at the next boundary whose E has executed the order; a state version once all members have announced it. */
+  readonly pending?: bigint;
+  readonly min: bigint;
+  readonly max: bigint;
+  /** Largest change at once, from the value in force. */
+  readonly stepMax: bigint;
+  readonly cooldownNs: bigint;
+  /** Block time of the last change; missing: genesis. */
+  readonly changedAt?: Nanos;
+};
+
+/** All of them, by name as the contract lists them. */
+export const parameterViews = ({ values, pending, changedAt }: ParameterState): readonly ParameterView[] =>
+  networkParameters.map((name) => {
+    const { min, max, step, cooldownNs } = RULES[name];
+    const value = values[name];
+    const waiting = pending.find((change) => change.name === name);
+    const changed = changedAt.get(name);
+    return {
+      ...{ name, value, min, max, stepMax: step(value), cooldownNs },
+      ...(waiting === undefined ? {} : { pending: waiting.value }),
+      ...(changed === undefined ? {} : { changedAt: changed }),
+    };
+  });
+
 /** What stands for the parameters in the hash that a closing block names. */
 export function parametersHash(values: Parameters): Uint8Array {
   return sha256(writeParameters(writer().text("hmn parameters 1"), values).done());

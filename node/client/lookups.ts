@@ -2,7 +2,9 @@ import type { z } from "zod";
 import {
   accountPageSchema,
   accountSchema,
+  balancesSchema,
   historyPageSchema,
+  parametersSchema,
   publicStatusSchema,
   totalsSchema,
   transferSchema,
@@ -12,6 +14,8 @@ import { present } from "../base/assert.ts";
 import type { ApiReader, ReadOptions } from "./api-reader.ts";
 
 export type Account = z.output<typeof accountSchema>;
+export type Balances = z.output<typeof balancesSchema>;
+export type NetworkParameters = z.output<typeof parametersSchema>;
 export type AccountPage = z.output<typeof accountPageSchema>;
 export type AppliedTransfer = z.output<typeof transferSchema>;
 export type HistoryPage = z.output<typeof historyPageSchema>;
@@ -33,6 +37,10 @@ export type Lookups = {
   transfer(id: bigint, options?: ReadOptions): Promise<AppliedTransfer | undefined>;
   /** What moved on an account, newest first; go on with `before: next` while `more`. Undefined: no such account. */
   history(id: bigint, page?: OlderPage, options?: ReadOptions): Promise<HistoryPage | undefined>;
+  /** An account's sums after the block of this height. Undefined: no such account. */
+  balancesAt(id: bigint, height: number, options?: ReadOptions): Promise<Balances | undefined>;
+  /** The network's parameters with their bounds, and what waits for a coming epoch. */
+  parameters(options?: ReadOptions): Promise<NetworkParameters>;
   status(options?: ReadOptions): Promise<Status>;
   totals(options?: ReadOptions): Promise<Totals>;
   validators(options?: ReadOptions): Promise<ValidatorSet>;
@@ -47,6 +55,9 @@ export function createLookups(reader: ApiReader): Lookups {
     transfer: (id, options) => reader.get(`/v1/transfers/${id}`, transferSchema, options),
     history: (id, page = {}, options) =>
       reader.get(`/v1/accounts/${id}/history${queryOf(page)}`, historyPageSchema, options),
+    balancesAt: (id, height, options) =>
+      reader.get(`/v1/accounts/${id}/balances?height=${height}`, balancesSchema, options),
+    parameters: (options) => always("/v1/parameters", parametersSchema, options),
     status: (options) => always("/v1/status", publicStatusSchema, options),
     totals: (options) => always("/v1/totals", totalsSchema, options),
     validators: (options) => always("/v1/validators", validatorsSchema, options),

@@ -67,6 +67,14 @@ test("sends, and looks up accounts, transfers, history pages, totals, status and
     before = page?.more ? page.next : undefined;
   }
   expect(seen).toEqual([3n, 7n, 1_000_000n]);
+  expect(await hmn.balancesAt(PAYEE, 1)).toMatchObject({ height: 1, creditsPosted: 1_000_010n });
+  expect(await hmn.balancesAt(PAYEE, 0)).toMatchObject({ creditsPosted: 1_000_000n });
+  const { parameters } = await hmn.parameters();
+  expect(parameters.find(({ name }) => name === "accountFee")).toMatchObject({
+    value: 10_000n,
+    min: 1n,
+    stepMax: 5_000n,
+  });
   expect((await hmn.accounts({ after: TREASURY, limit: 5 })).accounts.map(({ id }) => id)).toEqual([PAYEE]);
   expect((await hmn.totals()).totals.FLX.held).toBe(2_000_000n);
   expect(await hmn.status()).toMatchObject({ network: "test", height: 1 });

@@ -116,16 +116,20 @@ export function openHistory<E extends HistoryEntry>(
       const entries: E[] = [];
       let record = before ?? chains.newest(account);
       let seen = Number.POSITIVE_INFINITY;
+      /** A block that is known and cannot be read leaves a gap in the page. */
+      let gapTo = 0;
+      const factsWithGap = () => ({ ...facts(), heldFrom: Math.max(gapTo, positions.heldFrom()) });
       for (let looked = 0; record !== 0 && entries.length < limit && looked < RECORDS_MAX; looked++) {
         const found = chains.read(record);
-        if (found === undefined) return { ...facts(), entries, next: undefined };
+        if (found === undefined) return { ...factsWithGap(), entries, next: undefined };
         const entry = found.position < seen ? entryAt(found.position) : undefined;
+        if (entry === undefined && found.position < seen) gapTo = Math.max(gapTo, found.position + 1);
         seen = Math.min(seen, found.position);
         if (entry !== undefined && (entry.debit === account || entry.credit === account)) entries.push(entry);
         record = found.previous;
         await nextTurn();
       }
-      return { ...facts(), entries, next: record === 0 ? undefined : record };
+      return { ...factsWithGap(), entries, next: record === 0 ? undefined : record };
     },
     transferById: async (id) => {
       const position = ids.find(id);
