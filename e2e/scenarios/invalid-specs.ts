@@ -1,4 +1,5 @@
-import { type InvalidExample, invalidExamples } from "../../operator/api/invalid-examples.ts";
+import { invalidExamples } from "../../operator/api/invalid-examples.ts";
+import type { InvalidExample } from "../../operator/api/valid-examples.ts";
 import { claim } from "../kit/claim.ts";
 import { ROOT } from "../kit/examples.ts";
 import type { ApiScene, Scenario } from "./scenario.ts";

@@ -10,7 +10,10 @@ import {
   quantityField,
   timeField,
 } from "./fields.ts";
+import { placementSchema } from "./placement.ts";
+import { podsSchema } from "./pods.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
+import { servicesSchema } from "./services.ts";
 
 const belowU128: CelRule = {
   // Decimal numbers of equal length compare as text.
@@ -142,20 +145,9 @@ export const clusterSpecSchema = z
       })
       .prefault({})
       .describe("Requests equal limits, so that nodes are the last to be evicted under pressure."),
-    placement: z
-      .object({
-        allowSharedHosts: z
-          .boolean()
-          .default(false)
-          .describe("Lets two validators share a host. A host's loss may then cost the quorum."),
-        nodeSelector: z
-          .record(z.string().max(63), z.string().max(63))
-          .default({})
-          .describe("Labels that a host must have.")
-          .meta({ maxProperties: 16 }),
-      })
-      .prefault({})
-      .describe("Where validators run."),
+    placement: placementSchema.prefault({}).describe("Where validators run."),
+    pods: podsSchema.prefault({}).describe("What else the validators' pods get."),
+    services: servicesSchema.prefault({}).describe("How the nodes are reached."),
     environment: z
       .array(environmentVariableSchema)
       .max(32)

@@ -1,17 +1,45 @@
 import type { ClusterSpec } from "../api/cluster.ts";
-import { shortHash } from "./hash.ts";
+import { canonicalJson, shortHash } from "./hash.ts";
 
-/** What the user can change about a pod. Two specs with equal inputs are the same release. */
-export type Inputs = Pick<ClusterSpec, "version" | "image" | "environment" | "resources" | "placement">;
+/** Fields that are in the inputs only where the user gives them. */
+type Given<T> = { readonly [Field in keyof T]?: T[Field] };
+type Placement = ClusterSpec["placement"];
 
-export const inputsOf = (spec: ClusterSpec): Inputs => ({
-  version: spec.version,
-  image: spec.image,
-  // By name: the order of variables is no difference between releases.
-  environment: spec.environment.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-  resources: spec.resources,
-  placement: spec.placement,
-});
+/**
+ * What the user can change about a pod. Two specs with equal inputs are the same release, so every change of these is rolled
+ * out, and no change of anything else is: Services, policies and guards of rollouts restart nothing.
+ */
+export type Inputs = Pick<ClusterSpec, "version" | "image" | "environment" | "resources"> & {
+  readonly placement: Pick<Placement, "allowSharedHosts" | "nodeSelector"> &
+    Given<Omit<Placement, "allowSharedHosts" | "nodeSelector">>;
+  readonly pods?: Given<ClusterSpec["pods"]>;
+};
+
+/**
+ * The first version's fields stand here always. One that was added since is left out where nothing is given: otherwise an
+ * upgrade of the operator would make every cluster's inputs a new release.
+ */
+export function inputsOf(spec: ClusterSpec): Inputs {
+  const { allowSharedHosts, nodeSelector, ...addedPlacement } = spec.placement;
+  const pods = given(spec.pods);
+  return {
+    version: spec.version,
+    image: spec.image,
+    // By name: the order of variables is no difference between releases.
+    environment: spec.environment.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    resources: spec.resources,
+    placement: { allowSharedHosts, nodeSelector, ...given(addedPlacement) },
+    ...(Object.keys(pods).length === 0 ? {} : { pods }),
+  };
+}
+
+/** Without what is absent or empty. */
+const given = <T extends object>(fields: T): Given<T> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(
+      ([, value]) => value !== undefined && !(typeof value === "object" && Object.keys(value).length === 0),
+    ),
+  ) as Given<T>;
 
 export const revisionOf = (inputs: Inputs): string => shortHash(inputs);
 
@@ -35,5 +63,8 @@ export function describeDifference(from: Inputs | undefined, to: Inputs): string
     else if (before.get(name) !== after.get(name)) changes.push(`environment ${name} changed`);
   }
   if (shortHash(from.placement) !== shortHash(to.placement)) changes.push("placement changed");
+  const pods = { ...from.pods, ...to.pods };
+  for (const field of Object.keys(pods).toSorted() as (keyof typeof pods)[])
+    if (canonicalJson(from.pods?.[field]) !== canonicalJson(to.pods?.[field])) changes.push(`pods.${field} changed`);
   return changes.length === 0 ? "no difference of inputs" : changes.join(", ");
 }

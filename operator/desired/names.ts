@@ -27,4 +27,6 @@ export const rolloutName = (cluster: string, number: number): string => `${clust
 export const ANNOTATIONS = {
   /** On pods: hash of the genesis. Its change makes the kubelet refresh the pod's volumes at once. */
   genesis: "hmn.dev/genesis",
+  /** On the client Service: hash of what the user asks of it. */
+  asked: "hmn.dev/asked",
 } as const;

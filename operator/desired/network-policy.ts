@@ -21,11 +21,11 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
       policyTypes: ["Ingress", "Egress"],
       ingress: [
         { from: [pods], ports: [tcp(PORTS.consensus)] },
-        { from: [{ namespaceSelector: {} }], ports: [tcp(PORTS.client), tcp(PORTS.api)] },
+        { from: [{ namespaceSelector: {} }, ...outside(cluster, hosts)], ports: [tcp(PORTS.client), tcp(PORTS.api)] },
         {
           from: [
             { namespaceSelector: {}, podSelector: { matchLabels: { [LABELS.name]: FIELD_MANAGER } } },
-            ...hostAddresses(hosts).map((cidr) => ({ ipBlock: { cidr } })),
+            ...hostAddresses(hosts).map(block),
           ],
           ports: [tcp(PORTS.control)],
         },
@@ -36,6 +36,17 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
       ],
     },
   };
+}
+
+const block = (cidr: string) => ({ ipBlock: { cidr } });
+
+/** Clients from outside; many load balancers and every port of a host make them look like that host. */
+function outside({ spec }: ClusterObject, hosts: readonly V1Node[]): readonly object[] {
+  const { type, sourceRanges } = spec.services.client;
+  if (type === "ClusterIP") return [];
+  return sourceRanges.length === 0
+    ? ["0.0.0.0/0", "::/0"].map(block)
+    : [...sourceRanges, ...hostAddresses(hosts)].map(block);
 }
 
 /** Where kubelets probe from. */

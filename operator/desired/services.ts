@@ -2,8 +2,10 @@ import { PORTS } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
+import { shortHash } from "./hash.ts";
 import { clusterSelector, ownedMetadata, validatorSelector } from "./metadata.ts";
-import { clientServiceName, serviceName } from "./names.ts";
+import { ANNOTATIONS, clientServiceName, serviceName } from "./names.ts";
+import { soundEntries } from "./spec-fault.ts";
 
 const port = (name: keyof typeof PORTS) => ({ name, port: PORTS[name], targetPort: PORTS[name], protocol: "TCP" });
 
@@ -15,6 +17,7 @@ export function validatorService(cluster: ClusterObject, validator: number): Kub
     kind: "Service",
     metadata: ownedMetadata(cluster, serviceName(name, validator), validatorSelector(name, validator)),
     spec: {
+      ...families(cluster),
       clusterIP: "None",
       publishNotReadyAddresses: true,
       selector: validatorSelector(name, validator),
@@ -26,13 +29,29 @@ export function validatorService(cluster: ClusterObject, validator: number): Kub
 /** Clients' way in: Ready nodes that are not isolated. */
 export function clientService(cluster: ClusterObject): KubeObject {
   const { name } = cluster.metadata;
+  const { type, labels, annotations, sourceRanges } = cluster.spec.services.client;
+  const metadata = ownedMetadata(cluster, clientServiceName(name));
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: ownedMetadata(cluster, clientServiceName(name)),
+    metadata: {
+      ...metadata,
+      labels: { ...soundEntries(labels), ...metadata.labels },
+      // What the user no longer asks for is seen by the hash: of labels and annotations, others may have added theirs.
+      annotations: { ...soundEntries(annotations), [ANNOTATIONS.asked]: shortHash(cluster.spec.services) },
+    },
     spec: {
+      ...families(cluster),
+      type,
+      ...(type === "LoadBalancer" && sourceRanges.length > 0 ? { loadBalancerSourceRanges: sourceRanges } : {}),
       selector: { ...clusterSelector(name), [LABELS.serving]: "true" },
       ports: [port("client"), port("api")],
     },
   };
+}
+
+/** Only what the user asks for: Services that were made before the field existed have the Kubernetes cluster's default. */
+function families({ spec }: ClusterObject): object {
+  const { ipFamilies, ipFamilyPolicy } = spec.services;
+  return { ipFamilyPolicy, ...(ipFamilies.length === 0 ? {} : { ipFamilies }) };
 }

@@ -1,8 +1,10 @@
 import { ENVIRONMENT, PATHS, PORTS } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
+import { affinityOf } from "./affinity.ts";
 import type { Inputs } from "./inputs.ts";
 import { clusterSelector } from "./metadata.ts";
 import { authorityName, configName, genesisName, leafSecretParts } from "./names.ts";
+import { soundEntries } from "./spec-fault.ts";
 
 /**
  * The pod of a release as it is stored: the same for all validators but for the `slots`, places that name the validator.
@@ -10,7 +12,10 @@ import { authorityName, configName, genesisName, leafSecretParts } from "./names
  */
 export type StoredTemplate = { readonly pod: PodTemplate; readonly slots: readonly Slot[] };
 type Slot = { readonly path: readonly (string | number)[]; readonly before: string; readonly after: string };
-export type PodTemplate = { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: unknown };
+export type PodTemplate = {
+  readonly metadata: { readonly labels: Record<string, string>; readonly annotations?: Record<string, string> };
+  readonly spec: unknown;
+};
 
 /** User and group of the node's image. */
 const USER = 10001;
@@ -22,9 +27,13 @@ const probe = (path: string) => ({ httpGet: { path, port: "control", scheme: "HT
 
 export function renderTemplate(cluster: string, revision: string, inputs: Inputs): StoredTemplate {
   const resources = { cpu: inputs.resources.cpu, memory: inputs.resources.memory };
+  const { placement, pods = {} } = inputs;
+  const affinity = affinityOf(cluster, placement);
   const pod = {
     metadata: {
       labels: {
+        // Before ours, so that none of them can be one of ours.
+        ...soundEntries(pods.labels ?? {}),
         ...clusterSelector(cluster),
         [LABELS.validator]: "",
         [LABELS.name]: "hmn-node",
@@ -32,12 +41,14 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
         [LABELS.revision]: revision,
         [LABELS.serving]: "true",
       },
+      ...(pods.annotations === undefined ? {} : { annotations: soundEntries(pods.annotations) }),
     },
     spec: {
       serviceAccountName: cluster,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: GRACE_SECONDS,
+      terminationGracePeriodSeconds: pods.terminationGracePeriodSeconds ?? GRACE_SECONDS,
+      ...picked(pods, "imagePullSecrets", "priorityClassName", "runtimeClassName"),
       securityContext: {
         runAsNonRoot: true,
         runAsUser: USER,
@@ -46,8 +57,9 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
         fsGroupChangePolicy: "OnRootMismatch",
         seccompProfile: { type: "RuntimeDefault" },
       },
-      nodeSelector: inputs.placement.nodeSelector,
-      ...(inputs.placement.allowSharedHosts ? {} : { affinity: oneToAHost(cluster) }),
+      nodeSelector: soundEntries(placement.nodeSelector),
+      ...(affinity === undefined ? {} : { affinity }),
+      ...picked(placement, "tolerations"),
       topologySpreadConstraints: [
         {
           maxSkew: 1,
@@ -131,13 +143,11 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
   };
 }
 
-const oneToAHost = (cluster: string) => ({
-  podAntiAffinity: {
-    requiredDuringSchedulingIgnoredDuringExecution: [
-      { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: clusterSelector(cluster) } },
-    ],
-  },
-});
+/** Those of the fields that are there. */
+const picked = <T extends object, Name extends keyof T>(fields: T, ...names: readonly Name[]): Partial<Pick<T, Name>> =>
+  Object.fromEntries(names.filter((name) => fields[name] !== undefined).map((name) => [name, fields[name]])) as Partial<
+    Pick<T, Name>
+  >;
 
 /** The template of one validator. */
 export function templateFor(stored: StoredTemplate, validator: number): PodTemplate {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { millis } from "../../node/base/units.ts";
-import { validCluster, validRollout } from "../api/invalid-examples.ts";
+import { validCluster, validRollout } from "../api/valid-examples.ts";
 import { fakeItem, fakeParts } from "../runtime/fake-api.ts";
 import { permissions } from "../runtime/permissions.ts";
 import { watchAll } from "./caches.ts";

@@ -74,11 +74,21 @@ test("stops at the first action that fails: a changed object is a conflict, no e
   const outcome = await run({ type: "apply", object: config("y", "1") }, { type: "apply", object: config("z") });
   expect(outcome).toMatchObject({ type: "conflict" });
   expect(stored("/api/v1/namespaces/a/configmaps/c-config").data).toEqual({ key: "x" });
-  parts.api.intercept = () => status(403, "Forbidden");
+});
+
+test("an object that the API server will not take is told of, and ends the run", async () => {
+  parts.api.intercept = ({ method }) => (method === "PATCH" ? status(403, "exceeded quota") : undefined);
   await expect(run({ type: "apply", object: config("y") }, { type: "apply", object: config("z") })).rejects.toThrow(
     "403",
   );
-  expect(sent()).toHaveLength(3);
+  expect(sent()).toEqual([
+    "PATCH /api/v1/namespaces/a/configmaps/c-config",
+    "POST /apis/events.k8s.io/v1/namespaces/a/events",
+  ]);
+  expect(parts.api.requests[1]?.body).toMatchObject({
+    reason: "ObjectRefused",
+    note: expect.stringMatching(/ConfigMap c-config.*exceeded quota/),
+  });
 });
 
 test("what exists already is not created, and that is success", async () => {

@@ -131,6 +131,16 @@ export function createApplier(options: ApplierOptions): Applier {
           return { type: "conflict", message: error.message };
         }
         metrics.actions.inc({ type, result: "error" });
+        // A quota, a policy or a field that this API server cannot give: a person has to know.
+        if ((type === "apply" || type === "create") && isStatus(error, 403, 422))
+          await recorder.record({
+            about: cluster,
+            apiVersion: API_VERSION,
+            kind: "HmnCluster",
+            severity: "Warning",
+            reason: "ObjectRefused",
+            message: `The API server refuses ${action.object.kind} ${action.object.metadata.name}: ${error.message}`,
+          });
         throw error;
       }
     }

@@ -32,6 +32,7 @@ export const stalledReasons: readonly string[] = [
   "AuthorityMissing",
   "GenesisMissing",
   "KeysNotDistinct",
+  "SpecInvalid",
 ];
 
 export function conditions(facts: Facts, before: readonly Condition[]): readonly Condition[] {
@@ -86,7 +87,7 @@ function ready(facts: Facts): Statement {
       message: "All nodes run the spec, are ready and caught up, and a quorum serves",
     };
   const { wait, phase, obstacle } = facts;
-  if (obstacle !== undefined) return { status: "False", ...obstacle };
+  if (obstacle !== undefined) return { status: "False", reason: obstacle.reason, message: obstacle.message };
   return wait === undefined
     ? { status: "False", reason: phase, message: "The operator is at work: see status.rollout" }
     : { status: "False", reason: wait.reason, message: wait.message };

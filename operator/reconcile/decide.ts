@@ -142,7 +142,7 @@ function situationOf(
   const { cluster } = snapshot;
   const from = stored.get(rollout.spec.from.revision)?.inputs;
   const to = stored.get(rollout.spec.to.revision)?.inputs;
-  const scheduling = (inputs: typeof to) => canonicalJson([inputs?.resources, inputs?.placement]);
+  const scheduling = (inputs: typeof to) => canonicalJson([inputs?.resources, inputs?.placement, inputs?.pods]);
   return {
     now: snapshot.now,
     cluster: cluster.metadata.name,

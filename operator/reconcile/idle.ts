@@ -5,6 +5,7 @@ import type { Release, RolloutSpec } from "../api/rollout.ts";
 import { ownedMetadata } from "../desired/metadata.ts";
 import { rolloutName } from "../desired/names.ts";
 import type { StoredRevision } from "../desired/revision.ts";
+import { specFault } from "../desired/spec-fault.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { repair } from "../rollout/repair.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
@@ -74,7 +75,8 @@ export function idle(
         command: podsCommand(who),
       },
     };
-  if (!stored.has(target)) return mending;
+  // What is wrong with the spec stands in status; nothing begins on the strength of it.
+  if (!stored.has(target) || specFault(cluster.spec) !== undefined) return mending;
   if (current !== "" && !stored.has(current))
     return {
       ...mending,

@@ -9,8 +9,10 @@ import { revisionObject, type StoredRevision } from "../desired/revision.ts";
 import { authority, governance, operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
 import { serviceAccount } from "../desired/service-account.ts";
 import { clientService, validatorService } from "../desired/services.ts";
+import { specFault } from "../desired/spec-fault.ts";
 import { statefulSet } from "../desired/stateful-set.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
+import { specCommand } from "../rollout/situation.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import { fulfils } from "./differ.ts";
@@ -25,8 +27,8 @@ export function secretText(snapshot: Snapshot, secret: string, key: string): str
   return data === undefined ? undefined : Buffer.from(data, "base64").toString("utf8").trim();
 }
 
-/** Why the plan cannot go on by itself. */
-export type Obstacle = { readonly reason: string; readonly message: string };
+/** Why the plan cannot go on by itself, and the command that shows or changes it. */
+export type Obstacle = { readonly reason: string; readonly message: string; readonly command: string };
 
 export type Plan = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
 
@@ -47,9 +49,20 @@ export function plan(
       ...newRevision(snapshot, stored),
       ...genesis.actions,
     ],
-    obstacle: keys.obstacle ?? genesis.obstacle,
+    obstacle: keys.obstacle ?? invalid(snapshot) ?? genesis.obstacle,
   };
 }
+
+function invalid({ cluster }: Snapshot): Obstacle | undefined {
+  const message = specFault(cluster.spec);
+  const { name, namespace } = cluster.metadata;
+  return message === undefined
+    ? undefined
+    : { reason: "SpecInvalid", message, command: specCommand({ cluster: name, namespace }) };
+}
+
+const objectsCommand = ({ cluster }: Snapshot): string =>
+  `kubectl get secrets,configmaps -n ${cluster.metadata.namespace} -l hmn.dev/cluster=${cluster.metadata.name}`;
 
 /** Keys that do not exist yet. An existing Secret is never touched: that would be a rotation. */
 function issues(snapshot: Snapshot): Plan {
@@ -71,6 +84,7 @@ function issues(snapshot: Snapshot): Plan {
       ? {
           reason: "AuthorityMissing",
           message: `Secret ${authorityName(name)} is gone: no certificate can be issued. Restore it from a backup; nodes keep running on theirs`,
+          command: objectsCommand(snapshot),
         }
       : undefined,
   };
@@ -146,6 +160,7 @@ function genesisPlan(snapshot: Snapshot, view: View): Plan {
       obstacle: {
         reason: "GenesisMissing",
         message: `The network has begun, but ConfigMap ${genesisName(name)} is gone (or volumes of an earlier cluster ${namespace}/${name} are in use). Restore it, or delete the old volumes and begin anew`,
+        command: objectsCommand(snapshot),
       },
     };
   const consensusKeys: Hex[] = [];
@@ -163,6 +178,7 @@ function genesisPlan(snapshot: Snapshot, view: View): Plan {
       obstacle: {
         reason: "KeysNotDistinct",
         message: "Two validators show the same key: their volumes are copies of one another. Delete one of the claims",
+        command: objectsCommand(snapshot),
       },
     };
   const file = genesisFile(cluster, { consensusKeys, authority: key, now: snapshot.now });

@@ -68,15 +68,8 @@ function nodesMissing(snapshot: Snapshot, view: View, current: string): Wait | u
 }
 
 function waiting(snapshot: Snapshot, { obstacle }: Outcome, wait: Wait | undefined): WaitingFor | undefined {
-  const { metadata, status } = snapshot.cluster;
-  const cause: Wait | undefined =
-    obstacle === undefined
-      ? wait
-      : {
-          ...obstacle,
-          who: "User",
-          command: `kubectl get secrets,configmaps -n ${metadata.namespace} -l hmn.dev/cluster=${metadata.name}`,
-        };
+  const { status } = snapshot.cluster;
+  const cause: Wait | undefined = obstacle === undefined ? wait : { ...obstacle, who: "User" };
   if (cause === undefined) return undefined;
   const before = status.waitingFor;
   const since = before?.reason === cause.reason ? before.since : timeText(snapshot.now);

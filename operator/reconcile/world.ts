@@ -121,6 +121,7 @@ export function createWorld(options: {
     const { metadata: _metadata, ...fields } = structuredClone(object);
     Object.assign(thing, fields);
     Object.assign(thing.metadata.labels, object.metadata.labels);
+    Object.assign(thing.metadata.annotations, object.metadata.annotations);
     if (JSON.stringify(thing.spec) !== specBefore) thing.metadata.generation += 1;
     if (JSON.stringify(thing) !== before) touch(thing);
     return true;

@@ -23,7 +23,7 @@ export type Situation = {
   readonly crashLogs: Snapshot["crashLogs"];
   /** The difference of inputs between the rollout's two releases, in words. */
   readonly difference: string;
-  /** The releases differ in what the scheduler looks at: resources or placement. */
+  /** The releases differ in what the scheduler looks at: resources, placement or pods. */
   readonly schedulingChanged: boolean;
 };
 
