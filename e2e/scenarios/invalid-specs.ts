@@ -1,7 +1,9 @@
+import { deletionPolicy, deletionPolicyBinding } from "../../operator/api/deletion-policy.ts";
 import { invalidExamples } from "../../operator/api/invalid-examples.ts";
-import type { InvalidExample } from "../../operator/api/valid-examples.ts";
+import { type InvalidExample, validCluster } from "../../operator/api/valid-examples.ts";
 import { claim } from "../kit/claim.ts";
 import { ROOT } from "../kit/examples.ts";
+import { found, instead, waitFor } from "../kit/wait.ts";
 import type { ApiScene, Scenario } from "./scenario.ts";
 
 const NAMESPACE = "hmn-e2e-invalid";
@@ -11,6 +13,7 @@ export const invalidSpecs: Scenario = {
   on: "api",
   asserts: [
     "the API server refuses every entry of operator/api/invalid-examples.ts, with a message that names the remedy",
+    "under the chart's policy an HmnCluster with spec.deletionProtection is not deleted until that is lifted",
   ],
   run: async (scene) => {
     const { kubectl, progress } = scene;
@@ -28,8 +31,35 @@ export const invalidSpecs: Scenario = {
       await claimRefused(scene, example);
     }
     progress.say(`${invalidExamples.length} examples refused, each with its message`);
+    await claimProtected(scene);
   },
 };
+
+async function claimProtected(scene: ApiScene): Promise<void> {
+  const { kubectl, progress } = scene;
+  for (const object of [deletionPolicy, deletionPolicyBinding]) await must(scene, apply([]), object);
+  const cluster = (deletionProtection: boolean) => validCluster({ deletionProtection }, { name: "protected" });
+  const remove = [...own, "delete", "hmn", "protected", "--wait=false"];
+  await must(scene, apply([]), cluster(true));
+  await waitFor(
+    "the policy to be in force",
+    async () => {
+      const { code, stderr } = await kubectl([...remove, "--dry-run=server"]);
+      return code === 0 ? instead("a deletion would pass") : found(stderr);
+    },
+    { progress, timeoutMs: 30_000 },
+  );
+  const { code, stderr } = await kubectl(remove);
+  claim(code !== 0, "a protected HmnCluster is not deleted", "it was deleted");
+  claim(stderr.includes("spec.deletionProtection is true: set it to false"), "the refusal says why", stderr.trim());
+  // As the refusal says it.
+  const lift = /-p '([^']*)'/.exec(stderr)?.[1] ?? "";
+  await must(scene, [...own, "patch", "hmn", "protected", "--type=merge", "-p", lift]);
+  await must(scene, remove);
+  for (const { kind, metadata } of [deletionPolicyBinding, deletionPolicy])
+    await must(scene, ["delete", kind, metadata.name]);
+  progress.say("a protected HmnCluster stayed until its protection was lifted");
+}
 
 async function claimRefused(
   scene: ApiScene,
@@ -46,8 +76,10 @@ async function claimRefused(
   if (before !== undefined) await must(scene, ["-n", NAMESPACE, "delete", "-f", "-", "--timeout=30s"], before);
 }
 
+const own = ["-n", NAMESPACE];
 const apply = (more: readonly string[]): string[] => [
-  ...["-n", NAMESPACE, "apply", "--server-side", "--force-conflicts", "--validate=false"],
+  ...own,
+  ...["apply", "--server-side", "--force-conflicts", "--validate=false"],
   ...more,
   ...["-f", "-"],
 ];

@@ -166,6 +166,10 @@ export const clusterSpecSchema = z
       .boolean()
       .default(false)
       .describe("Stops every voluntary move, rollback included, until it is false again."),
+    deletionProtection: z
+      .boolean()
+      .default(false)
+      .describe("While true the API server refuses to delete this HmnCluster, and with it its namespace."),
     retry: z
       .string()
       .max(64)

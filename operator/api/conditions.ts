@@ -9,6 +9,7 @@ export const conditionTypes = [
   "ServiceLevelsMet",
   "FaultDomainsSafe",
   "RolledBack",
+  "DeletionProtected",
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 

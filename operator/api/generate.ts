@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { permissions } from "../runtime/permissions.ts";
 import { approvalPolicy } from "./approval-policy.ts";
 import { customResourceDefinition } from "./crd.ts";
+import { deletionPolicy } from "./deletion-policy.ts";
 import { kinds } from "./kinds.ts";
 
 const head = "# Written by `npm run generate` from operator/api. Do not edit.\n";
@@ -17,6 +18,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   files.set("charts/hmn-operator/files/rules.yaml", yaml(permissions.cluster));
   files.set("charts/hmn-operator/files/lease-rules.yaml", yaml(permissions.ownNamespace));
   files.set("charts/hmn-operator/files/approval-policy.yaml", yaml(approvalPolicy.spec));
+  files.set("charts/hmn-operator/files/deletion-policy.yaml", yaml(deletionPolicy.spec));
   return files;
 }
 

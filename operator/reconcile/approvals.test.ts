@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { ClusterSpec, ClusterSpecInput } from "../api/cluster.ts";
+import { deletionPolicy, deletionPolicyBinding } from "../api/deletion-policy.ts";
+import type { KubeObject } from "./actions.ts";
 import { createWorld, type World } from "./world.ts";
 import { createRunner, type Runner } from "./world-run.ts";
 
+const GOOD = { latencySeconds: 0.004, pullable: true };
 const soakSeconds = 8;
 const spec: ClusterSpecInput = {
   version: "1.0.0",
@@ -33,7 +36,7 @@ const answer = (world: World, name: string) =>
 
 /** A cluster on 1.0.0 whose upgrade to 1.1.0 stands at the gate behind its first phase. */
 function atGate(seed: number): { world: World; run: Runner } {
-  const world = createWorld({ spec, behaviour: () => ({ latencySeconds: 0.004, pullable: true }) });
+  const world = createWorld({ spec, behaviour: () => GOOD });
   const run = createRunner(world, { seed: BigInt(seed), faults: seed > 0 });
   run.until("deployed, without a gate", () => state(world) === "Succeeded");
   world.edit(to("1.1.0"));
@@ -153,4 +156,23 @@ describe("words that count for nothing are answered and change nothing", () => {
     run.until("answered", () => answer(world, name)?.result !== undefined);
     expect(answer(world, name)?.message).toContain("written after it");
   });
+});
+
+test("protection against deletion counts only while its policy stands as shipped", () => {
+  const world = createWorld({ spec: { ...spec, deletionProtection: true }, behaviour: () => GOOD });
+  const run = createRunner(world, { seed: 1n, faults: false });
+  const protection = () => world.status().conditions?.find(({ type }) => type === "DeletionProtected");
+  run.pass(3);
+  expect(protection()).toMatchObject({ status: "False", reason: "PolicyMissing" });
+  const put = (object: KubeObject) => world.carryOut([{ type: "apply", object }]);
+  put(deletionPolicy);
+  put(deletionPolicyBinding);
+  run.pass(1);
+  expect(protection()).toMatchObject({ status: "True", reason: "PolicyStands" });
+  put({ ...deletionPolicyBinding, spec: { ...deletionPolicyBinding.spec, validationActions: ["Audit"] } });
+  run.pass(1);
+  expect(protection()).toMatchObject({ status: "False", reason: "PolicyMissing" });
+  world.edit((before) => ({ ...before, deletionProtection: false }));
+  run.pass(1);
+  expect(protection()).toBeUndefined();
 });

@@ -11,6 +11,7 @@ import type { View } from "../rollout/view.ts";
 import { faultDomains } from "./fault-domains.ts";
 import { serviceLevels } from "./levels.ts";
 import type { Obstacle } from "./plan.ts";
+import { deletionGuardMissing } from "./signer-proof.ts";
 
 type Statement = { readonly status: Condition["status"]; readonly reason: string; readonly message: string };
 
@@ -45,6 +46,7 @@ export function conditions(facts: Facts, before: readonly Condition[]): readonly
     ["ServiceLevelsMet", serviceLevels(snapshot, view)],
     ["FaultDomainsSafe", faultDomains(view, snapshot.hosts)],
     ["RolledBack", rolledBack(snapshot)],
+    ["DeletionProtected", deletionProtected(snapshot)],
   ];
   return statements.flatMap(([type, statement]) =>
     statement === undefined
@@ -141,4 +143,17 @@ function rolledBack({ rollouts }: Snapshot): Statement {
         message: `${last.spec.to.version} was rolled back (${last.metadata.name}): ${last.status.rollbackReason ?? ""}`,
       }
     : { status: "False", reason: "NoRollback", message: "The last finished rollout was not rolled back" };
+}
+
+/** Only where it is asked for. */
+function deletionProtected(snapshot: Snapshot): Statement | undefined {
+  if (!snapshot.cluster.spec.deletionProtection) return undefined;
+  const missing = deletionGuardMissing(snapshot);
+  return missing === undefined
+    ? { status: "True", reason: "PolicyStands", message: "The API server refuses to delete this HmnCluster" }
+    : {
+        status: "False",
+        reason: "PolicyMissing",
+        message: `spec.deletionProtection guards nothing: ${missing}. Install the chart's admission policies`,
+      };
 }

@@ -1,4 +1,5 @@
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
+import { deletionPolicy, deletionPolicyBinding } from "../api/deletion-policy.ts";
 import { canonicalJson } from "../desired/hash.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { SignerProof } from "../rollout/approvals.ts";
@@ -6,14 +7,30 @@ import { timeOf } from "../rollout/time.ts";
 
 type Guard = Snapshot["admissionPolicies"][number] | Snapshot["admissionBindings"][number];
 
-/** Whether the API server proves who signs: policy and binding stand as we ship them, and since when nobody wrote them. */
-export function signerProof({ admissionPolicies, admissionBindings }: Snapshot): SignerProof {
-  const { name } = approvalPolicy.metadata;
+/** Whether the API server proves who signs. */
+export const signerProof = (snapshot: Snapshot): SignerProof =>
+  standing(snapshot, approvalPolicy, approvalPolicyBinding);
+
+/** Whether the API server guards protected HmnClusters: what is missing for it, or nothing. */
+export function deletionGuardMissing(snapshot: Snapshot): string | undefined {
+  const guard = standing(snapshot, deletionPolicy, deletionPolicyBinding);
+  return "missing" in guard ? guard.missing : undefined;
+}
+
+type Shipped = { readonly metadata: { readonly name: string }; readonly spec: unknown };
+
+/** Whether policy and binding stand as we ship them, and since when nobody wrote them. */
+function standing(
+  { admissionPolicies, admissionBindings }: Snapshot,
+  shippedPolicy: Shipped,
+  shippedBinding: Shipped,
+): SignerProof {
+  const { name } = shippedPolicy.metadata;
   const policy = admissionPolicies.find(({ metadata }) => metadata?.name === name);
-  const binding = admissionBindings.find(({ metadata }) => metadata?.name === approvalPolicyBinding.metadata.name);
+  const binding = admissionBindings.find(({ metadata }) => metadata?.name === shippedBinding.metadata.name);
   if (policy === undefined) return { missing: `ValidatingAdmissionPolicy ${name} is not there` };
   if (binding === undefined) return { missing: `ValidatingAdmissionPolicyBinding ${name} is not there` };
-  if (!isAsShipped(policy.spec, approvalPolicy.spec) || !isAsShipped(binding.spec, approvalPolicyBinding.spec))
+  if (!isAsShipped(policy.spec, shippedPolicy.spec) || !isAsShipped(binding.spec, shippedBinding.spec))
     return { missing: `ValidatingAdmissionPolicy ${name} or its binding is not as shipped` };
   return { since: Math.max(changedAt(policy), changedAt(binding)) };
 }

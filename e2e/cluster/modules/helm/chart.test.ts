@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { approvalPolicy, approvalPolicyBinding } from "../../../../operator/api/approval-policy.ts";
+import { deletionPolicy, deletionPolicyBinding } from "../../../../operator/api/deletion-policy.ts";
 import { generatedFiles } from "../../../../operator/api/generate.ts";
 import { binary } from "../../cache.ts";
 
@@ -37,7 +38,7 @@ const rules = (file: string): unknown => parse(generatedFiles().get(`charts/hmn-
 describe("the chart", () => {
   it("holds the generated rules and nothing else beside its templates", () => {
     const files = readdirSync(join(chart, "files")).toSorted();
-    expect(files).toEqual(["approval-policy.yaml", "lease-rules.yaml", "rules.yaml"]);
+    expect(files).toEqual(["approval-policy.yaml", "deletion-policy.yaml", "lease-rules.yaml", "rules.yaml"]);
     for (const file of files) {
       expect(parse(readFileSync(join(chart, "files", file), "utf8")), `${file}: run npm run generate`).toEqual(
         rules(file),
@@ -71,8 +72,10 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
       "Service hmn-system/hmn-operator-metrics",
       "ServiceAccount hmn-system/hmn-operator",
       "ValidatingAdmissionPolicy -/hmn-approval-signer",
+      "ValidatingAdmissionPolicy -/hmn-deletion-protection",
       "ValidatingAdmissionPolicy -/hmn-status-writer",
       "ValidatingAdmissionPolicyBinding -/hmn-approval-signer",
+      "ValidatingAdmissionPolicyBinding -/hmn-deletion-protection",
       "ValidatingAdmissionPolicyBinding -/hmn-status-writer",
     ]);
     for (const { metadata } of objects) expect(metadata.labels?.["app.kubernetes.io/name"]).toBe("hmn-operator");
@@ -84,13 +87,13 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
   });
 
   it("ships the admission policies that the operator looks for, and none when told so", () => {
-    const spec = (kind: string) =>
-      objects.find((object) => object.kind === kind && object.metadata.name === "hmn-approval-signer")?.spec;
-    expect(spec("ValidatingAdmissionPolicy")).toEqual(approvalPolicy.spec);
-    expect(spec("ValidatingAdmissionPolicyBinding")).toEqual(approvalPolicyBinding.spec);
+    for (const shipped of [approvalPolicy, approvalPolicyBinding, deletionPolicy, deletionPolicyBinding])
+      expect(
+        objects.find(({ kind, metadata }) => kind === shipped.kind && metadata.name === shipped.metadata.name)?.spec,
+      ).toEqual(shipped.spec);
     const without = template("admissionPolicies=false").objects;
     expect(without.filter(({ kind }) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
-    expect(without.length).toBe(objects.length - 4);
+    expect(without.length).toBe(objects.length - 6);
   });
 
   it("runs two replicas that pass Pod Security's restricted profile", () => {
