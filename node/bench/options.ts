@@ -87,7 +87,8 @@ export function parseBench(args: readonly string[]): Result<BenchOptions, "usage
   });
 }
 
-function whole(text: string, least: number, most: number): number | undefined {
+/** A whole number within bounds, as written; undefined if it is none. */
+export function whole(text: string, least: number, most: number): number | undefined {
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return value >= least && value <= most ? value : undefined;
 }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { SendResult } from "../client/client.ts";
 import { commitFor } from "./baseline.ts";
+import { benchCoherence, parseCoherence } from "./coherence-bench.ts";
+import { COHERENCE_ROWS } from "./coherence-rows.ts";
 import { type Costs, limitOf } from "./limit.ts";
 import { cpuOf, residentMb, threadCpuOf } from "./machine.ts";
 import { appliedBy, faultOf, type Kind, type Sending } from "./mix.ts";
@@ -42,11 +44,25 @@ test("figures keep three digits, and the tables have a line for each result", ()
   expect(textTable(results).split("\n")[1]).toMatch(/^a +1 +1 … 2 +s +3 +4 +met$/);
 });
 
-test("a document keeps everything outside of the marks", () => {
-  const begin = "<!-- begin: written by `npm run bench -- node --write-docs` -->";
-  const document = `before\n${begin}\nold\n<!-- end -->\nafter\n`;
-  expect(replaceMarked(document, "new")).toBe(`before\n${begin}\nnew\n<!-- end -->\nafter\n`);
-  expect(() => replaceMarked("no marks", "new")).toThrow("lacks the marks");
+test("a document keeps everything outside of a subject's marks", () => {
+  const section = (subject: string, text: string) =>
+    `<!-- begin: written by \`npm run bench -- ${subject} --write-docs\` -->\n${text}\n<!-- end -->\n`;
+  const document = (node: string, coherence: string) =>
+    `before\n${section("node", node)}between\n${section("coherence", coherence)}after\n`;
+  expect(replaceMarked(document("old", "old"), "node", "new")).toBe(document("new", "old"));
+  expect(replaceMarked(document("old", "old"), "coherence", "new")).toBe(document("old", "new"));
+  expect(() => replaceMarked("no marks", "node", "new")).toThrow("lacks the marks");
+});
+
+test("each row of coherence gives a figure, beside its floor where an earlier implementation did the same", () => {
+  const told: string[] = [];
+  const results = benchCoherence({ runs: 2, measureMs: 1, only: [] }, (line) => void told.push(line)).results();
+  expect(told).toHaveLength(2);
+  expect(results.map(({ name }) => name)).toEqual(COHERENCE_ROWS.map(({ name }) => name));
+  expect(results.every(({ value, runs }) => value > 0 && runs === 2)).toBe(true);
+  const parity = results.filter(({ name }) => name.startsWith("parity"));
+  expect(parity.map(({ target }) => target)).toEqual([648_000, 1_314_000, 112_000]);
+  expect(benchCoherence({ runs: 1, measureMs: 1, only: ["mint"] }, () => {}).results()).toHaveLength(2);
 });
 
 test("the limit adds up what four validators and four hops cost", () => {
@@ -125,6 +141,19 @@ test("arguments", () => {
   expect(parseBench(["--profile", "none"])).toMatchObject({ ok: true, value: { profileRow: undefined } });
   for (const args of [["--runs", "0"], ["--profile", "nothing"], ["--surprise"], ["extra"]])
     expect(parseBench(args)).toMatchObject({ ok: false, reason: "usage" });
+});
+
+test("arguments of coherence", () => {
+  expect(parseCoherence([])).toMatchObject({
+    ok: true,
+    value: { runs: 5, measureMs: 1_000, only: [], writeDocs: false },
+  });
+  expect(parseCoherence(["--only", "a,b", "--write-docs"])).toMatchObject({
+    ok: true,
+    value: { only: ["a", "b"], writeDocs: true },
+  });
+  for (const args of [["--runs", "0"], ["--seconds", "x"], ["--surprise"], ["extra"]])
+    expect(parseCoherence(args)).toMatchObject({ ok: false, reason: "usage" });
 });
 
 test("a closed loop counts what is committed within its window", async () => {

@@ -45,17 +45,18 @@ export function textTable(results: readonly Told[]): string {
 export const markdownTable = (results: readonly Told[]): string =>
   [HEADER, HEADER.map(() => "---"), ...results.map(cells)].map((line) => `| ${line.join(" | ")} |`).join("\n");
 
-const BEGIN = "<!-- begin: written by `npm run bench -- node --write-docs` -->";
+const beginOf = (subject: string): string => `<!-- begin: written by \`npm run bench -- ${subject} --write-docs\` -->`;
 const END = "<!-- end -->";
 
-/** Puts the text between the two marks of a document; what stands outside of them is somebody's own words. */
-export function replaceMarked(document: string, text: string): string {
-  const from = document.indexOf(BEGIN);
-  const to = document.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`the document lacks the marks ${BEGIN} and ${END}`);
-  return `${document.slice(0, from + BEGIN.length)}\n${text}\n${document.slice(to)}`;
+/** Puts the text between the two marks of a subject in a document; what stands outside of them is somebody's own words. */
+export function replaceMarked(document: string, subject: string, text: string): string {
+  const begin = beginOf(subject);
+  const from = document.indexOf(begin);
+  const to = document.indexOf(END, from);
+  if (from < 0 || to < 0) throw new Error(`the document lacks the marks ${begin} and ${END}`);
+  return `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`;
 }
 
-export function writeMarked(path: string, text: string): void {
-  writeFileSync(path, replaceMarked(readFileSync(path, "utf8"), text));
+export function writeMarked(path: string, subject: string, text: string): void {
+  writeFileSync(path, replaceMarked(readFileSync(path, "utf8"), subject, text));
 }
