@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, it } from "vitest";
  */
 const CONTRACT = "node/api/contract";
 /** Rooms that try the others out: no room opens them. */
-const FOR_NOBODY = ["node/sim/", "node/fuzz/"];
+const FOR_NOBODY = ["node/sim/", "node/fuzz/", "operator/sim/"];
 /** All that the operator may know of the node. */
 const NODE_FOR_OPERATOR = ["node/base/", CONTRACT];
 const DOORS: Readonly<Record<string, readonly string[]>> = {
@@ -110,6 +110,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...NODE_FOR_OPERATOR,
   ],
   "operator/runtime/": ["operator/api/group", "operator/reconcile/actions", "node/base/"],
+  "operator/sim/": ["operator/*", ...NODE_FOR_OPERATOR],
   "operator/options": [],
   "operator/operator": ["operator/*", ...NODE_FOR_OPERATOR],
   "operator/main": ["operator/*", ...NODE_FOR_OPERATOR],

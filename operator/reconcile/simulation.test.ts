@@ -275,6 +275,16 @@ test("a first deployment that cannot start holds, and a changed spec moves strai
   expectSteady(world, run);
 });
 
+test("a first deployment that gets no verdict holds too: there is nothing to go back to", () => {
+  const world = createWorld({ spec: specOf("1.2.0"), behaviour: behaviourOf });
+  const run = createRunner(world, { seed: 4n, faults: true });
+  run.until("stalled", () => reason(world, "Stalled") === "FirstDeploymentFailed");
+  expect(last(world)?.status.timeline?.map(({ event }) => event)).not.toContain("RollingBack");
+  world.edit(on("1.0.0"));
+  run.until("ready", () => condition(world, "Ready") === "True");
+  expectSteady(world, run);
+});
+
 test("paused: nothing moves, and the rollout goes on afterwards", () => {
   const { world, run } = begin(2);
   world.edit((spec) => ({ ...on("1.1.0")(spec), paused: true }));

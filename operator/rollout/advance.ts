@@ -2,7 +2,7 @@ import { unreachable } from "../../node/base/assert.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import { answered, atGate, pausedByApproval } from "./approvals.ts";
 import { startFailure } from "./failure.ts";
-import { deploying, held, holding } from "./first-deployment.ts";
+import { deploying, holding } from "./first-deployment.ts";
 import { ended, inState, judged, noted } from "./history.ts";
 import { goBack, supersede } from "./incident.ts";
 import { moving, settling } from "./moving.ts";
@@ -140,6 +140,6 @@ function watched(situation: Situation): Step | undefined {
   const reason = finding.safety
     ? finding.window.message
     : `${next.consecutiveFailures} failed windows in a row: ${finding.window.message}`;
-  if (!first) return goBack(situation, { cause: finding.safety ? "Safety" : "Release", reason }, next);
-  return status.state === "Paused" ? record(situation, next) : record(situation, held(situation, next, reason));
+  if (first && status.state === "Paused") return record(situation, next);
+  return goBack(situation, { cause: finding.safety ? "Safety" : "Release", reason }, next);
 }

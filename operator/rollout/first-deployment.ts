@@ -3,6 +3,7 @@ import type { RolloutStatus } from "../api/rollout.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { startFailure } from "./failure.ts";
 import { inState, noted } from "./history.ts";
+import { held } from "./incident.ts";
 import { moving, phaseCount, soakBegun } from "./moving.ts";
 import { phaseCounts } from "./phases.ts";
 import { quorumServes } from "./quorum.ts";
@@ -109,15 +110,6 @@ function failed(situation: Situation, ours: readonly NodeView[]): Step | undefin
     failure?.reason ??
     `no progress in ${situation.spec.rollout.progressDeadlineSeconds} s${sick === undefined ? "" : reasonOf(sick)}`;
   return record(situation, held(situation, situation.rollout.status, reason));
-}
-
-/** There is nothing to go back to: hold, keep the volumes, and go on when the cause is gone or the spec changed. */
-export function held(situation: Situation, status: RolloutStatus, reason: string): RolloutStatus {
-  return {
-    ...noted(inState(status, situation.now, "Paused"), situation.now, "FirstDeploymentFailed", reason),
-    pauseReason: "FirstDeploymentFailed",
-    rollbackReason: reason.slice(0, 1024),
-  };
 }
 
 export function holding(situation: Situation): Step {

@@ -8,11 +8,12 @@ const LOGS_MAX = 4096;
 
 /**
  * The verdict: records that the rollout goes back and why, with what will be gone once its pods are (logs). Going back
- * begins with the quarantine of the inputs, unless the fault lies outside of the release.
+ * begins with the quarantine of the inputs, unless the fault lies outside of the release. A first deployment is held instead.
  */
 export function goBack(situation: Situation, failure: Omit<Failure, "validator">, status: RolloutStatus): Step {
   const { now, rollout } = situation;
   const { to, from } = rollout.spec;
+  if (from.revision === "") return record(situation, held(situation, status, failure.reason));
   const broken = (status.windows ?? []).filter(({ verdict }) => verdict === "Fail");
   const firstMetric = broken[0]?.metric ?? "";
   const incident: Incident = {
@@ -38,6 +39,15 @@ export function goBack(situation: Situation, failure: Omit<Failure, "validator">
     incident,
   };
   return record(situation, next);
+}
+
+/** There is nothing to go back to: hold, keep the volumes, and go on when the cause is gone or the spec changed. */
+export function held(situation: Situation, status: RolloutStatus, reason: string): RolloutStatus {
+  return {
+    ...noted(inState(status, situation.now, "Paused"), situation.now, "FirstDeploymentFailed", reason),
+    pauseReason: "FirstDeploymentFailed",
+    rollbackReason: reason.slice(0, 1024),
+  };
 }
 
 /** Nodes on the abandoned release go back before those of the next one move: at most two revisions at once. */

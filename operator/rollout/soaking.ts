@@ -93,16 +93,11 @@ export function pausedByJudge(situation: Situation): Step {
   const fresh = last !== undefined && (timeOf(last.time) ?? 0) > (timeOf(status.since) ?? now);
   if (fresh && last.verdict === "Pass")
     return recordAndFree(phaseDone(situation, status, "a later window met every level"));
-  if (elapsed(now, status.since) > seconds(spec.rollout.progressDeadlineSeconds))
-    return goBack(
-      situation,
-      // Nothing speaks against the release, and nothing for it: not a case for quarantine.
-      {
-        cause: "Environment",
-        reason: `no verdict within ${spec.rollout.progressDeadlineSeconds} s: ${last?.message ?? "no window"}`,
-      },
-      status,
-    );
+  if (elapsed(now, status.since) > seconds(spec.rollout.progressDeadlineSeconds)) {
+    const reason = `no verdict within ${spec.rollout.progressDeadlineSeconds} s: ${last?.message ?? "no window"}`;
+    // Nothing speaks against the release, and nothing for it: not a case for quarantine.
+    return goBack(situation, { cause: "Environment", reason }, status);
+  }
   return waitFor(situation, {
     reason: "NoVerdict",
     message: `Phase ${status.phase ?? 1} has no verdict: ${last?.message ?? "no window"}. Send clients' traffic to the nodes, or mend what disturbs all of them`,

@@ -1,0 +1,48 @@
+import { assert } from "../../node/base/assert.ts";
+import { LABELS } from "../api/group.ts";
+import type { Action } from "../reconcile/actions.ts";
+import type { Thing, World } from "../reconcile/world.ts";
+
+/** Before actions are carried out: no healthy validator that runs what it should is evicted. */
+export function checkActions(world: World, actions: readonly Action[]): void {
+  for (const action of actions) {
+    if (action.type !== "evict") continue;
+    const pod = world.find("Pod", action.pod);
+    if (pod === undefined || pod.metadata.uid !== action.uid || !world.nodes.isReady(pod)) continue;
+    const set = world.objects("StatefulSet").find(({ metadata }) => `${metadata.name}-0` === action.pod);
+    const wanted = (set?.spec as { template: { metadata: { labels: Record<string, string> } } } | undefined)?.template;
+    const revision = pod.metadata.labels[LABELS.revision];
+    assert(wanted?.metadata.labels[LABELS.revision] !== revision, "who runs what it should is not evicted");
+  }
+}
+
+/** Of each status that is written: what it says is true, and no more than the operator has seen. */
+export function checkStatus(world: World): void {
+  const { cluster } = world.snapshot();
+  const { status, metadata, spec } = cluster;
+  assert((status.observedGeneration ?? 0) <= metadata.generation, "status speaks of no spec to come");
+  const ready = status.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return;
+  const pods = world.objects("Pod");
+  assert(pods.length === spec.validators.replicas, "a Ready cluster has all its pods");
+  assert(
+    pods.every((pod) => imageOf(pod) === spec.image.reference),
+    "a Ready cluster runs its spec",
+  );
+}
+
+/** The user rests and nothing fails any more: what was wanted last runs, and stays. */
+export function isAsWanted(world: World): boolean {
+  if (!world.status().conditions?.some(({ type, status }) => type === "Ready" && status === "True")) return false;
+  const { cluster } = world.snapshot();
+  const ready = cluster.status.conditions?.find(({ type }) => type === "Ready");
+  return (
+    ready?.status === "True" &&
+    ready.observedGeneration === cluster.metadata.generation &&
+    cluster.status.currentVersion === cluster.spec.version &&
+    world.objects("Pod").every((pod) => imageOf(pod) === cluster.spec.image.reference && world.nodes.isReady(pod))
+  );
+}
+
+const imageOf = (pod: Thing): string | undefined =>
+  (pod.spec as { containers: readonly { image: string }[] }).containers[0]?.image;

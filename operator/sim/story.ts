@@ -1,0 +1,140 @@
+import { unreachable } from "../../node/base/assert.ts";
+import type { Random } from "../../node/base/random.ts";
+import type { ApprovalSpec } from "../api/approval.ts";
+import type { ClusterSpec, ClusterSpecInput } from "../api/cluster.ts";
+import type { World } from "../reconcile/world.ts";
+import type { Behaviour } from "../reconcile/world-nodes.ts";
+
+const good = { latencySeconds: 0.004, pullable: true } as const;
+/** The releases that a story's user tries, and how the model's nodes behave on them. */
+const RELEASES: Readonly<Record<string, Behaviour>> = {
+  "1.0.0": good,
+  "1.1.0": good,
+  "1.2.0": { ...good, latencySeconds: 3 },
+  "1.2.1": { ...good, crashAfterSeconds: 5 },
+  "1.2.2": { ...good, pullable: false },
+  "1.2.3": { ...good, failsOfTen: 2 },
+  "1.3.0": good,
+};
+export const FIRST_RELEASE = "1.0.0";
+/** What the user settles for at the end; nobody has tried it before. */
+export const LAST_RELEASE = "2.0.0";
+
+export const behaviourOf = (version: string): Behaviour => RELEASES[version] ?? good;
+
+export const specOf = (replicas: number): ClusterSpecInput => ({
+  version: FIRST_RELEASE,
+  image: { reference: `hmn-node:${FIRST_RELEASE}` },
+  network: "payments",
+  validators: { replicas },
+  rollout: {
+    phases: [
+      { percent: 20, soakSeconds: 12 },
+      { percent: 80, soakSeconds: 12 },
+      { percent: 100, soakSeconds: 12 },
+    ],
+    settleSeconds: 3,
+    intervalSeconds: 4,
+    progressDeadlineSeconds: 90,
+    minimumSamples: 10,
+  },
+});
+
+export const onRelease =
+  (version: string) =>
+  (spec: ClusterSpec): ClusterSpec => ({
+    ...spec,
+    version,
+    image: { ...spec.image, reference: `hmn-node:${version}` },
+  });
+
+/** What users and hosts do to a cluster, by name; how often each of them happens, in seconds on average. */
+const HAPPENINGS = {
+  release: 60,
+  pause: 200,
+  resume: 25,
+  retry: 150,
+  word: 120,
+  hang: 80,
+  wake: 12,
+  drain: 150,
+  uncordon: 30,
+  meddle: 90,
+  traffic: 100,
+} as const;
+export type Happening = keyof typeof HAPPENINGS;
+export const happenings = Object.keys(HAPPENINGS) as readonly Happening[];
+
+const ACTIONS = ["Pause", "Resume", "Promote", "Abort"] as const satisfies readonly ApprovalSpec["action"][];
+
+/** One second of trouble. Tells what happened. */
+export function happen(world: World, random: Random): readonly Happening[] {
+  return happenings.filter((name) => random.oneIn(HAPPENINGS[name]) && doIt(world, random, name));
+}
+
+function doIt(world: World, random: Random, name: Happening): boolean {
+  const { nodes } = world;
+  const id = random.below(nodes.hosts().length);
+  switch (name) {
+    case "release":
+      world.edit(onRelease(random.pick(Object.keys(RELEASES))));
+      return true;
+    case "pause":
+      world.edit((spec) => ({ ...spec, paused: true }));
+      return true;
+    case "resume":
+      world.edit((spec) => ({ ...spec, paused: false }));
+      return true;
+    case "retry":
+      world.edit((spec) => ({ ...spec, retry: `word ${random.below(1_000)}` }));
+      return true;
+    case "word": {
+      const last = world.rollouts().at(-1);
+      if (last === undefined || last.status.completionTime !== undefined) return false;
+      const action = random.pick(ACTIONS);
+      world.approve({ rollout: last.name, action, phase: action === "Promote" ? (last.status.phase ?? 1) : 0 });
+      return true;
+    }
+    case "hang":
+      // More than the network tolerates would only show that nobody can help it.
+      if (nodes.stalled.size + nodes.cordoned.size > 0) return false;
+      nodes.stalled.add(id);
+      return true;
+    case "wake":
+      return clear(nodes.stalled);
+    case "drain": {
+      const others = nodes.voting().filter((other) => other !== id);
+      if (nodes.stalled.size + nodes.cordoned.size > 0 || !nodes.isQuorum(others) || world.downByUs.size > 0)
+        return false;
+      nodes.cordoned.add(id);
+      world.remove("Pod", `payments-${id}-0-0`);
+      return true;
+    }
+    case "uncordon":
+      return clear(nodes.cordoned);
+    case "meddle":
+      return meddle(world, random);
+    case "traffic":
+      nodes.traffic.batches = random.pick([0, 4, 40, 400]);
+      return true;
+    default:
+      return unreachable(name);
+  }
+}
+
+/** Somebody else changes or deletes what is ours. */
+function meddle(world: World, random: Random): boolean {
+  const kind = random.pick(["Service", "ConfigMap", "PodDisruptionBudget", "StatefulSet"]);
+  const things = world.objects(kind).filter(({ metadata }) => !metadata.name.includes("genesis"));
+  if (things.length === 0) return false;
+  const thing = random.pick(things);
+  if (kind !== "StatefulSet") world.remove(kind, thing.metadata.name);
+  else (thing.spec as { replicas: number }).replicas = 2;
+  return true;
+}
+
+function clear(ids: Set<number>): boolean {
+  if (ids.size === 0) return false;
+  ids.clear();
+  return true;
+}
