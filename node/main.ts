@@ -28,6 +28,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "checks a proof without a node",
     load: async () => (await import("./cli/check-proof.ts")).checkProof,
   },
+  bench: {
+    summary: "throughput and latency of a running network",
+    load: async () => (await import("./cli/bench.ts")).bench,
+  },
   load: {
     summary: "sends transfers and keeps their history",
     load: async () => (await import("./client/load.ts")).loadMain,

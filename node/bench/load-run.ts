@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../client/client.ts";
+import { closedLoop, openLoop } from "../client/load-loops.ts";
 import { accountBase, type Plan } from "../client/load-plan.ts";
 import { readyBatches } from "../client/load-ready.ts";
 import { quantile } from "../client/load-report.ts";
@@ -12,8 +13,6 @@ const READY_BYTES_MAX = 512 * 1024 * 1024;
 const READY_BATCHES_MAX = 40_000;
 /** Transfers a second that nothing here exceeds: more are not signed ahead. */
 const RATE_MAX = 1_000_000;
-/** Below so many milliseconds between two sends a timer is too coarse, and waiting for the moment would cost a core. */
-const SPIN_GAP_MS = 4;
 
 export type Loaded = { readonly client: Client; readonly seed: Uint8Array; readonly targets: number };
 
@@ -50,8 +49,17 @@ export async function runLoadPlan(
   const window = { fromMs: started + run.warmMs, untilMs: started + run.warmMs + run.measureMs };
   const tally: Tally = { transfers: 0, latenciesMs: [], lateMs: [], errors: 0, firstError: "" };
   const usage = cpuWithin(window, run.pids);
-  const loop = "perSecond" in pace ? openLoop : closedLoop;
-  await loop({ loaded, mix, tally, window, started, pace });
+  const load = { loaded, mix, tally, window };
+  const { untilMs } = window;
+  if ("perSecond" in pace) {
+    const send = (turn: number, due: number): Promise<void> => {
+      if (due >= window.fromMs) tally.lateMs.push(performance.now() - due);
+      return sendOne(load, turn, due);
+    };
+    await openLoop({ perSecond: pace.perSecond, startedMs: started, untilMs, send });
+  } else {
+    await closedLoop({ clients: pace.outstanding, untilMs, send: (turn, due) => sendOne(load, turn, due) });
+  }
   const sorted = tally.latenciesMs.toSorted((a, b) => a - b);
   return {
     transfers: tally.transfers,
@@ -77,53 +85,9 @@ function batchesOf({ pace, batch, warmMs, measureMs }: LoadPlan): number {
   return Math.ceil((perSecond * (warmMs + measureMs)) / 1_000);
 }
 
-type Loop<Pace> = {
-  readonly loaded: Loaded;
-  readonly mix: Mix;
-  readonly tally: Tally;
-  readonly window: Window;
-  readonly started: number;
-  readonly pace: Pace;
-};
+type Load = { readonly loaded: Loaded; readonly mix: Mix; readonly tally: Tally; readonly window: Window };
 
-/** Each of `outstanding` clients sends its next batch when the last one is answered. */
-async function closedLoop({ pace, ...loop }: Loop<LoadPlan["pace"]>): Promise<void> {
-  const outstanding = "outstanding" in pace ? pace.outstanding : 0;
-  const client = async (first: number): Promise<void> => {
-    for (let turn = first; performance.now() < loop.window.untilMs; turn += outstanding)
-      await sendOne(loop, turn, performance.now());
-  };
-  await Promise.all(Array.from({ length: outstanding }, (_, first) => client(first)));
-}
-
-/** Sends by a schedule that is fixed beforehand, whatever the answers do. */
-async function openLoop({ pace, ...loop }: Loop<LoadPlan["pace"]>): Promise<void> {
-  const perSecond = "perSecond" in pace ? pace.perSecond : 0;
-  const running: Promise<void>[] = [];
-  for (let turn = 0; ; turn++) {
-    const due = loop.started + (turn * 1_000) / perSecond;
-    if (due >= loop.window.untilMs) break;
-    await until(due, 1_000 / perSecond);
-    if (due >= loop.window.fromMs) loop.tally.lateMs.push(performance.now() - due);
-    running.push(sendOne(loop, turn, due));
-  }
-  await Promise.all(running);
-}
-
-async function until(due: number, gapMs: number): Promise<void> {
-  const waitMs = due - performance.now();
-  const spins = gapMs >= SPIN_GAP_MS;
-  if (waitMs > 1) await delay(spins ? Math.floor(waitMs - 1) : waitMs);
-  else if (!spins && waitMs > 0) await delay(waitMs);
-  // A timer is up to a millisecond late: the last bit is waited out turn by turn, in which answers are read, too.
-  while (spins && performance.now() < due) await new Promise(setImmediate);
-}
-
-async function sendOne(
-  { loaded, mix, tally, window }: Omit<Loop<unknown>, "pace">,
-  turn: number,
-  due: number,
-): Promise<void> {
+async function sendOne({ loaded, mix, tally, window }: Load, turn: number, due: number): Promise<void> {
   const sending = mix.next();
   const result = await loaded.client.sendSigned(sending.signed, { target: turn % loaded.targets });
   const now = performance.now();

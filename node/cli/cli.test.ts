@@ -6,12 +6,15 @@ import { startControlServer } from "../api/control-server.ts";
 import { createMetrics } from "../api/metrics.ts";
 import { toHex } from "../base/bytes.ts";
 import { keyOf, publicKeyOf, TREASURY, testChain, testGenesis } from "../chain/test-genesis.ts";
+import { journalOf } from "../chain/test-journal.ts";
 import { type TestNode, testNode } from "../client/test-node.ts";
+import type { Behaviour } from "../client/test-server.ts";
 import { sha256 } from "../codec/hash.ts";
 import { type Facts, healthOf, readinessOf, statusOf } from "../shell-status.ts";
 import { watchCredentials } from "../transport/credentials.ts";
 import { testAuthority, writeMaterial } from "../transport/test-authority.ts";
 import { account } from "./account.ts";
+import { bench } from "./bench.ts";
 import { checkProof } from "./check-proof.ts";
 import type { Command } from "./command.ts";
 import { genesis } from "./genesis.ts";
@@ -111,6 +114,7 @@ test.each([
   ["stats", stats],
   ["account", account],
   ["transfer", transfer],
+  ["bench", bench],
   ["keygen", keygen],
   ["genesis", genesis],
   ["verify", verify],
@@ -240,6 +244,58 @@ test("one transfer by hand, and the account afterwards", async () => {
   expect(await run(account, `77 ${api}`)).toMatchObject({ code: 1, error: expect.stringContaining("no account 77") });
   expect(await run(account, `x ${api}`)).toMatchObject({ code: 2 });
   expect(await run(account, api)).toMatchObject({ code: 2, error: expect.stringContaining("ID is missing") });
+});
+
+test("bench: loads a network in both loops, counts what was applied, and names what failed", async () => {
+  const authority = await testAuthority();
+  const balance = 10n ** 15n;
+  const chain = testChain({
+    timeNs: `${Date.now() - 1_000}000000`,
+    accounts: [{ id: `${TREASURY}`, ownerKey: publicKeyOf("treasury"), ledger: 1, balance: `${balance}` }],
+  });
+  const nodes: TestNode[] = [];
+  for (const validator of [0, 1]) {
+    const material = await authority.issue(`${validator}.test`);
+    // The second one takes nothing from some point on.
+    let left = 30;
+    const behaviour: Behaviour = ({ answer }) => {
+      left -= 1;
+      return validator === 1 && left < 0 ? { type: "refused", reason: "wrong_chain", retryable: false } : answer();
+    };
+    const node = await testNode({ validator, chain, material, behaviour });
+    nodes.push(node);
+    ending.push(() => node.close());
+  }
+  const [ca, key] = [join(folder, "ca.crt"), join(folder, "key")];
+  writeFileSync(ca, authority.ca);
+  writeFileSync(key, toHex(sha256(new TextEncoder().encode("treasury"))));
+  const [one, two] = nodes.map(({ address }, id) => `--node 127.0.0.1:${address.port}/${id}.test`);
+  const small = `--ca ${ca} --key ${key} --treasury ${TREASURY} --accounts 20 --owners 2 --batch 5 --seconds 2`;
+  const closed = await run(bench, `${one} ${small} --clients 2 --json`);
+  expect(closed).toMatchObject({ code: 0, error: "" });
+  const told = JSON.parse(closed.out);
+  expect(told).toMatchObject({ loop: "closed, 2 on their way", errors: 0, reasons: {} });
+  expect(told.transfersApplied).toBe(5 * told.batchesAccepted);
+  expect(told.batchesAccepted).toBeGreaterThan(0);
+  expect(told.latencyMs.p50).toBeGreaterThan(0);
+  // It claims no more than the ledger has executed: everything before the window and after it is in there too.
+  const executed = () => journalOf(chain).filter(({ kind, debit }) => kind === "transfer" && debit !== TREASURY).length;
+  expect(told.transfersApplied).toBeLessThanOrEqual(executed());
+  const open = await run(bench, `${one} ${two} ${small} --rate 40`);
+  expect(open).toMatchObject({ code: 1, out: expect.stringMatching(/open, 40 batches\/s offered/) });
+  expect(open.out).toMatch(/errors +[1-9][0-9]*, refused: wrong_chain [1-9]/);
+  for (const [line, why] of [
+    [`${one} ${small} --owners 3`, "--owners: a divisor"],
+    [`${one} ${small} --rate 5 --clients 2`, "one of them"],
+    [`${one} ${small} --batch 9000`, "--batch: 1 to 8190"],
+    [`${one} ${small.replace(`${TREASURY}`, "x")}`, "--treasury"],
+    [`${one} --node x ${small}`, "--node"],
+  ] as const) {
+    expect(await run(bench, line), line).toMatchObject({ code: 2, error: expect.stringContaining(why) });
+  }
+  await expect(run(bench, `${one} ${small.replace(`${TREASURY}`, `${TREASURY + 9n}`)}`)).rejects.toThrow(
+    "debit_account_not_found",
+  );
 });
 
 test("metrics are read back, and quantiles lie between a bucket's bounds", () => {

@@ -5,7 +5,7 @@ import { ENVIRONMENT, nodeIdentity, PATHS } from "../api/contract.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { readNetwork } from "../shell-network.ts";
 import type { World } from "./command.ts";
-import type { Flags, Parsed } from "./flags.ts";
+import type { Flags } from "./flags.ts";
 
 /** How to reach a node: inside its own container nothing of it needs to be said. */
 export const REACH_FLAGS = {
@@ -28,7 +28,7 @@ export type Reach = {
 
 /** Where the flags point; `port` is taken where they name none. */
 export function reachOf(
-  flags: Parsed<typeof REACH_FLAGS>,
+  flags: { text(name: keyof typeof REACH_FLAGS): string | undefined },
   { environment }: World,
   port: number,
 ): Result<Reach, "usage"> {
