@@ -29,8 +29,8 @@ export function startServices(parts: ServiceParts): RunningServices {
   return superviseServices({
     ticks: {
       ledger: () => keepHouse(parts),
-      cal_engine: () => idle("coherence is not measured yet: the committed values are constants"),
-      mining_agent: () => idle("nothing is minted yet"),
+      cal_engine: () => idle("it does not follow the committed coherence yet"),
+      mining_agent: () => idle("it does not look at mints yet"),
       memory_mesh: () => idle("there is no memory mesh yet"),
       consensus: () => watchConsensus(parts),
     },

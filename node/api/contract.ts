@@ -149,7 +149,7 @@ const tokenNames = ["FLX", "CHR", "ATR", "PSY", "RES"] as const satisfies readon
  * `node/chain/parameters.ts`; values are whole numbers in the unit that the name ends with.
  */
 export const networkParameters = [
-  /** Epochs last max(10 s, this · λ) of block time. */
+  /** Epochs last max(10 s, this · λ_eff) of block time. */
   "epochLengthMs",
   /** Share of Ψ in a validator's weight. */
   "psiSharePpm",
@@ -164,6 +164,8 @@ export const networkParameters = [
   "blockBatchBytes",
   /** Rules that execution follows; a closing block raises it, once the next epoch's validators can run them. */
   "stateVersion",
+  /** α: λ_eff = clamp(α · λ, 0.3, 1). */
+  "attunementPpm",
 ] as const;
 export type NetworkParameter = (typeof networkParameters)[number];
 

@@ -1,10 +1,12 @@
 import { assert, present } from "../base/assert.ts";
 import type { Nanos } from "../base/units.ts";
-import { epochLengthNs, type Governance } from "./governance.ts";
+import type { Coherence } from "./coherence.ts";
+import type { Governance } from "./governance.ts";
+import { MINTS_KEPT, type MintRecord } from "./mint-record.ts";
 import type { NextEpoch } from "./next-epoch.ts";
 import { applyChanges } from "./parameters.ts";
 import type { Member } from "./types.ts";
-import { JAIL_NS, type Jail, type Term, UNBONDING_NS, type Validator } from "./validator.ts";
+import { JAIL_NS, type Jail, NEWCOMER, type Term, UNBONDING_NS, type Validator } from "./validator.ts";
 import { CAP_FROM_MEMBERS } from "./weights.ts";
 
 /**
@@ -14,7 +16,7 @@ import { CAP_FROM_MEMBERS } from "./weights.ts";
 export function beginEpoch(
   governance: Governance,
   next: NextEpoch,
-  closing: { readonly height: number; readonly time: Nanos },
+  closing: { readonly height: number; readonly time: Nanos; readonly minted: MintRecord | undefined },
 ): Governance {
   assert(next.number === governance.epoch.number + 1, "epochs follow each other");
   const members = new Map(next.members.map((member) => [member.id, member]));
@@ -22,7 +24,8 @@ export function beginEpoch(
     [...governance.validators].map(([id, validator]) => {
       const member = members.get(id);
       const moved = member === undefined ? outside(validator, next, closing.time) : inside(validator, member, next);
-      return [id, withTerms(withReplacement(moved, next), member, { number: next.number, time: closing.time })];
+      const termed = withTerms(withReplacement(moved, next), member, { number: next.number, time: closing.time });
+      return [id, withStanding(termed, next)];
     }),
   );
   return {
@@ -30,7 +33,7 @@ export function beginEpoch(
     epoch: {
       number: next.number,
       startTime: closing.time,
-      lengthNs: epochLengthNs(next.parameters),
+      lengthNs: next.lengthNs,
       firstHeight: closing.height + 1,
       members: next.members,
       setHash: next.hash,
@@ -38,7 +41,20 @@ export function beginEpoch(
     validators,
     parameters: applyChanges(governance.parameters, next.changes, closing.time),
     hadFour: governance.hadFour || next.members.length >= CAP_FROM_MEMBERS,
+    previous: { number: governance.epoch.number, members: governance.epoch.members },
+    reports: new Map(),
+    coherence: withMint(next.coherence, closing.minted),
   };
+}
+
+const withMint = (coherence: Coherence, minted: MintRecord | undefined): Coherence =>
+  minted === undefined ? coherence : { ...coherence, mints: [...coherence.mints, minted].slice(-MINTS_KEPT) };
+
+/** Keeps Ω and Ψ as long as its terms, so that leaving and coming back washes nothing. */
+function withStanding(validator: Validator, { coherence }: NextEpoch): Validator {
+  const measured = coherence.standings.get(validator.id);
+  if (measured !== undefined) return { ...validator, omega: measured.omega, psiPpm: measured.psiPpm };
+  return validator.terms.length > 0 ? validator : { ...validator, ...NEWCOMER };
 }
 
 function inside(validator: Validator, member: Member, next: NextEpoch): Validator {

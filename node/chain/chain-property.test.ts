@@ -12,6 +12,7 @@ import {
   join,
   order,
   ownerOf,
+  report,
   say,
   step,
   type TestNetwork,
@@ -50,6 +51,18 @@ const events = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ what: fc.constant("pay" as const), amount: amounts }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant("silence" as const), ids: fc.subarray([0, 1, 2, 3, 4]) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: fc.constant("report" as const),
+      reporter: ids,
+      about: fc.array(
+        fc.record({ subject: ids, timelinessPpm: fc.nat(1_000_001), availabilityPpm: fc.nat(1_000_000) }),
+        { maxLength: 6 },
+      ),
+    }),
+  },
 );
 type Event = typeof events extends fc.Arbitrary<infer Each> ? Each : never;
 
@@ -67,6 +80,12 @@ function play(network: TestNetwork, event: Event): void {
         { kind: "unbond", validator: event.id, amount: event.amount },
         event.id < 5 ? ownerOf(event.id) : treasury,
       );
+      return;
+    case "silence":
+      network.absent = event.ids;
+      return;
+    case "report":
+      for (const about of event.about) report(network, { reporter: event.reporter, ...about });
       return;
     case "bond": {
       const own = event.id < 5;

@@ -2,8 +2,9 @@ import { present } from "../base/assert.ts";
 import { sha256 } from "../codec/hash.ts";
 import { hashBytes, writeCounter } from "../codec/parse.ts";
 import { writer } from "../codec/writer.ts";
+import { coherenceHash } from "./coherence-bytes.ts";
 import type { Governance } from "./governance.ts";
-import { governanceBytes, writeParameterState, writeSystem, writeValidator } from "./governance-bytes.ts";
+import { governanceHash, writeParameterState, writeReported, writeSystem, writeValidator } from "./governance-bytes.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head } from "./heads.ts";
 import { leafHash, merkleRoot } from "./merkle.ts";
 import type { Subroot } from "./state-root.ts";
@@ -23,7 +24,7 @@ export type ChainState = {
 
 /** The subroots of rule 9 for validators with bonds and unbonding, parameters, vote counters, and the rest. */
 export function subrootsOf(state: ChainState): readonly Subroot[] {
-  const { validators, parameters } = state.governance;
+  const { validators, parameters, coherence } = state.governance;
   const validatorLeaves = [...validators.values()].map((validator) =>
     leafHash(writeValidator(writer(), validator).done()),
   );
@@ -31,6 +32,13 @@ export function subrootsOf(state: ChainState): readonly Subroot[] {
   return [
     { name: "validators", root: merkleRoot(validatorLeaves) },
     { name: "parameters", root: sha256(writeParameterState(writer(), parameters).done()) },
+    {
+      name: "coherence",
+      root: merkleRoot([
+        leafHash(coherenceHash(coherence)),
+        leafHash(writeReported(writer(), state.governance).done()),
+      ]),
+    },
     { name: "votes", root: merkleRoot(countLeaves) },
     { name: "system", root: merkleRoot([leafHash(systemBytes(state)), leafHash(headBytes(headsInUse(state)))]) },
   ];
@@ -66,13 +74,8 @@ function systemBytes({ governance, lanes, heads, height }: ChainState): Uint8Arr
 }
 
 function headBytes(heads: readonly Head[]): Uint8Array {
-  // Blocks that change nothing of it share one governance.
-  const hashes = new Map<Governance, Uint8Array>();
   const out = writer();
-  for (const { height, hash, resultsHash, governance } of heads) {
-    const governanceHash = hashes.get(governance) ?? sha256(governanceBytes(governance));
-    hashes.set(governance, governanceHash);
-    writeCounter(out, height).fixed(hashBytes(hash)).fixed(hashBytes(resultsHash)).fixed(governanceHash);
-  }
+  for (const { height, hash, resultsHash, governance } of heads)
+    writeCounter(out, height).fixed(hashBytes(hash)).fixed(hashBytes(resultsHash)).fixed(governanceHash(governance));
   return out.done();
 }

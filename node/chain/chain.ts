@@ -20,8 +20,9 @@ import { duties } from "./duties.ts";
 import { executeBatch } from "./execute-batch.ts";
 import { convertFees } from "./execute-conversion.ts";
 import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-governance.ts";
+import { executeMint } from "./execute-mint.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
-import { createGovernance, voteKeyIn } from "./governance.ts";
+import { createGovernance, type Governance, voteKeyIn } from "./governance.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head, resultsHashAfter } from "./heads.ts";
 import { merkleRoot } from "./merkle.ts";
 import { type NextEpoch, nextEpoch } from "./next-epoch.ts";
@@ -34,7 +35,7 @@ import { type StateRoot, type Subroot, stateRoot } from "./state-root.ts";
 import { createStreams, expireStreams, type Streams, standingOf, take } from "./streams.ts";
 import type { BatchOutcome, BlockOutcome, Epoch, ExecutableBlock, LaneTip, Member, ProvedOffence } from "./types.ts";
 import type { Validator } from "./validator.ts";
-import { countConflict, countVotes, createCounts, withEpoch } from "./vote-counts.ts";
+import { countVotes, createCounts, withEpoch } from "./vote-counts.ts";
 
 /** Accounts that change until a checkpoint comes before its time: 2²⁰ (consensus.md, "Node process"). */
 const TOUCHED_MAX = 1 << 20;
@@ -57,6 +58,8 @@ export type Chain = ChainState & {
   readonly heads: Map<number, Head>;
   /** The state version whose rules the release that executes here runs up to. */
   readonly stateVersionMax: number;
+  /** What a boundary decides by a state: asked by proposer, voter and execution. */
+  readonly boundaries: WeakMap<Governance, NextEpoch>;
   /** What the newest executed block noted, or the genesis; undefined where a snapshot was restored and nothing executed since. */
   journal: JournalNote | undefined;
   time: Nanos;
@@ -81,6 +84,7 @@ export function createChain(file: GenesisFile, stateVersionMax = STATE_VERSION_M
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
     stateVersionMax,
+    boundaries: new WeakMap(),
     journal: closeBlock(ledger),
     governance,
     counts: [createCounts(1, 1, governance.epoch.members)],
@@ -132,7 +136,6 @@ function beginBlock(chain: Chain, { height, time, view, votes, evidence }: Execu
   for (const offence of evidence) {
     if (faultOf(chain.governance, offence) !== undefined) continue;
     chain.governance = countOffence(chain.governance, offence, { ledger, height, time });
-    countConflict(chain.counts, offence);
   }
 }
 
@@ -142,7 +145,8 @@ function closeEpoch(chain: Chain, block: ExecutableBlock): void {
   convertFees(ledger, { height, time, supplyCaps: genesis.supplyCaps });
   const next = boundaryAt(chain, block.executed.height);
   assert(next.hash === block.next, "a closing block names the next epoch");
-  chain.governance = beginEpoch(chain.governance, next, { height, time });
+  const minted = executeMint(next.coherence, next.members, { ledger, ...genesis, height, time });
+  chain.governance = beginEpoch(chain.governance, next, { height, time, minted });
   const { number, firstHeight, members } = chain.governance.epoch;
   chain.counts = withEpoch(chain.counts, createCounts(number, firstHeight, members));
 }
@@ -283,8 +287,12 @@ export function closingAt(
 }
 
 /** Exactly the state after E counts; what came later counts at the next boundary (rule 6). */
-const boundaryAt = (chain: Chain, executedHeight: number): NextEpoch =>
-  nextEpoch(present(chain.heads.get(executedHeight), "E is executed and its state is kept").governance);
+function boundaryAt({ heads, boundaries, counts }: Chain, executedHeight: number): NextEpoch {
+  const { governance } = present(heads.get(executedHeight), "E is executed and its state is kept");
+  const next = boundaries.get(governance) ?? nextEpoch(governance, counts);
+  boundaries.set(governance, next);
+  return next;
+}
 
 /** Why a block cannot carry this evidence, if it cannot: counted already, no member then, nothing left to slash. */
 export const offenceFault = (chain: Chain, offence: ProvedOffence): string | undefined =>

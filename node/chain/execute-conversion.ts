@@ -1,27 +1,32 @@
-import { assert, present } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
+import type { Hex } from "../base/bytes.ts";
 import { PPM } from "../base/units.ts";
 import type { Conversion } from "../codec/conversion.ts";
-import { U128_MAX } from "../codec/transfer.ts";
 import type { Account } from "../ledger/account.ts";
 import type { ResultCode } from "../ledger/codes.ts";
 import { accountOf, type Ledger } from "../ledger/ledger.ts";
 import { type SystemMove, systemMove } from "../ledger/system-move.ts";
-import { systemAccountId, TOKENS } from "../ledger/tokens.ts";
+import { systemAccountId, TOKENS, tokenLedgers, validatorAccountId } from "../ledger/tokens.ts";
 import type { Scene } from "./execute-validator.ts";
-import { type Governance, PSI_PPM } from "./governance.ts";
+import type { Governance } from "./governance.ts";
 import type { GovernanceCode } from "./governance-codes.ts";
+import { creditable, issuable, type SupplyCaps, spendable, systemAccount } from "./supply.ts";
+import type { Validator } from "./validator.ts";
 
-/** Most of each token that may exist at a time, by ledger. */
-export type SupplyCaps = ReadonlyMap<number, bigint>;
-
-/** What a million of the burned token gives of the other one; rates with Ψ stand at Ψ = 1 until it is measured. */
-const ofPsi = (base: number, share: number): bigint => BigInt(base + (share * PSI_PPM) / PPM);
-const RATES: readonly { readonly from: number; readonly to: number; readonly ratePpm: bigint }[] = [
-  { from: TOKENS.CHR, to: TOKENS.ATR, ratePpm: ofPsi(500_000, 500_000) },
-  { from: TOKENS.CHR, to: TOKENS.RES, ratePpm: 100_000n },
-  { from: TOKENS.FLX, to: TOKENS.PSY, ratePpm: ofPsi(300_000, 400_000) },
-  { from: TOKENS.PSY, to: TOKENS.ATR, ratePpm: 800_000n },
-  { from: TOKENS.ATR, to: TOKENS.RES, ratePpm: 500_000n },
+/** What one of the burned token gives of the other: a constant, and a part that goes with Ψ (domain.md, "Tokens"). */
+type Rate = {
+  readonly from: number;
+  readonly to: number;
+  readonly basePpm: number;
+  /** `own`: of the validator that owns the account; `mean`: Ψ̄. */
+  readonly psi?: { readonly whose: "own" | "mean"; readonly partPpm: number };
+};
+const RATES: readonly Rate[] = [
+  { from: TOKENS.CHR, to: TOKENS.ATR, basePpm: 500_000, psi: { whose: "own", partPpm: 500_000 } },
+  { from: TOKENS.CHR, to: TOKENS.RES, basePpm: 100_000 },
+  { from: TOKENS.FLX, to: TOKENS.PSY, basePpm: 300_000, psi: { whose: "mean", partPpm: 400_000 } },
+  { from: TOKENS.PSY, to: TOKENS.ATR, basePpm: 800_000 },
+  { from: TOKENS.ATR, to: TOKENS.RES, basePpm: 500_000 },
 ];
 const POOL_PPM = 800_000n;
 
@@ -40,12 +45,12 @@ export function executeConversion(
   if (payee.owner !== signer) return "accounts_must_have_the_same_owner";
   const rate = RATES.find(({ from, to }) => from === payer.ledger && to === payee.ledger);
   if (rate === undefined) return "conversion_unknown";
-  // The rate is that of the validator's own Ψ: who has none has no rate.
-  const ownPsi = rate.from === TOKENS.CHR && rate.to === TOKENS.ATR;
-  if (ownPsi && ![...governance.validators.values()].some(({ ownerKey }) => ownerKey === signer))
-    return "validators_only";
+  const psi = rate.psi?.whose === "own" ? ownPsiPpm(governance, payer.id, signer) : governance.coherence.meanPsiPpm;
+  if (psi === undefined) return "validators_only";
   if (amount === 0n) return "amount_must_not_be_zero";
-  const issued = (amount * rate.ratePpm) / BigInt(PPM);
+  // 10¹² times the rate: multiplied first, divided once.
+  const times = BigInt(rate.basePpm * PPM + (rate.psi?.partPpm ?? 0) * psi);
+  const issued = (amount * times) / BigInt(PPM * PPM);
   if (issued === 0n) return "converts_to_nothing";
   if (amount > spendable(payer)) return "exceeds_credits";
   if (issued > creditable(payee)) return "overflows_credits";
@@ -56,6 +61,17 @@ export function executeConversion(
 }
 
 /**
+ * Ψ of the validator that owns the account: the one whose five accounts it is of; else the lowest of those that the owner
+ * has, so that nobody can choose. Undefined for who has none.
+ */
+function ownPsiPpm({ validators }: Governance, account: bigint, owner: Hex): number | undefined {
+  const owned = [...validators.values()].filter(({ ownerKey }) => ownerKey === owner);
+  const isOf = ({ id }: Validator): boolean => tokenLedgers.some((token) => validatorAccountId(id, token) === account);
+  const counted = owned.some(isOf) ? owned.filter(isOf) : owned;
+  return counted.length === 0 ? undefined : Math.min(...counted.map(({ psiPpm }) => psiPpm));
+}
+
+/**
  * Each closing block turns what the PSY fee account holds into eight tenths of it on the ATR pool (domain.md, "Ledger"), as
  * far as ATR's cap lets it; what does not fit waits.
  */
@@ -63,8 +79,8 @@ export function convertFees(
   ledger: Ledger,
   { height, time, supplyCaps }: Pick<Scene, "height" | "time"> & { supplyCaps: SupplyCaps },
 ): void {
-  const fees = system(ledger, TOKENS.PSY, "fee");
-  const pool = system(ledger, TOKENS.ATR, "pool");
+  const fees = systemAccount(ledger, TOKENS.PSY, "fee");
+  const pool = systemAccount(ledger, TOKENS.ATR, "pool");
   const held = spendable(fees);
   const fits = (issuable(ledger, TOKENS.ATR, supplyCaps) * BigInt(PPM)) / POOL_PPM;
   const amount = held < fits ? held : fits;
@@ -109,24 +125,3 @@ function burnAndIssue(
   ];
   for (const move of moves) assert(systemMove(ledger, move, { height, time }) === "applied", "a conversion is whole");
 }
-
-/** How much may still be issued: up to the cap on what exists, and no further than the issuance account's sums reach. */
-function issuable(ledger: Ledger, token: number, caps: SupplyCaps): bigint {
-  const issuance = system(ledger, token, "issuance");
-  const burn = system(ledger, token, "burn");
-  const held = issuance.debitsPosted - issuance.creditsPosted - (burn.creditsPosted - burn.debitsPosted);
-  const cap = present(caps.get(token), "every token has a cap") - held;
-  const room = U128_MAX - issuance.debitsPosted;
-  if (cap <= 0n) return 0n;
-  if (room < cap) return room;
-  return cap;
-}
-
-/** All of these accounts may be debited up to what they hold. */
-const spendable = ({ creditsPosted, debitsPosted, debitsPending }: Readonly<Account>): bigint =>
-  creditsPosted - debitsPosted - debitsPending;
-const creditable = ({ creditsPosted, creditsPending }: Readonly<Account>): bigint =>
-  U128_MAX - creditsPosted - creditsPending;
-
-const system = (ledger: Ledger, token: number, name: "issuance" | "burn" | "fee" | "pool"): Account =>
-  present(accountOf(ledger, systemAccountId(token, name)), "a system account is there");

@@ -3,13 +3,16 @@ import type { Result } from "../base/result.ts";
 import { decodeAuthorityRecords } from "../codec/authority-record.ts";
 import type { Batch, BatchType } from "../codec/batch.ts";
 import { decodeConversions } from "../codec/conversion.ts";
+import { decodeReports } from "../codec/report.ts";
 import { decodeRotations } from "../codec/rotation.ts";
 import { decodeValidatorRecords } from "../codec/validator-record.ts";
 import { type Authority, executeAuthorityRecord } from "./execute-authority.ts";
-import { executeConversion, type SupplyCaps } from "./execute-conversion.ts";
+import { executeConversion } from "./execute-conversion.ts";
+import { executeReport } from "./execute-report.ts";
 import { executeRotation } from "./execute-rotation.ts";
 import { executeValidatorRecord, type Governed, type Scene } from "./execute-validator.ts";
 import type { Governance } from "./governance.ts";
+import type { SupplyCaps } from "./supply.ts";
 import type { BatchOutcome } from "./types.ts";
 
 /** The batch types that the ledger knows by itself; all others may change the governance. */
@@ -74,6 +77,12 @@ function stepsOf({ type, payload }: GovernanceBatch): readonly Step[] {
         (rotation): Step =>
           (governance, scene) =>
             executeRotation(governance, rotation, scene),
+      );
+    case "reports":
+      return decodeReports(payload).map(
+        (report): Step =>
+          (governance, { signer }) =>
+            executeReport(governance, report, signer),
       );
     default:
       return unreachable(type);

@@ -10,8 +10,8 @@ import { writer } from "../codec/writer.ts";
 import { compareBigints } from "../ledger/timers.ts";
 import { SYSTEM_IDS_END, TOKENS, type TokenName, tokenLedgers } from "../ledger/tokens.ts";
 import type { Authority } from "./execute-authority.ts";
-import type { SupplyCaps } from "./execute-conversion.ts";
 import { initialParameters, type Parameters, STATE_VERSION_MAX, writeParameters } from "./parameters.ts";
+import type { SupplyCaps } from "./supply.ts";
 
 /** The checked contents of a genesis file, in canonical order. */
 export type Genesis = {

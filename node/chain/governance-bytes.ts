@@ -1,13 +1,17 @@
 import { unreachable } from "../base/assert.ts";
 import { type Nanos, nanos } from "../base/units.ts";
 import { VALIDATORS_MAX } from "../codec/certificate.ts";
+import { sha256 } from "../codec/hash.ts";
 import { hashBytes, readCounter, readFlag, readHash, writeCounter } from "../codec/parse.ts";
 import { MalformedBytes, type Reader } from "../codec/reader.ts";
 import { type Writer, writer } from "../codec/writer.ts";
+import type { Coherence } from "./coherence.ts";
+import { coherenceHash, readOmega, readReports, writeOmega, writeReports } from "./coherence-bytes.ts";
 import { VALIDATORS_KNOWN_MAX } from "./execute-authority.ts";
 import type { Governance } from "./governance.ts";
+import { readList, writeList } from "./lists.ts";
 import { type ParameterState, parameterNumber, parameterOf, readParameters, writeParameters } from "./parameters.ts";
-import type { Epoch, Offence } from "./types.ts";
+import type { Epoch, Member, Offence } from "./types.ts";
 import type { Jail, Join, KeyRequest, Validator } from "./validator.ts";
 
 /**
@@ -18,25 +22,46 @@ const LIST_MAX = 1 << 20;
 const JAILS = ["due", "until", "final"] as const;
 const OFFENCES = ["notarize-twice", "finalize-twice", "finalize-and-nullify", "propose-twice"] as const;
 
+/** All but the coherence, which many share. */
 export function writeGovernance(to: Writer, governance: Governance): Writer {
   writeSystem(to, governance);
   writeParameterState(to, governance.parameters);
   writeList(to, [...governance.validators.values()], writeValidator);
-  return to;
+  return writeReported(to, governance);
 }
 
-export function readGovernance(from: Reader): Governance {
+export function readGovernance(from: Reader, coherence: Coherence): Governance {
   const system = readSystem(from);
   const parameters = readParameterState(from);
   const validators = readList(from, VALIDATORS_KNOWN_MAX, readValidator);
-  return { ...system, parameters, validators: new Map(validators.map((validator) => [validator.id, validator])) };
+  return {
+    ...{ ...system, parameters, coherence, ...readReported(from) },
+    validators: new Map(validators.map((validator) => [validator.id, validator])),
+  };
 }
+
+/** Whom the reports that come in now are about, and those that came. */
+export function writeReported(to: Writer, { previous, reports }: Pick<Governance, "previous" | "reports">): Writer {
+  writeOptional(to, previous, (out, { number, members }) => writeMembers(out.u32(number), members));
+  return writeReports(to, reports);
+}
+
+const readReported = (from: Reader): Pick<Governance, "previous" | "reports"> => ({
+  previous: readOptional(from, () => ({ number: from.u32(), members: readMembers(from) })),
+  reports: readReports(from),
+});
+
+const writeMembers = (to: Writer, members: readonly Member[]): Writer =>
+  writeList(to, members, (out, { id, weight, publicKey }) => out.u32(id).u32(weight).fixed(hashBytes(publicKey)));
+
+const readMembers = (from: Reader): readonly Member[] =>
+  readList(from, VALIDATORS_MAX, () => ({ id: from.u32(), weight: from.u32(), publicKey: readHash(from) }));
 
 /** The epoch and the counters beside the lists. */
 export function writeSystem(to: Writer, { epoch, serial, requests, hadFour }: Governance): Writer {
   writeCounter(to.u32(epoch.number).u64(epoch.startTime).u64(epoch.lengthNs), epoch.firstHeight);
   to.fixed(hashBytes(epoch.setHash));
-  writeList(to, epoch.members, (out, { id, weight, publicKey }) => out.u32(id).u32(weight).fixed(hashBytes(publicKey)));
+  writeMembers(to, epoch.members);
   return writeCounter(to.u64(serial), requests).u8(hadFour ? 1 : 0);
 }
 
@@ -47,11 +72,7 @@ function readSystem(from: Reader): Pick<Governance, "epoch" | "serial" | "reques
     lengthNs: from.u64(),
     firstHeight: readCounter(from),
     setHash: readHash(from),
-    members: readList(from, VALIDATORS_MAX, () => ({
-      id: from.u32(),
-      weight: from.u32(),
-      publicKey: readHash(from),
-    })),
+    members: readMembers(from),
   };
   return { epoch, serial: from.u64(), requests: readCounter(from), hadFour: readFlag(from) };
 }
@@ -100,7 +121,7 @@ export function writeValidator(to: Writer, validator: Validator): Writer {
   writeList(to, validator.offences, (out, { epoch, view, kind }) =>
     writeCounter(out.u32(epoch), view).u8(OFFENCES.indexOf(kind)),
   );
-  return to.u32(announced);
+  return writeOmega(to.u32(announced), validator.omega).u32(validator.psiPpm);
 }
 
 function readValidator(from: Reader): Validator {
@@ -130,6 +151,8 @@ function readValidator(from: Reader): Validator {
       kind: readOffenceKind(from),
     })),
     announced: from.u32(),
+    omega: readOmega(from),
+    psiPpm: from.u32(),
   };
 }
 
@@ -171,23 +194,20 @@ function readOffenceKind(from: Reader): Offence["kind"] {
 
 const readTime = (from: Reader): Nanos => nanos(from.u64());
 
-function writeList<T>(to: Writer, items: readonly T[], write: (to: Writer, item: T) => Writer): Writer {
-  to.u32(items.length);
-  for (const item of items) write(to, item);
-  return to;
-}
-
-const readList = <T>(from: Reader, max: number, read: (from: Reader) => T): readonly T[] => {
-  const items: T[] = [];
-  for (let left = from.count(max); left > 0; left--) items.push(read(from));
-  return items;
-};
-
 const writeOptional = <T>(to: Writer, value: T | undefined, write: (to: Writer, value: T) => Writer): Writer =>
   value === undefined ? to.u8(0) : write(to.u8(1), value);
 
 const readOptional = <T>(from: Reader, read: (from: Reader) => T): T | undefined =>
   readFlag(from) ? read(from) : undefined;
 
-/** The governance's canonical bytes. */
-export const governanceBytes = (governance: Governance): Uint8Array => writeGovernance(writer(), governance).done();
+const hashes = new WeakMap<Governance, Uint8Array>();
+
+/** Of all of it. Blocks that change nothing share one governance: it is hashed once. */
+export function governanceHash(governance: Governance): Uint8Array {
+  const known = hashes.get(governance);
+  if (known !== undefined) return known;
+  const bytes = writeGovernance(writer(), governance).fixed(coherenceHash(governance.coherence)).done();
+  const hash = sha256(bytes);
+  hashes.set(governance, hash);
+  return hash;
+}

@@ -1,5 +1,5 @@
 /**
- * Why a record of the batch types `validator`, `authority`, `conversions` and `rotations` was refused; one code per cause.
+ * Why a record of the batch types `validator`, `authority`, `conversions`, `rotations` and `reports` was refused; one code per cause.
  * Those of the ledger (`exceeds_credits` …) come beside them where such a record moves tokens.
  */
 export const governanceCodes = [
@@ -49,6 +49,15 @@ export const governanceCodes = [
   "converts_to_nothing",
   "supply_cap_reached",
   "account_moved_by_system_only",
+  // Reports.
+  "report_epoch_not_over",
+  "report_epoch_settled",
+  "reporter_not_a_member",
+  "subject_unknown",
+  "subject_not_a_member",
+  "reported_itself",
+  "reported_already",
+  "ratio_out_of_range",
 ] as const;
 
 export type GovernanceCode = (typeof governanceCodes)[number];

@@ -23,6 +23,7 @@ import {
   offend,
   order,
   ownerOf,
+  report,
   say,
   send,
   setFee,
@@ -292,6 +293,43 @@ const refusals: readonly Refusal[] = [
   ],
 ];
 
+const unreported: readonly Refusal[] = [
+  ["report_epoch_not_over", "a report about the epoch under way", (net) => report(net, { epoch: 2 })],
+  ["report_epoch_settled", "a report about the epoch before the last", (net) => report(net, { epoch: 0 })],
+  ["reporter_not_a_member", "a report of a stranger", (net) => report(net, { reporter: 9 })],
+  ["signer_not_vote_key", "a report signed by the owner", (net) => report(net, {}, ownerOf(0))],
+  ["subject_unknown", "a report about nobody", (net) => report(net, { subject: 99 })],
+  [
+    "subject_not_a_member",
+    "a report about one who was no member then",
+    (net) => {
+      join(net, 9, BOND);
+      return report(net, { subject: 9 });
+    },
+  ],
+  ["reported_itself", "praise of oneself", (net) => report(net, { subject: 0 })],
+  [
+    "reported_already",
+    "a second report",
+    (net) => {
+      expect(report(net)).toBe("applied");
+      return report(net, { timelinessPpm: 0 });
+    },
+  ],
+  ["ratio_out_of_range", "more than all", (net) => report(net, { availabilityPpm: 1_000_001 })],
+];
+
+test.each(unreported)("refuses with %s: %s", (code, _, act) => {
+  const network = five();
+  expect(report(network, { epoch: 0 })).toBe("report_epoch_settled");
+  closeEpoch(network);
+  const { reports } = network.chain.governance;
+  expect(act(network)).toBe(code);
+  // The first of two stands; any other refusal left nothing behind.
+  expect(network.chain.governance.reports.size).toBe(code === "reported_already" ? 1 : reports.size);
+  expect(report(network, { reporter: 2 })).toBe("applied");
+});
+
 test.each(refusals)("refuses with %s: %s", (code, _, act) => {
   const network = five();
   expect(act(network)).toBe(code);
@@ -299,6 +337,6 @@ test.each(refusals)("refuses with %s: %s", (code, _, act) => {
 });
 
 test("every code of governance has a case above", () => {
-  const told = new Set(refusals.map(([code]) => code));
+  const told = new Set([...refusals, ...unreported].map(([code]) => code));
   expect(governanceCodes.filter((code) => !told.has(code))).toEqual([]);
 });

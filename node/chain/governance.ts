@@ -1,19 +1,17 @@
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
+import { PPM } from "../base/units.ts";
+import { OMEGA_ONE } from "../cal/omega.ts";
+import type { Report } from "../cal/reports.ts";
 import { sha256Hex } from "../codec/hash.ts";
 import { hashBytes } from "../codec/parse.ts";
 import { writer } from "../codec/writer.ts";
+import { type Coherence, epochLengthNs, NOT_MEASURED } from "./coherence.ts";
 import type { Genesis } from "./genesis.ts";
 import { type ParameterState, type Parameters, parametersHash } from "./parameters.ts";
 import type { Epoch, Member } from "./types.ts";
 import { newValidator, type Validator } from "./validator.ts";
 import { CAP_FROM_MEMBERS, capWeights, targetWeight } from "./weights.ts";
-
-/** λ until coherence is measured, in ppm. */
-export const LAMBDA_PPM = 700_000n;
-/** Ψ of every validator until coherence is measured, in ppm. */
-export const PSI_PPM = 1_000_000;
-const EPOCH_NS_MIN = 10_000_000_000n;
 
 /**
  * Validators, parameters and the epoch: what closing blocks decide about. A value that is never changed, so that the chain
@@ -30,6 +28,12 @@ export type Governance = {
   readonly requests: number;
   /** After four members there are never fewer, but by the authority's order. */
   readonly hadFour: boolean;
+  /** The epoch that reports are about now, and its frozen weights; none in the first epoch. */
+  readonly previous: Pick<Epoch, "number" | "members"> | undefined;
+  /** What was reported of it, by reporter ascending, each one's by subject ascending. */
+  readonly reports: ReadonlyMap<number, readonly Report[]>;
+  /** What boundaries have fixed: changes with an epoch, and only then. */
+  readonly coherence: Coherence;
 };
 
 /** Before the first block: all of genesis's validators are members. */
@@ -37,12 +41,15 @@ export function createGovernance(genesis: Genesis): Governance {
   const { parameters } = genesis;
   const weighed = genesis.validators.map(({ id, bond, consensusKey }) => ({
     id,
-    weight: targetWeight({ bond, psiPpm: PSI_PPM, parameters }),
+    weight: targetWeight({ bond, psiPpm: PPM, parameters }),
     publicKey: consensusKey,
   }));
   const members = capWeights(weighed);
   const validators = genesis.validators.map(({ id, ownerKey, consensusKey, bond }) => ({
-    ...newValidator({ id, ownerKey, voteKey: consensusKey, bond, announced: Number(parameters.stateVersion) }),
+    ...newValidator({
+      ...{ id, ownerKey, voteKey: consensusKey, bond, announced: Number(parameters.stateVersion) },
+      ...{ omega: OMEGA_ONE, psiPpm: PPM },
+    }),
     uncapped: present(
       weighed.find((member) => member.id === id),
       "every validator of genesis has a weight",
@@ -53,7 +60,7 @@ export function createGovernance(genesis: Genesis): Governance {
     epoch: {
       number: 1,
       startTime: genesis.time,
-      lengthNs: epochLengthNs(parameters),
+      lengthNs: epochLengthNs(NOT_MEASURED, parameters),
       firstHeight: 1,
       members,
       setHash: epochHash({ number: 1, members, parameters }),
@@ -63,6 +70,9 @@ export function createGovernance(genesis: Genesis): Governance {
     serial: 0n,
     requests: 0,
     hadFour: members.length >= CAP_FROM_MEMBERS,
+    previous: undefined,
+    reports: new Map(),
+    coherence: NOT_MEASURED,
   };
 }
 
@@ -87,12 +97,6 @@ export function epochHashOf({
   const to = writer().text("hmn epoch 1").u32(number).u32(members.length);
   for (const { id, weight, publicKey } of members) to.u32(id).u32(weight).fixed(hashBytes(publicKey));
   return sha256Hex(to.fixed(parametersHash).done());
-}
-
-/** max(10 s, base · λ) of block time. */
-export function epochLengthNs(parameters: Parameters): bigint {
-  const length = (parameters.epochLengthMs * 1_000_000n * LAMBDA_PPM) / 1_000_000n;
-  return length > EPOCH_NS_MIN ? length : EPOCH_NS_MIN;
 }
 
 export const memberOf = (governance: Governance, id: number): Member | undefined =>

@@ -1,10 +1,12 @@
 import { assert, present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { VALIDATORS_MAX } from "../codec/certificate.ts";
-import { approved, epochHash, type Governance, memberOf, PSI_PPM } from "./governance.ts";
+import { type Coherence, epochLengthNs, nextCoherence } from "./coherence.ts";
+import { approved, epochHash, type Governance, memberOf } from "./governance.ts";
 import { type ParameterChange, type Parameters, valuesAfter } from "./parameters.ts";
 import type { Member } from "./types.ts";
 import type { Validator } from "./validator.ts";
+import type { VoteCounts } from "./vote-counts.ts";
 import { CAP_FROM_MEMBERS, capWeights, stepTowards, targetWeight } from "./weights.ts";
 
 /** What a boundary decides, from the state after E alone (rule 6). */
@@ -19,6 +21,9 @@ export type NextEpoch = {
   readonly replaced: { readonly validator: number; readonly voteKey: Hex } | undefined;
   readonly parameters: Parameters;
   readonly changes: readonly ParameterChange[];
+  /** How well the validators worked together in the epoch before the one that ends, without this boundary's mint. */
+  readonly coherence: Coherence;
+  readonly lengthNs: bigint;
   readonly hash: Hex;
 };
 
@@ -26,12 +31,16 @@ export type Removal = { readonly validator: number; readonly why: "jailed" | "un
 
 type Weighed = { readonly id: number; readonly weight: number };
 
-/** The epoch after the one that `before` stands in (domain.md, "Consensus, as far as users see it"). */
-export function nextEpoch(before: Governance): NextEpoch {
+/**
+ * The epoch after the one that `before` stands in (domain.md, "Consensus, as far as users see it"). Of `counts` only the
+ * epoch before is looked at, which no block after E changes.
+ */
+export function nextEpoch(before: Governance, counts: readonly VoteCounts[]): NextEpoch {
   const number = before.epoch.number + 1;
   const ordered = before.parameters.pending.filter(({ name }) => name !== "stateVersion");
   const parameters = valuesAfter(before.parameters.values, ordered);
-  const stayers = weighStayers(before, parameters);
+  const coherence = nextCoherence(before, counts);
+  const stayers = weighStayers(before, parameters, coherence);
   const removed = removals(before, stayers);
   const gone = new Set(removed.map(({ validator }) => validator));
   const stay = stayers.filter(({ id }) => !gone.has(id)).map(({ id, weight }) => ({ id, weight: Math.max(1, weight) }));
@@ -55,16 +64,25 @@ export function nextEpoch(before: Governance): NextEpoch {
     replaced,
     parameters: values,
     changes,
+    coherence,
+    lengthNs: epochLengthNs(coherence, values),
     hash: epochHash({ number, members, parameters: values }),
   };
 }
 
-/** Members with their next weights before the cap: a step towards their targets; 0 where no stake is left to weigh. */
-const weighStayers = (before: Governance, parameters: Parameters): readonly Weighed[] =>
-  before.epoch.members.map(({ id }) => {
-    const { bond, uncapped } = validatorOf(before, id);
-    return { id, weight: stepTowards(targetWeight({ bond, psiPpm: PSI_PPM, parameters }), uncapped) };
+/**
+ * Members with their next weights before the cap: a step towards their targets, none in an emergency; 0 where no stake is
+ * left to weigh.
+ */
+function weighStayers(before: Governance, parameters: Parameters, coherence: Coherence): readonly Weighed[] {
+  const { standings, stability } = coherence;
+  return before.epoch.members.map(({ id }) => {
+    const { bond, uncapped, psiPpm } = validatorOf(before, id);
+    if (stability.emergency.active) return { id, weight: uncapped };
+    const target = targetWeight({ bond, psiPpm: standings.get(id)?.psiPpm ?? psiPpm, parameters });
+    return { id, weight: stepTowards(target, uncapped) };
   });
+}
 
 /**
  * Who goes: the jailed first, then whoever has no weight left, then those that want to, in the order they asked. A third of
@@ -123,7 +141,8 @@ function newcomers(before: Governance, parameters: Parameters, staying: number):
     })
     .toSorted((a, b) => a.order - b.order);
   for (const { validator } of waiting) {
-    const weight = Math.min(targetWeight({ bond: validator.bond, psiPpm: PSI_PPM, parameters }), room);
+    const { bond, psiPpm } = validator;
+    const weight = Math.min(targetWeight({ bond, psiPpm, parameters }), room);
     if (weight === 0 || staying + entering.length >= VALIDATORS_MAX) continue;
     entering.push({ id: validator.id, weight });
     room -= weight;

@@ -37,7 +37,8 @@ type Rule = {
 };
 
 const half = (value: bigint): bigint => (value < 2n ? 1n : value / 2n);
-const HOUR = 3_600_000_000_000n;
+const MINUTE = 60_000_000_000n;
+const HOUR = 60n * MINUTE;
 const MEBIBYTE = 1n << 20n;
 
 /** Hard bounds: no signature of the authority goes past them (domain.md, "Genesis"). The quorum rule, caps and issuance have no parameter. */
@@ -57,6 +58,15 @@ const RULES: Readonly<Record<NetworkParameter, Rule>> = {
     cooldownNs: HOUR,
   },
   stateVersion: { number: 8, initial: 1n, min: 1n, max: 0xffff_ffffn, step: () => 1n, cooldownNs: 0n, onlyUp: true },
+  attunementPpm: {
+    number: 9,
+    initial: 1_000_000n,
+    min: 800_000n,
+    max: 1_200_000n,
+    step: () => 20_000n,
+    // What a step brings is measured two epochs on: whoever tunes waits for that by itself.
+    cooldownNs: MINUTE,
+  },
 };
 
 export const parameterNumber = (name: NetworkParameter): number => RULES[name].number;

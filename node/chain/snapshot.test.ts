@@ -1,11 +1,20 @@
 import { expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
-import { admitBatch, type Chain, checkpointOf, epochOf, executeBlock, fold, heightOf } from "./chain.ts";
+import {
+  admitBatch,
+  type Chain,
+  checkpointOf,
+  epochOf,
+  executeBlock,
+  fold,
+  heightOf,
+  validatorStates,
+} from "./chain.ts";
 import { exportChain, importChain } from "./snapshot.ts";
 import { atMs, batchOf, blockAt } from "./test-chain.ts";
 import { keyOf, publicKeyOf, TREASURY, testGenesis } from "./test-genesis.ts";
-import { closeEpoch, order, say, step, type TestNetwork, testNetwork, voteKeyOf } from "./test-governance.ts";
+import { closeEpoch, order, report, say, step, type TestNetwork, testNetwork, voteKeyOf } from "./test-governance.ts";
 
 /** Refused by the ledger; its sequence is taken and its result is kept. */
 const refused = (chain: Chain, offsetMs: number, key: string): Uint8Array => {
@@ -66,6 +75,31 @@ function expectEqualFutures(network: TestNetwork, restored: Chain, batches: read
   expect(epochOf(restored).number).toBe(4);
   expect(checkpointOf(restored)).toEqual(checkpointOf(chain));
 }
+
+test("a snapshot in the middle of an epoch carries its reports, the last measurement and the mints", () => {
+  const network = testNetwork();
+  for (let epoch = 0; epoch < 5; epoch++) {
+    network.absent = epoch === 3 ? [2] : [];
+    closeEpoch(network);
+  }
+  for (const reporter of [0, 2, 3]) expect(report(network, { reporter, timelinessPpm: 900_000 })).toBe("applied");
+  for (let at = 0; at < 8; at++) step(network);
+  step(network, [], { afterMs: 10_000 });
+  const { chain } = network;
+  const imported = importChain(testGenesis(), partsOf(exportChain(chain)));
+  const restored = present(imported.ok ? imported.value : undefined, "the snapshot is good");
+  expect(checkpointOf(restored)).toEqual(checkpointOf(chain));
+  expect(restored.governance).toEqual(chain.governance);
+  const { coherence, reports } = restored.governance;
+  expect([coherence.epoch, coherence.mints.length, reports.size]).toEqual([4, 1, 3]);
+  expect(coherence.standings.get(2)?.psiPpm).toBeLessThan(1_000_000);
+  const block = blockAt(chain, network.nowMs + 60_000);
+  expect(blockAt(restored, network.nowMs + 60_000)).toEqual(block);
+  expect(executeBlock(restored, block)).toEqual(executeBlock(chain, block));
+  expect(restored.governance).toEqual(chain.governance);
+  expect(restored.governance.coherence).toMatchObject({ epoch: 5, mints: [{ epoch: 3 }, { epoch: 5 }] });
+  expect(validatorStates(restored).get(1)?.omega).toMatchObject({ timelinessPpm: 900_000 });
+});
 
 test("a restored chain has the same root, and goes on like the one that it was taken of", () => {
   const { network, repeat } = busyNetwork();

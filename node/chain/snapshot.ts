@@ -11,10 +11,12 @@ import { exportLedger } from "../ledger/snapshot-export.ts";
 import { importLedger } from "../ledger/snapshot-import.ts";
 import { type Chain, fold, versionFault } from "./chain.ts";
 import { firstInUse, headsInUse } from "./chain-root.ts";
+import { readCoherence, writeCoherence } from "./coherence-bytes.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
 import type { Governance } from "./governance.ts";
 import { readGovernance, writeGovernance } from "./governance-bytes.ts";
 import { HEADS_KEPT, type Head, type ResultsStep, resultsHashAfter } from "./heads.ts";
+import { readList, writeList } from "./lists.ts";
 import { STATE_VERSION_MAX } from "./parameters.ts";
 import { stateRoot } from "./state-root.ts";
 import { readStreamPart, streamParts } from "./stream-bytes.ts";
@@ -27,7 +29,7 @@ const PARTS = { chain: 1, stream: 2, ledger: 3 } as const;
 const SLICE_BYTES = 192 * 1024;
 /** Room for the counts of three epochs of an hour with 100 validators. */
 const CHAIN_BYTES_MAX = 1 << 28;
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 const LANES_MAX = 1 << 16;
 
 /**
@@ -87,13 +89,16 @@ function chainBytes(chain: Chain): Uint8Array {
 }
 
 /**
- * Blocks that changed nothing of the governance share one; each stands once. The first head comes
- * without its step, which nothing here could prove.
+ * Blocks that changed nothing of the governance share one, and those of an epoch its coherence; each stands once. The first
+ * head comes without its step, which nothing here could prove.
  */
 function writeHeads(out: Writer, heads: readonly Head[]): void {
   const governances = [...new Set(heads.map(({ governance }) => governance))];
-  out.u32(governances.length);
-  for (const governance of governances) writeGovernance(out, governance);
+  const coherences = [...new Set(governances.map(({ coherence }) => coherence))];
+  writeList(out, coherences, writeCoherence);
+  writeList(out, governances, (to, governance) =>
+    writeGovernance(to.u32(coherences.indexOf(governance.coherence)), governance),
+  );
   const [first, ...others] = heads;
   const newest = present(heads.at(-1), "there is a newest head");
   writeCounter(writeCounter(out.u32(others.length), first?.height ?? newest.height), newest.executedHeight);
@@ -108,8 +113,12 @@ function writeHeads(out: Writer, heads: readonly Head[]): void {
 }
 
 function readHeads(from: Reader): readonly Head[] {
-  const governances: Governance[] = [];
-  for (let left = from.count(HEADS_KEPT); left > 0; left--) governances.push(readGovernance(from));
+  const coherences = readList(from, HEADS_KEPT, readCoherence);
+  const governances = readList(from, HEADS_KEPT, (): Governance => {
+    const coherence = coherences[from.u32()];
+    if (coherence === undefined) throw new MalformedBytes("a governance without coherence");
+    return readGovernance(from, coherence);
+  });
   const others = from.count(HEADS_KEPT - 1);
   const firstHeight = readCounter(from);
   // Of the newest one; nobody asks the others for theirs any more.
@@ -257,6 +266,7 @@ function assemble(
     lanes,
     height,
     time,
+    boundaries: new WeakMap(),
     checkpoint: { height, time, stateRoot: "", subroots: [] },
   };
   const unable = versionFault(chain);

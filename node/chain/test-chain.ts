@@ -13,8 +13,8 @@ import type { BlockOutcome, ExecutableBlock } from "./types.ts";
 export const atMs = (offsetMs: number): number => GENESIS_MS + offsetMs;
 
 /**
- * The block that consensus would order next at a time: the closing one where it has to be. Its E is the block before unless
- * said otherwise.
+ * The block that consensus would order next at a time: the closing one where it has to be. Its E is the block before, and it
+ * carries everyone's vote for it, unless said otherwise.
  */
 export function blockAt(
   chain: Chain,
@@ -39,7 +39,7 @@ export function blockAt(
       resultsHash: present(headOf(chain, executedHeight), "E is executed").resultsHash,
     },
     next: closing?.next ?? "0".repeat(64),
-    votes: [],
+    votes: height === 1 ? [] : epochOf(chain).members.map(({ id }) => ({ depth: 1, signer: id })),
     evidence: [],
     tips: [],
     batches: [],

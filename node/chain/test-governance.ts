@@ -2,10 +2,12 @@ import { expect } from "vitest";
 import type { GenesisFile } from "../api/contract.ts";
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
+import { PPM } from "../base/units.ts";
 import { accountFlags, signAccountRecord } from "../codec/account.ts";
 import { type AuthorityRecord, signAuthorityRecord } from "../codec/authority-record.ts";
 import type { BatchType } from "../codec/batch.ts";
 import { encodeConversions } from "../codec/conversion.ts";
+import { encodeReports, type ReportRecord } from "../codec/report.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import { encodeValidatorRecords, type ValidatorRecord } from "../codec/validator-record.ts";
 import { TOKENS } from "../ledger/tokens.ts";
@@ -14,7 +16,6 @@ import {
   type Chain,
   chainId,
   epochOf,
-  executeBlock,
   heightOf,
   resultsHashOf,
   totalsOf,
@@ -24,16 +25,18 @@ import {
 import { parameterNumber } from "./parameters.ts";
 import { batchOf, blockAt, keyHex } from "./test-chain.ts";
 import { GENESIS_MS, keyOf, publicKeyOf, TREASURY, testChain } from "./test-genesis.ts";
+import { executeKept } from "./test-journal.ts";
 import type { ExecutableBlock, Member } from "./types.ts";
 import type { Validator } from "./validator.ts";
 
-/** A chain with its running clock: each step is a block a little later. */
-export type TestNetwork = { readonly chain: Chain; nowMs: number; serial: bigint };
+/** A chain with its running clock: each step is a block a little later. Votes of who is absent are not carried. */
+export type TestNetwork = { readonly chain: Chain; nowMs: number; serial: bigint; absent: readonly number[] };
 
 export const testNetwork = (fields: Partial<GenesisFile> = {}): TestNetwork => ({
   chain: testChain(fields),
   nowMs: 0,
   serial: 0n,
+  absent: [],
 });
 
 export const TREASURY_ATR = TREASURY + BigInt(TOKENS.ATR - 1);
@@ -49,7 +52,9 @@ export function step(
   { afterMs = 10, ...fields }: Partial<ExecutableBlock> & { afterMs?: number; executedHeight?: number } = {},
 ) {
   network.nowMs += afterMs;
-  return executeBlock(network.chain, blockAt(network.chain, network.nowMs, { batches, ...fields }));
+  const block = blockAt(network.chain, network.nowMs, { batches, ...fields });
+  const votes = block.votes.filter(({ signer }) => !network.absent.includes(signer));
+  return executeKept(network.chain, { ...block, votes });
 }
 
 /** Sends one record in a block of its own: `applied` or the code of the refusal. */
@@ -97,6 +102,13 @@ export const convert = (
   conversion: { debit: bigint; credit: bigint; amount: bigint },
   by: KeyPair,
 ): string => send(network, "conversions", encodeConversions([conversion]), by);
+
+/** What a validator says of another one, about the epoch before unless said otherwise; all in order but what is given. */
+export const report = (network: TestNetwork, fields: Partial<ReportRecord> = {}, by?: KeyPair): string => {
+  const epoch = epochOf(network.chain).number - 1;
+  const record = { reporter: 0, subject: 1, epoch, timelinessPpm: PPM, availabilityPpm: PPM, ...fields };
+  return send(network, "reports", encodeReports([record]), by ?? voteKeyOf(record.reporter));
+};
 
 /** Opens an account for an owner; the treasury pays the fee. */
 export function open(network: TestNetwork, id: bigint, token: number, owner: KeyPair): string {
@@ -156,8 +168,9 @@ export const weights = ({ chain }: TestNetwork): Readonly<Record<number, number>
 
 /** Blocks until the epoch has closed; E of the closing block is the block before it. */
 export function closeEpoch(network: TestNetwork): void {
-  const { number, startTime, lengthNs, firstHeight } = epochOf(network.chain);
+  const { number, firstHeight } = epochOf(network.chain);
   while (heightOf(network.chain) < firstHeight + 7) step(network);
+  const { startTime, lengthNs } = epochOf(network.chain);
   const endMs = Number((startTime + lengthNs) / 1_000_000n) - GENESIS_MS;
   step(network, [], { afterMs: Math.max(10, endMs - network.nowMs + 1) });
   expect(epochOf(network.chain).number).toBe(number + 1);

@@ -1,5 +1,6 @@
 import type { Hex } from "../base/bytes.ts";
 import type { Nanos } from "../base/units.ts";
+import { OMEGA_NEWCOMER, type Omega } from "../cal/omega.ts";
 import type { Offence } from "./types.ts";
 
 /** Stake stays slashable for 7 days of block time after it was taken out (domain.md, "Tokens"). */
@@ -36,6 +37,10 @@ export type Validator = {
   readonly offences: readonly Omit<Offence, "validator">[];
   /** Newest state version that its release can run. */
   readonly announced: number;
+  /** As last measured, and kept as long as its terms are: coming back washes nothing. */
+  readonly omega: Omega;
+  /** Ψ, with it. */
+  readonly psiPpm: number;
 };
 
 export type Unbonding = { readonly amount: bigint; readonly releaseAt: Nanos };
@@ -67,8 +72,12 @@ export type Jail =
 export const stakeOf = ({ bond, unbonding }: Validator): bigint =>
   unbonding.reduce((sum, { amount }) => sum + amount, bond);
 
+/** What later validators start with; Ψ of a half everywhere beside flawless others: A = 0.25 (domain.md, "CAL"). */
+export const NEWCOMER = { omega: OMEGA_NEWCOMER, psiPpm: 0 } as const;
+
 export const newValidator = (
-  fields: Pick<Validator, "id" | "ownerKey" | "voteKey" | "bond" | "announced">,
+  fields: Pick<Validator, "id" | "ownerKey" | "voteKey" | "bond" | "announced"> &
+    Partial<Pick<Validator, "omega" | "psiPpm">>,
 ): Validator => ({
   unbonding: [],
   uncapped: 0,
@@ -81,5 +90,6 @@ export const newValidator = (
   jail: undefined,
   offenceEpochs: [],
   offences: [],
+  ...NEWCOMER,
   ...fields,
 });

@@ -3,12 +3,11 @@ import { parse } from "../codec/parse.ts";
 import { writer } from "../codec/writer.ts";
 import type { CarriedVote } from "./types.ts";
 import {
-  countConflict,
+  conductOf,
   countVotes,
   createCounts,
   isSilent,
   readCounts,
-  tallyOf,
   type VoteCounts,
   withEpoch,
   writeCounts,
@@ -23,8 +22,8 @@ function counted(blocks: readonly (readonly CarriedVote[])[]): readonly VoteCoun
     countVotes(counts, { height: index + 1, view: 2 * (index + 1), votes });
   return counts;
 }
-const newest = (counts: readonly VoteCounts[], validator = 5) =>
-  tallyOf(counts.at(-1) ?? createCounts(1, 1, []), validator);
+const newest = (counts: readonly VoteCounts[], validator = 5, conflicts: readonly number[] = []) =>
+  conductOf(counts.at(-1) ?? createCounts(1, 1, members), validator, new Set(conflicts));
 
 test.each<[depth: number, field: "timely" | "late"]>([
   [1, "timely"],
@@ -39,7 +38,7 @@ test.each<[depth: number, field: "timely" | "late"]>([
 
 test("the first carrier counts, whoever else carries the vote", () => {
   const counts = counted([[], [{ depth: 1, signer: 5, executedHash: "ab".repeat(32) }], [], [{ depth: 3, signer: 5 }]]);
-  expect(newest(counts)).toEqual({ blocks: 4, timely: 1, late: 0, missed: 3, conflicting: 0, dissenting: 1 });
+  expect(newest(counts)).toMatchObject({ blocks: 4, timely: 1, missed: 3, conflicting: 0, carried: 1, dissenting: 1 });
 });
 
 test("votes of strangers and for blocks before the first count nowhere", () => {
@@ -51,23 +50,27 @@ test("votes of strangers and for blocks before the first count nowhere", () => {
     ],
   ]);
   expect(newest(counts)).toMatchObject({ timely: 0, missed: 2 });
-  expect(newest(counts, 9)).toMatchObject({ blocks: 0 });
+  expect(newest(counts, 2)).toMatchObject({ timely: 0, missed: 2 });
 });
 
-test("a conflict outweighs the vote, once for a block", () => {
+test("a conflict outweighs the vote, once for a block, and views without a block count nowhere", () => {
   const counts = counted([[], [{ depth: 1, signer: 5 }]]);
-  for (const kind of ["notarize-twice", "finalize-twice"] as const)
-    countConflict(counts, { validator: 5, epoch: 1, view: 2, kind });
-  countConflict(counts, { validator: 5, epoch: 1, view: 3, kind: "notarize-twice" });
-  countConflict(counts, { validator: 5, epoch: 7, view: 2, kind: "notarize-twice" });
-  expect(newest(counts)).toMatchObject({ timely: 0, conflicting: 1, missed: 1 });
+  expect(newest(counts, 5, [2, 3])).toMatchObject({ timely: 0, conflicting: 1, missed: 1, carried: 1 });
+});
+
+test("the windows are eight equal parts of the epoch", () => {
+  const carriers = Array.from({ length: 20 }, (_, index) => (index % 2 === 1 ? [{ depth: 1, signer: 5 }] : []));
+  const { windows } = newest(counted(carriers));
+  // Blocks 0, 2, 4 … of 20 are timely; block b lies in window ⌊8b/20⌋.
+  expect(windows.map(({ blocks }) => blocks)).toEqual([3, 2, 3, 2, 3, 2, 3, 2]);
+  expect(windows.map(({ timely }) => timely)).toEqual([2, 1, 1, 1, 2, 1, 1, 1]);
 });
 
 test("a vote for a block of the epoch before counts there", () => {
   const first = counted([[], []]);
   const counts = withEpoch(first, createCounts(2, 3, members));
   countVotes(counts, { height: 3, view: 1, votes: [{ depth: 1, signer: 5 }] });
-  expect(tallyOf(counts[0] ?? createCounts(1, 1, []), 5)).toMatchObject({ timely: 1, missed: 1 });
+  expect(newest(counts.slice(0, 1))).toMatchObject({ timely: 1, missed: 1 });
   expect(newest(counts)).toMatchObject({ blocks: 1, missed: 1 });
 });
 
@@ -90,5 +93,5 @@ test("counts go through bytes", () => {
   const read = parse(writeCounts(writer(), counts).done(), readCounts);
   const again = read.ok ? read.value : createCounts(1, 1, []);
   expect(writeCounts(writer(), again).done()).toEqual(writeCounts(writer(), counts).done());
-  expect([2, 5].map((id) => tallyOf(again, id))).toEqual([2, 5].map((id) => tallyOf(counts, id)));
+  expect([2, 5].map((id) => newest([again], id))).toEqual([2, 5].map((id) => newest([counts], id)));
 });

@@ -1,8 +1,9 @@
 import { assert } from "../base/assert.ts";
+import { type Conduct, WINDOWS } from "../cal/conduct.ts";
 import { readCounter, writeCounter } from "../codec/parse.ts";
 import type { Reader } from "../codec/reader.ts";
 import type { Writer } from "../codec/writer.ts";
-import type { CarriedVote, Member, Offence } from "./types.ts";
+import type { CarriedVote, Member } from "./types.ts";
 
 /** The newest epoch and the two before it: a key that was silent for two whole epochs may be replaced (domain.md). */
 export const COUNTED_EPOCHS = 3;
@@ -17,7 +18,6 @@ const TIMELY = 1;
 const LATE = 2;
 const CARRIED = TIMELY | LATE;
 const DISSENTING = 4;
-const CONFLICTING = 8;
 
 /** Which votes the blocks of an epoch got: committed state, from which coherence is measured. */
 export type VoteCounts = {
@@ -29,17 +29,6 @@ export type VoteCounts = {
   readonly views: number[];
   /** One byte for each block and member. */
   rows: Uint8Array;
-};
-
-export type Tally = {
-  readonly blocks: number;
-  readonly timely: number;
-  readonly late: number;
-  readonly missed: number;
-  /** Views in which it contradicted itself. */
-  readonly conflicting: number;
-  /** Carried votes with another results hash than the committed one. */
-  readonly dissenting: number;
 };
 
 export const createCounts = (epoch: number, firstHeight: number, members: readonly Member[]): VoteCounts => ({
@@ -76,47 +65,48 @@ export function countVotes(
   }
 }
 
-/** Marks the block of a view, if there is one, as one that a member contradicted itself about. */
-export function countConflict(counts: readonly VoteCounts[], { validator, epoch, view }: Offence): void {
-  const of = counts.find((one) => one.epoch === epoch);
-  const at = of?.views.indexOf(view) ?? -1;
-  if (of !== undefined && at >= 0) mark([of], of.firstHeight + at, validator, CONFLICTING);
-}
-
 function mark(counts: readonly VoteCounts[], height: number, signer: number, bits: number): void {
   const of = counts.find(({ firstHeight, views }) => height >= firstHeight && height < firstHeight + views.length);
   const column = of?.members.indexOf(signer) ?? -1;
   if (of === undefined || column < 0) return;
   const at = (height - of.firstHeight) * of.members.length + column;
-  const before = of.rows[at] ?? 0;
   // The first time that a vote is carried counts.
-  const added = (before & CARRIED) !== 0 ? bits & CONFLICTING : bits;
-  of.rows[at] = before | added;
+  if (((of.rows[at] ?? 0) & CARRIED) === 0) of.rows[at] = bits;
 }
 
-/** A conflict outweighs that the vote was carried. */
-export function tallyOf(counts: VoteCounts, validator: number): Tally {
-  const column = counts.members.indexOf(validator);
-  const tally = { blocks: 0, timely: 0, late: 0, missed: 0, conflicting: 0, dissenting: 0 };
-  if (column < 0) return tally;
-  for (let block = 0; block < counts.views.length; block++) {
-    const bits = counts.rows[block * counts.members.length + column] ?? 0;
-    tally.blocks += 1;
-    if (bits & DISSENTING) tally.dissenting += 1;
-    if (bits & CONFLICTING) tally.conflicting += 1;
-    else if (bits & TIMELY) tally.timely += 1;
-    else if (bits & LATE) tally.late += 1;
-    else tally.missed += 1;
+/**
+ * What became of a member's votes in an epoch. `conflicts` are the views in which it was proved to have contradicted itself,
+ * by the state that the caller counts: a conflict outweighs that the vote was carried.
+ */
+export function conductOf(counts: VoteCounts, validator: number, conflicts: ReadonlySet<number>): Conduct {
+  const { members, views, rows } = counts;
+  const column = members.indexOf(validator);
+  assert(column >= 0, "conduct is a member's");
+  const conduct = { blocks: views.length, timely: 0, late: 0, missed: 0, conflicting: 0, carried: 0, dissenting: 0 };
+  const windows = Array.from({ length: WINDOWS }, () => ({ blocks: 0, timely: 0 }));
+  for (const [block, view] of views.entries()) {
+    const bits = rows[block * members.length + column] ?? 0;
+    const window = windows[Math.floor((block * WINDOWS) / views.length)];
+    assert(window !== undefined, "every block lies in a window");
+    window.blocks += 1;
+    if (bits & CARRIED) conduct.carried += 1;
+    if (bits & DISSENTING) conduct.dissenting += 1;
+    if (conflicts.has(view)) conduct.conflicting += 1;
+    else if (bits & TIMELY) {
+      conduct.timely += 1;
+      window.timely += 1;
+    } else if (bits & LATE) conduct.late += 1;
+    else conduct.missed += 1;
   }
-  return tally;
+  return { ...conduct, windows };
 }
 
 /** Whether no vote of it was carried in the epoch under way and the two whole ones before it. */
 export function isSilent(counts: readonly VoteCounts[], validator: number): boolean {
   if (counts.length < COUNTED_EPOCHS) return false;
-  return counts.every((of) => {
-    const { timely, late } = tallyOf(of, validator);
-    return timely + late === 0;
+  return counts.every(({ members, views, rows }) => {
+    const column = members.indexOf(validator);
+    return column < 0 || views.every((_, block) => ((rows[block * members.length + column] ?? 0) & CARRIED) === 0);
   });
 }
 

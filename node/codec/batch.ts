@@ -5,6 +5,7 @@ import { ACCOUNT_RECORD_BYTES } from "./account.ts";
 import { AUTHORITY_RECORD_BYTES } from "./authority-record.ts";
 import { CONVERSION_BYTES } from "./conversion.ts";
 import { HASH_BYTES, sha256, sha256Hex } from "./hash.ts";
+import { REPORT_BYTES, REPORTS_MAX } from "./report.ts";
 import { ROTATION_BYTES } from "./rotation.ts";
 import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from "./signature.ts";
 import { TRANSFER_BYTES } from "./transfer.ts";
@@ -25,7 +26,7 @@ export const BATCH_BYTES_MAX = HEADER_BYTES + BATCH_RECORDS_MAX * TRANSFER_BYTES
 const MAGIC = new TextEncoder().encode("HMNB");
 const U64_MAX = (1n << 64n) - 1n;
 
-export type BatchType = "transfers" | "accounts" | "rotations" | "conversions" | "validator" | "authority";
+export type BatchType = "transfers" | "accounts" | "rotations" | "conversions" | "validator" | "authority" | "reports";
 
 /** Per type its number in the header, the bytes of a record, and how many records a batch may have: fewer where each brings signatures to verify. */
 const types = {
@@ -35,6 +36,7 @@ const types = {
   conversions: { number: 4, recordBytes: CONVERSION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
   validator: { number: 5, recordBytes: VALIDATOR_RECORD_BYTES, recordsMax: 64 },
   authority: { number: 6, recordBytes: AUTHORITY_RECORD_BYTES, recordsMax: 16 },
+  reports: { number: 7, recordBytes: REPORT_BYTES, recordsMax: REPORTS_MAX },
 } as const satisfies Readonly<Record<BatchType, { number: number; recordBytes: number; recordsMax: number }>>;
 const typeByNumber: ReadonlyMap<number, BatchType> = new Map(
   Object.entries(types).map(([type, { number }]) => [number, type as BatchType]),

@@ -13,10 +13,11 @@ import {
 import { type BatchType, encodeBatch, parseBatch, verifyBatch } from "./batch.ts";
 import { CONVERSION_BYTES, decodeConversions, encodeConversions } from "./conversion.ts";
 import { sha256 } from "./hash.ts";
+import { decodeReports, encodeReports, REPORT_BYTES } from "./report.ts";
 import { decodeRotations, ROTATION_BYTES, signRotation, verifyRotation } from "./rotation.ts";
 import { keyPairFromSeed } from "./signature.ts";
 import { describeCodec } from "./test-codec.ts";
-import { u128 as account, authorityRecord, conversion, validatorRecord } from "./test-values.ts";
+import { u128 as account, authorityRecord, conversion, report, validatorRecord } from "./test-values.ts";
 import { decodeValidatorRecords, encodeValidatorRecords, VALIDATOR_RECORD_BYTES } from "./validator-record.ts";
 
 const keyOf = (name: string) => keyPairFromSeed(sha256(new TextEncoder().encode(name)));
@@ -34,6 +35,12 @@ describeCodec("validator record", {
   encode: (value) => encodeValidatorRecords([value]),
   parse: only(VALIDATOR_RECORD_BYTES, decodeValidatorRecords),
 });
+describeCodec("report", {
+  values: report,
+  encode: (value) => encodeReports([value]),
+  parse: only(REPORT_BYTES, (payload) => decodeReports(payload).map(accept)),
+});
+
 describeCodec("conversion", {
   values: conversion,
   encode: (value) => encodeConversions([value]),
@@ -143,6 +150,7 @@ test.each<[type: BatchType, recordBytes: number, most: number]>([
   ["rotations", ROTATION_BYTES, 1_024],
   ["conversions", CONVERSION_BYTES, 1_024],
   ["validator", VALIDATOR_RECORD_BYTES, 64],
+  ["reports", REPORT_BYTES, 99],
   ["authority", AUTHORITY_RECORD_BYTES, 16],
 ])("a batch of type %s has whole records, and so many at most", (type, recordBytes, most) => {
   const encode = (records: number) =>

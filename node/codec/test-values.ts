@@ -13,6 +13,7 @@ import type { Conversion } from "./conversion.ts";
 import { type Evidence, evidenceOf, offenceKey, type Statement } from "./evidence.ts";
 import { encodePayload, type OrderedTip, type Payload } from "./payload.ts";
 import type { PeerMessage } from "./peer-message.ts";
+import type { ReportRecord } from "./report.ts";
 import { keyPairFromSeed } from "./signature.ts";
 import { encodeTransfers, newTransfer } from "./transfer.ts";
 import type { ValidatorRecord } from "./validator-record.ts";
@@ -208,6 +209,12 @@ export const authorityRecord: fc.Arbitrary<AuthorityRecord> = fc.oneof(
 );
 
 export const conversion: fc.Arbitrary<Conversion> = fc.record({ debit: u128, credit: u128, amount: u128 });
+
+const ratio = fc.integer({ min: 0, max: 0xffff_fffe });
+export const report: fc.Arbitrary<ReportRecord> = fc.record(
+  { reporter: u32, subject: u32, epoch: u32, timelinessPpm: u32, availabilityPpm: u32, meshPpm: ratio },
+  { requiredKeys: ["reporter", "subject", "epoch", "timelinessPpm", "availabilityPpm"] },
+);
 
 /** A client's batch of one or two transfers; its signature is right. */
 export const batch: fc.Arbitrary<Uint8Array> = fc

@@ -9,6 +9,7 @@ import {
 } from "../codec/authority-record.ts";
 import { type BatchType, encodeBatch, parseBatch, verifyBatch } from "../codec/batch.ts";
 import { CONVERSION_BYTES, decodeConversions, encodeConversions } from "../codec/conversion.ts";
+import { decodeReports, encodeReports, REPORT_BYTES } from "../codec/report.ts";
 import { decodeRotations, ROTATION_BYTES, verifyRotation } from "../codec/rotation.ts";
 import { keyPairFromSeed } from "../codec/signature.ts";
 import { decodeTransfers, encodeTransfers, TRANSFER_BYTES } from "../codec/transfer.ts";
@@ -20,6 +21,7 @@ import {
   CHAIN_ID,
   CONVERSIONS,
   GENESIS,
+  REPORTS,
   ROTATIONS,
   TRANSFER_LISTS,
   VALIDATOR_RECORDS,
@@ -34,6 +36,7 @@ export const RECORD_TARGETS: readonly Target[] = [
   { name: "rotations", samples: ROTATIONS, run: readRotations },
   { name: "conversions", samples: CONVERSIONS, run: readConversions },
   { name: "validator-records", samples: VALIDATOR_RECORDS, run: readValidatorRecords },
+  { name: "reports", samples: REPORTS, run: readReports },
   { name: "authority-records", samples: AUTHORITY_RECORDS, run: readAuthorityRecords },
 ];
 
@@ -44,6 +47,7 @@ const READERS: Readonly<Record<BatchType, (payload: Uint8Array) => string>> = {
   conversions: readConversions,
   validator: readValidatorRecords,
   authority: readAuthorityRecords,
+  reports: readReports,
 };
 
 /** What comes in a batch comes in whole records. */
@@ -85,6 +89,13 @@ function readConversions(input: Uint8Array): string {
   const conversions = decodeConversions(records);
   hold(equalBytes(encodeConversions(conversions), records), "every record is its own encoding");
   return `${Math.min(conversions.length, 4)}`;
+}
+
+function readReports(input: Uint8Array): string {
+  const records = whole(input, REPORT_BYTES);
+  const reports = decodeReports(records);
+  hold(equalBytes(encodeReports(reports), records), "every record is its own encoding");
+  return `${Math.min(reports.length, 4)}`;
 }
 
 /** Each record by itself is refused, or its own encoding. */

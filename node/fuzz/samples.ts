@@ -15,6 +15,7 @@ import { type Evidence, evidenceOf, type Statement } from "../codec/evidence.ts"
 import { sha256, sha256Hex } from "../codec/hash.ts";
 import { EMPTY_PAYLOAD, encodePayload, type Payload } from "../codec/payload.ts";
 import type { PeerMessage } from "../codec/peer-message.ts";
+import { encodeReports } from "../codec/report.ts";
 import { signRotation } from "../codec/rotation.ts";
 import { type KeyPair, keyPairFromSeed, sign } from "../codec/signature.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
@@ -69,6 +70,12 @@ export const ROTATIONS: readonly Uint8Array[] = [
   signRotation({ account: 1n << 64n, chainId: CHAIN_ID, owner: keyOf("next owner") }),
 ];
 export const CONVERSIONS: readonly Uint8Array[] = [encodeConversions([{ debit: 5n, credit: 6n, amount: 7n }])];
+export const REPORTS: readonly Uint8Array[] = [
+  encodeReports([
+    { reporter: 1, subject: 2, epoch: 3, timelinessPpm: 990_000, availabilityPpm: 1_000_000 },
+    { reporter: 1, subject: 4, epoch: 3, timelinessPpm: 0, availabilityPpm: 500_000, meshPpm: 1_000_000 },
+  ]),
+];
 export const VALIDATOR_RECORDS: readonly Uint8Array[] = [
   encodeValidatorRecords([
     { kind: "bond", validator: 1, account: 5n, amount: 1n << 70n },
@@ -103,6 +110,7 @@ export const BATCHES: readonly Uint8Array[] = [
   batch("accounts", accounts(2)),
   ...ROTATIONS.map((payload) => batch("rotations", payload)),
   ...CONVERSIONS.map((payload) => batch("conversions", payload)),
+  ...REPORTS.map((payload) => batch("reports", payload)),
   ...VALIDATOR_RECORDS.map((payload) => batch("validator", payload)),
   ...AUTHORITY_RECORDS.map((payload) => batch("authority", payload)),
 ];
