@@ -196,6 +196,13 @@ test("the best quorum is the fewest with the best Ψ; of equals the lower ids", 
   expect(alike.quorumCoherencePpm).not.toBe(of(alike, 0, 1, 3, 4));
 });
 
+test("two thirds of the weight are no quorum yet", () => {
+  const evidence = changed(flawlessEvidence([1, 1, 1]), ({ subject }) => (subject === 0 ? { timelinessPpm: 0 } : {}));
+  const { coherencePpm, quorumCoherencePpm } = measure(evidence);
+  expect(quorumCoherencePpm).toBe(coherencePpm);
+  expect(coherencePpm).toBeLessThan(MILLION);
+});
+
 test.each([
   ["members out of order", (e: Evidence) => ({ ...e, members: e.members.toReversed() })],
   ["two reports of one", (e: Evidence) => ({ ...e, reports: [...e.reports, ...e.reports.slice(0, 1)] })],
