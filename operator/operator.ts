@@ -2,6 +2,7 @@ import { millis } from "../node/base/units.ts";
 import { FIELD_MANAGER } from "./api/group.ts";
 import { type Caches, clusterKeyOf, watchAll } from "./observe/caches.ts";
 import { createCrashLogs } from "./observe/crash-logs.ts";
+import { createFleets } from "./observe/fleet.ts";
 import { createNodeReader } from "./observe/node-reader.ts";
 import { observe } from "./observe/observe.ts";
 import { readingTargets } from "./observe/reading-targets.ts";
@@ -78,16 +79,18 @@ export async function startOperator({ options, connection, log, identity, onLost
     crashLogs: (clusterKey: string) =>
       crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),
   };
+  const fleets = createFleets(caches, options);
   const ownWrites = createOwnWrites(caches, (cluster, kinds) => {
     log.warn({ cluster, kinds }, "the watch has not shown a write of ours; it is listed again");
   });
   const recorder = createRecorder({ verbs, log, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
   const reconcile = createReconciler({
     cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
-    observe: (clusterKey) => observe(caches, findings, clusterKey, millis(Date.now())),
+    observe: (clusterKey) => observe(caches, { ...findings, fleet: fleets.of }, clusterKey, millis(Date.now())),
     decide,
     apply: createApplier({ verbs, caches, recorder, ownWrites, metrics, log }),
     ownWrites,
+    fleets,
     log,
   });
   const queue = createQueue({ name: "hmncluster", workers: options.workers, work: reconcile, metrics, log });

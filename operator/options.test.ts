@@ -12,6 +12,8 @@ test("a flag wins over its variable, and both over the default", () => {
     port: 0,
     logLevel: "debug",
     workers: 4,
+    freeze: false,
+    maxConcurrentRollouts: 0,
   });
 });
 
@@ -19,6 +21,8 @@ test.each([
   [["--port", "http"], "--port is http, but must be a whole number from 0 to 65535"],
   [["--workers", "0"], "--workers is 0"],
   [["--log-level", "loud"], "--log-level is loud"],
+  [["--freeze", "yes"], "--freeze is yes, but must be true or false"],
+  [["--max-concurrent-rollouts", "-1"], "--max-concurrent-rollouts"],
   [["--color"], "--color"],
 ])("refuses %j", (args, message) => {
   expect(() => readOptions(args, {})).toThrow(message);

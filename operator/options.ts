@@ -10,6 +10,10 @@ export type Options = {
   readonly port: number;
   readonly logLevel: string;
   readonly workers: number;
+  /** Nothing is moved, rollbacks excepted. */
+  readonly freeze: boolean;
+  /** Upgrades at a time over all clusters; 0: any number. */
+  readonly maxConcurrentRollouts: number;
 };
 
 /** Every flag and the variable that may stand for it; a flag wins. */
@@ -26,6 +30,12 @@ const flags = {
   port: { variable: "HMN_PORT", value: "8080", help: "their port; 0: any free one" },
   "log-level": { variable: "HMN_LOG_LEVEL", value: "info", help: "debug, info, warn or error" },
   workers: { variable: "HMN_WORKERS", value: "4", help: "clusters looked at at the same time" },
+  freeze: { variable: "HMN_FREEZE", value: "false", help: "true: no node is moved, rollbacks excepted" },
+  "max-concurrent-rollouts": {
+    variable: "HMN_MAX_CONCURRENT_ROLLOUTS",
+    value: "0",
+    help: "upgrades at a time over all clusters; 0: any number",
+  },
 } as const;
 type Flag = keyof typeof flags;
 
@@ -34,7 +44,7 @@ const logLevels = ["debug", "info", "warn", "error"];
 export function helpText(): string {
   const lines = Object.entries(flags).map(
     ([name, { variable, value, help }]) =>
-      `  --${`${name} VALUE`.padEnd(22)} ${variable.padEnd(20)} ${help}${value === "" ? "" : ` (${value})`}`,
+      `  --${`${name} VALUE`.padEnd(32)} ${variable.padEnd(28)} ${help}${value === "" ? "" : ` (${value})`}`,
   );
   return `hmn-operator: looks after the HmnClusters of a Kubernetes cluster\n\n${lines.join("\n")}\n  --help\n`;
 }
@@ -53,6 +63,8 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       port: text,
       "log-level": text,
       workers: text,
+      freeze: text,
+      "max-concurrent-rollouts": text,
       help: { type: "boolean" },
     },
     strict: true,
@@ -67,6 +79,8 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
   const orUndefined = (value: string) => (value === "" ? undefined : value);
   const logLevel = read("log-level");
   if (!logLevels.includes(logLevel)) throw new Error(`--log-level is ${logLevel}, but must be ${logLevels.join(", ")}`);
+  const freeze = read("freeze");
+  if (freeze !== "true" && freeze !== "false") throw new Error(`--freeze is ${freeze}, but must be true or false`);
   return {
     kubeconfig: orUndefined(read("kubeconfig")),
     namespaces: read("namespaces")
@@ -78,5 +92,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     port: whole("port", 0, 65_535),
     logLevel,
     workers: whole("workers", 1, 64),
+    freeze: freeze === "true",
+    maxConcurrentRollouts: whole("max-concurrent-rollouts", 0, 10_000),
   };
 }

@@ -155,6 +155,20 @@ export const invalidExamples: readonly InvalidExample[] = [
     expect: "the last phase has no next one to wait with: remove its gate",
   },
   {
+    name: "a window at no time of day",
+    field: "spec.rollout.windows[0].start",
+    object: validCluster({ rollout: { windows: [{ start: "24:00", durationMinutes: 60 }] } }),
+    expect: "spec.rollout.windows[0].start",
+  },
+  {
+    name: "a window on one day twice",
+    field: "spec.rollout.windows[0].days",
+    object: validCluster({
+      rollout: { windows: [{ days: ["Monday", "Monday"], start: "22:00", durationMinutes: 60 }] },
+    }),
+    expect: "uplicate",
+  },
+  {
     name: "a promotion of no phase",
     field: "spec",
     object: validApproval({ phase: 0 }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { atomicList, cel } from "./fields.ts";
+import { windowsSchema } from "./windows.ts";
 
 export const phaseSchema = z.object({
   percent: z
@@ -87,6 +88,7 @@ export const rolloutPolicySchema = z
       .max(86_400)
       .default(600)
       .describe("A moved node that is not ready after this long is a failure; does not count while soaking or paused."),
+    windows: windowsSchema,
     intervalSeconds: z.int().min(1).max(300).default(5).describe("Length of one judged window."),
     failureLimit: z.int().min(1).max(10).default(2).describe("So many failed windows in a row roll back."),
     minimumSamples: z

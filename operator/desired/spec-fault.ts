@@ -1,6 +1,7 @@
 import type { ClusterSpec } from "../api/cluster.ts";
 import { GROUP } from "../api/group.ts";
 import { isQualifiedName } from "../api/label-map.ts";
+import { isTimeZone } from "../api/windows.ts";
 
 /** What is wrong with a spec although the API server took it, since no rule of a CRD can say it; undefined if nothing is. */
 export function specFault(spec: ClusterSpec): string | undefined {
@@ -16,7 +17,10 @@ export function specFault(spec: ClusterSpec): string | undefined {
     if (bad !== undefined)
       return `${field} has the key "${bad.slice(0, 80)}", which is none for Kubernetes: use letters, digits, '-', '_' and '.', at most 63 of them, with at most one prefix such as example.com/`;
   }
-  return undefined;
+  const zone = spec.rollout.windows.map(({ timeZone }) => timeZone).find((name) => !isTimeZone(name));
+  return zone === undefined
+    ? undefined
+    : `spec.rollout.windows has the time zone ${zone}, which is none: use a name of the IANA database such as Europe/Berlin, or UTC`;
 }
 
 /** The entries that Kubernetes takes, and none that we find our objects by. `specFault` and the CRD's rules tell of the others. */

@@ -7,7 +7,8 @@ import { watchAll } from "./caches.ts";
 import { observe } from "./observe.ts";
 import { kindNames, resources } from "./resources.ts";
 
-const nothing = { readings: () => new Map(), samples: () => [], crashLogs: () => new Map() };
+const free = { frozen: false, maxConcurrentRollouts: 0, rivals: () => [] };
+const nothing = { readings: () => new Map(), samples: () => [], crashLogs: () => new Map(), fleet: () => free };
 const mine = { "hmn.dev/cluster": "c" };
 const rollout = (number: number, clusterUID: string) => {
   const item = fakeItem(`c-${number}`, String(number), {

@@ -3,13 +3,14 @@ import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
 import { decodeApproval, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
-import type { ApprovalObject, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+import type { ApprovalObject, Fleet, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
 
-/** What the nodes themselves said, beside what the API server says. */
+/** What the nodes themselves said, and the operator's own options, beside what the API server says. */
 export type Findings = {
   readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
   readonly samples: (clusterKey: string) => readonly Sample[];
   readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
+  readonly fleet: (clusterKey: string) => Fleet;
 };
 
 /**
@@ -46,6 +47,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     readings: findings.readings(clusterKey),
     samples: findings.samples(clusterKey),
     crashLogs: findings.crashLogs(clusterKey),
+    fleet: findings.fleet(clusterKey),
   };
 }
 

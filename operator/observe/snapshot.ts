@@ -65,6 +65,23 @@ export type Sample = {
   readonly safetyViolations: number;
 };
 
+/** Another cluster that rolls out, or waits for its turn. */
+export type Rival = {
+  /** `<namespace>/<name>`. */
+  readonly cluster: string;
+  /** Undefined: it rolls out. */
+  readonly waitingSince: string | undefined;
+};
+
+/** What the operator's own options and its other clusters say about this one's rollouts. */
+export type Fleet = {
+  readonly frozen: boolean;
+  /** Upgrades at a time over all clusters; 0: any number. */
+  readonly maxConcurrentRollouts: number;
+  /** Looked for only when an upgrade is about to begin, since that goes over all clusters. */
+  readonly rivals: () => readonly Rival[];
+};
+
 /** One immutable view of one cluster. Everything that is decided is decided from this alone. */
 export type Snapshot = {
   readonly now: Millis;
@@ -96,4 +113,5 @@ export type Snapshot = {
   readonly samples: readonly Sample[];
   /** Last log lines of a container that crashed, by pod UID (at most 4 KiB each). */
   readonly crashLogs: ReadonlyMap<string, string>;
+  readonly fleet: Fleet;
 };

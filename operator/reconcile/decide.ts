@@ -6,6 +6,7 @@ import { describeDifference, inputsOf, revisionOf } from "../desired/inputs.ts";
 import { type StoredRevision, storedRevisions } from "../desired/revision.ts";
 import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { advance } from "../rollout/advance.ts";
+import { holdOf } from "../rollout/hold.ts";
 import type { Situation, Step } from "../rollout/situation.ts";
 import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
 import { type View, viewOf } from "../rollout/view.ts";
@@ -157,6 +158,7 @@ function situationOf(
     samples: snapshot.samples,
     crashLogs: snapshot.crashLogs,
     difference: to === undefined ? "" : describeDifference(from, to),
+    hold: holdOf(cluster, snapshot.fleet, snapshot.now),
     schedulingChanged: scheduling(from) !== scheduling(to),
   };
 }

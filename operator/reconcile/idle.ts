@@ -7,6 +7,7 @@ import { rolloutName } from "../desired/names.ts";
 import type { StoredRevision } from "../desired/revision.ts";
 import { specFault } from "../desired/spec-fault.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
+import { holdOf, turnOf } from "../rollout/hold.ts";
 import { repair } from "../rollout/repair.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
 import { suspendedUntil } from "../rollout/start.ts";
@@ -50,8 +51,11 @@ export function idle(
             wait: { reason: "Paused", message: "spec.paused is true: set it to false to go on", who: "User", command },
           }),
     };
+  const hold = holdOf(cluster, snapshot.fleet, now);
+  const frozen = hold?.keeps === "Everything";
+  const slot = cluster.status.disruption;
   const mending =
-    current === "" ? { slot: undefined, acts: [] } : repair(view, current, cluster.status.disruption, now);
+    current === "" ? { slot: undefined, acts: [] } : frozen ? { slot, acts: [] } : repair(view, current, slot, now);
   if (target === current || mending.slot !== undefined) return mending;
   const bad = facts.quarantine.find(({ revision }) => revision === target);
   if (bad !== undefined)
@@ -87,6 +91,9 @@ export function idle(
         command: `kubectl get controllerrevisions -n ${who.namespace} -l hmn.dev/cluster=${who.cluster}`,
       },
     };
+  // A first deployment takes nobody's service away: neither windows nor the fleet's limit hold it.
+  const wait = current === "" ? (frozen ? hold.wait : undefined) : (hold?.wait ?? turnOf(cluster, snapshot.fleet));
+  if (wait !== undefined) return { ...mending, wait };
   return { ...mending, acts: [...mending.acts, begin(snapshot, stored, target, current)] };
 }
 

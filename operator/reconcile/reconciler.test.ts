@@ -23,6 +23,7 @@ function reconciler(given: { settled?: boolean; exists?: boolean; actions?: read
       return outcome;
     },
     ownWrites: { expect: () => undefined, settled: () => settled, forget: (key) => did.push(`forget ${key}`) },
+    fleets: { begun: (key) => did.push(`begun ${key}`), shown: () => undefined },
     log: memoryLog(),
   });
   return { work, did };
@@ -57,4 +58,11 @@ test("a cluster that is gone is forgotten", async () => {
   const { work, did } = reconciler({ exists: false });
   expect(await work("a/c")).toEqual({ result: "success" });
   expect(did).toEqual(["forget a/c"]);
+});
+
+test("an upgrade counts from the moment that it is decided on", async () => {
+  const object = { apiVersion: "hmn.dev/v1alpha1", kind: "HmnRollout", metadata: { name: "c-2" } };
+  const { work, did } = reconciler({ actions: [{ type: "create", object }] });
+  await work("a/c");
+  expect(did).toEqual(["decide", "begun a/c", "apply a/c 1"]);
 });

@@ -1,9 +1,10 @@
 import { unreachable } from "../../node/base/assert.ts";
+import type { Fleets } from "../observe/fleet.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Worked } from "../runtime/queue.ts";
 import type { Item } from "../runtime/resource.ts";
-import type { Decision } from "./actions.ts";
+import type { Action, Decision } from "./actions.ts";
 import type { Applier } from "./apply.ts";
 import type { OwnWrites } from "./own-writes.ts";
 
@@ -13,6 +14,7 @@ export type ReconcilerOptions = {
   readonly decide: (snapshot: Snapshot) => Decision;
   readonly apply: Applier;
   readonly ownWrites: OwnWrites;
+  readonly fleets: Pick<Fleets, "begun" | "shown">;
   readonly log: Logger;
 };
 
@@ -23,9 +25,10 @@ const BUDGET_MS = 3_000;
 
 /** One look at one cluster: observe, decide, apply. Waiting is a requeue, not an error. */
 export function createReconciler(options: ReconcilerOptions): (clusterKey: string) => Promise<Worked> {
-  const { cluster, observe, decide, apply, ownWrites, log } = options;
+  const { cluster, observe, decide, apply, ownWrites, fleets, log } = options;
   return async (clusterKey) => {
     if (!ownWrites.settled(clusterKey)) return { result: "requeue_after", againAfterMs: UNSETTLED_MS };
+    fleets.shown(clusterKey);
     const item = cluster(clusterKey);
     const snapshot = observe(clusterKey);
     if (item === undefined || snapshot === undefined) {
@@ -33,6 +36,8 @@ export function createReconciler(options: ReconcilerOptions): (clusterKey: strin
       return { result: "success" };
     }
     const { actions, requeueAfterMs } = decide(snapshot);
+    // Before anybody else is looked at: two that see the same free place must not both take it.
+    if (actions.some(beginsUpgrade)) fleets.begun(clusterKey);
     const outcome = await apply(item, clusterKey, actions);
     switch (outcome.type) {
       case "done":
@@ -51,3 +56,5 @@ export function createReconciler(options: ReconcilerOptions): (clusterKey: strin
     }
   };
 }
+
+const beginsUpgrade = (action: Action): boolean => action.type === "create" && action.object.kind === "HmnRollout";

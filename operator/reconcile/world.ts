@@ -5,7 +5,7 @@ import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts
 import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
 import { API_VERSION, LABELS } from "../api/group.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
-import type { NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
+import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
 
@@ -57,6 +57,7 @@ export function createWorld(options: {
   readonly behaviour: (version: string) => Behaviour;
   /** False: the budget refuses nothing, so that the operator's own gate is all there is. */
   readonly budget?: boolean;
+  readonly fleet?: () => Fleet;
   /** Committed weight of each validator; equal ones where missing. */
   readonly weights?: readonly number[];
 }): World {
@@ -316,9 +317,7 @@ export function createWorld(options: {
             uid: CLUSTER_UID,
             resourceVersion: clusterVersion,
             generation,
-            labels: {},
-            annotations: {},
-            creationTimestamp: new Date(START).toISOString(),
+            ...{ labels: {}, annotations: {}, creationTimestamp: new Date(START).toISOString() },
           }),
           spec,
           status: structuredClone(clusterStatus),
@@ -343,6 +342,7 @@ export function createWorld(options: {
         readings: new Map<number, NodeReading>(nodes.readings()),
         samples: [...nodes.samples()] as readonly Sample[],
         crashLogs: new Map(nodes.crashLogs()),
+        fleet: options.fleet?.() ?? { frozen: false, maxConcurrentRollouts: 0, rivals: () => [] },
       };
     },
   };

@@ -24,7 +24,9 @@ export function deploying(situation: Situation): Step {
   const count = phaseCount(situation);
   const complete = moved.length >= view.nodes.length && view.nodes.every((node) => onRelease(situation, node));
   if ((quorumServes(view) && !complete) || situation.slot !== undefined) return moving(situation);
+  const { hold } = situation;
   if (moved.length < count) {
+    if (hold?.keeps === "Everything") return waitFor(situation, hold.wait);
     const added = view.nodes.filter((node) => !moved.includes(node.id)).slice(0, count - moved.length);
     const ids = added.map(({ id }) => id);
     const next = noted(status, now, "NodesStarting", `phase ${status.phase ?? 1}: node ${ids.join(", ")}`);
@@ -73,7 +75,7 @@ function starting(situation: Situation, missing: readonly NodeView[]): Step {
   const { view, rollout } = situation;
   const acts: Action[] = [];
   // Nodes of an abandoned first attempt: no quorum serves, so all may go at once.
-  for (const node of view.nodes) {
+  for (const node of situation.hold?.keeps === "Everything" ? [] : view.nodes) {
     if (node.pod === undefined || onRelease(situation, node) || !(rollout.status.moved ?? []).includes(node.id))
       continue;
     const progress = progressOf(view, node, rollout.spec.to.revision);

@@ -43,6 +43,9 @@ export function moving(situation: Situation): Step {
 }
 
 function reserve(situation: Situation, node: NodeView): Step {
+  const { hold, rollout } = situation;
+  if (hold !== undefined && (hold.keeps === "Everything" || rollout.spec.kind === "Upgrade"))
+    return waitFor(situation, hold.wait);
   const homeless = node.pod === undefined || node.stopping || node.host === "";
   if (homeless && !situation.schedulingChanged)
     return waitFor(situation, {
@@ -61,6 +64,8 @@ function movingOne(situation: Situation, node: NodeView): Step {
   const { status } = rollout;
   const { to } = rollout.spec;
   const moved = status.moved ?? [];
+  const begun = node.stopping || node.podRevision === to.revision;
+  if (situation.hold?.keeps === "Everything" && !begun) return waitFor(situation, situation.hold.wait);
   if (!moved.includes(node.id)) {
     const next = noted(status, now, "NodeMoving", `node ${node.id} goes to ${to.version}`);
     return record(situation, { ...next, moved: [...moved, node.id], progressAt: timeText(now) });

@@ -3,6 +3,7 @@ import type { ClusterSpec, Disruption, Quarantined, WaitingFor } from "../api/cl
 import type { RolloutStatus } from "../api/rollout.ts";
 import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "../reconcile/actions.ts";
+import type { Hold } from "./hold.ts";
 import type { View } from "./view.ts";
 
 /** Everything that the active rollout is moved on from. */
@@ -25,6 +26,8 @@ export type Situation = {
   readonly difference: string;
   /** The releases differ in what the scheduler looks at: resources, placement or pods. */
   readonly schedulingChanged: boolean;
+  /** Why no further node may be moved now; going back is not held. */
+  readonly hold: Hold | undefined;
 };
 
 export type Wait = Omit<WaitingFor, "since">;

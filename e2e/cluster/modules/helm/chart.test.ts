@@ -148,7 +148,12 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
   });
 
   it("hands its values over in the variables that the operator knows", () => {
-    const { objects: set } = template("logLevel=debug", "watchNamespaces={money,trade}");
+    const { objects: set } = template(
+      "logLevel=debug",
+      "watchNamespaces={money,trade}",
+      "freeze=true",
+      "maxConcurrentRollouts=3",
+    );
     const deployment = set.find(({ kind }) => kind === "Deployment")?.spec as {
       template: { spec: { containers: { env: { name: string; value?: string; valueFrom?: object }[] }[] } };
     };
@@ -159,6 +164,8 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
       HMN_LEASE_NAME: "hmn-operator",
       HMN_LOG_LEVEL: "debug",
       HMN_NAMESPACES: "money,trade",
+      HMN_FREEZE: "true",
+      HMN_MAX_CONCURRENT_ROLLOUTS: "3",
     });
     const help = spawnSync(process.execPath, [join(root, "operator", "main.ts"), "--help"], {
       encoding: "utf8",
