@@ -1,5 +1,7 @@
+import { seededRandom } from "../base/random.ts";
 import { measure } from "../cal/measure.ts";
 import { bandOf } from "../cal/psi.ts";
+import { resonance } from "../cal/resonance.ts";
 import { INITIAL_STABILITY, nextStability } from "../cal/stability.ts";
 import { flawlessEvidence } from "../cal/test-evidence.ts";
 import { committeeOf, isQuorum } from "../codec/certificate.ts";
@@ -104,6 +106,18 @@ const wholeMint = rateRow({
   },
 });
 
+const resonanceScored = rateRow({
+  name: "in process: RΦV of two series of 1 024 samples",
+  unit: "scores/s",
+  prepare: () => {
+    const random = seededRandom(1n);
+    const [one = [], other = []] = [1, 2].map(() => Array.from({ length: 1_024 }, () => random.below(1_000)));
+    return () => {
+      if (resonance(one, other) === undefined) throw new Error("there are samples enough");
+    };
+  },
+});
+
 /** In the order of the table. Rooms add theirs. */
 export const COHERENCE_ROWS: readonly CoherenceRow[] = [
   calTick,
@@ -112,6 +126,7 @@ export const COHERENCE_ROWS: readonly CoherenceRow[] = [
   epochMeasured(VALIDATORS),
   epochMeasured(100),
   wholeMint,
+  resonanceScored,
 ];
 
 const within = (ppm: number): number => Math.min(1_000_000, Math.max(500_000, ppm));
