@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
+import { writeBuffers } from "./write-buffers.ts";
 
 /**
  * The bytes of every file of this room, little-endian. Groups begin at multiples of `ALIGNMENT`:
@@ -133,9 +134,8 @@ export function encodeGroup(
   assert(position % ALIGNMENT === 0, "groups are aligned");
   const headsLength = records.reduce((sum, { key }) => sum + HEAD_BYTES + key.length, 0);
   const bodiesLength = records.reduce((sum, { body }) => sum + body.length, 0);
-  // Not zeroed first, as every byte is written below; an allocation of its own, as it is handed to the log thread.
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(GROUP_HEADER_BYTES + headsLength + bodiesLength).buffer);
-  const view = new DataView(bytes.buffer);
+  const bytes = writeBuffers.take(GROUP_HEADER_BYTES + headsLength + bodiesLength);
+  const view = viewOf(bytes);
   const places: BodyPlace[] = [];
   let head = GROUP_HEADER_BYTES;
   let body = GROUP_HEADER_BYTES + headsLength;

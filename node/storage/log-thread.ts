@@ -5,7 +5,8 @@ import { type DiskJob, type JobAnswer, jobRunner } from "./disk-job.ts";
 /** The log thread: takes every job that waits, carries them out together, answers them in order. */
 export type ThreadMessage = { readonly type: "job"; readonly job: DiskJob } | { readonly type: "close" };
 export type ThreadAnswer =
-  | { readonly type: "answers"; readonly answers: readonly JobAnswer[] }
+  /** `buffers`: what was written, given back. */
+  | { readonly type: "answers"; readonly answers: readonly JobAnswer[]; readonly buffers: readonly ArrayBuffer[] }
   | { readonly type: "closed" };
 
 /** This file, from which the thread is started. It is imported where that is done, so that an image holds it. */
@@ -16,14 +17,22 @@ const SHARE_BYTES = 16 * 1024 * 1024;
 
 function serve(port: MessagePort): void {
   const run = jobRunner(realDisk);
-  const answer = (message: ThreadAnswer): void => port.postMessage(message);
+  const answerAll = (jobs: readonly DiskJob[]): void => {
+    const answers = run(jobs);
+    const buffers = [
+      ...new Set(jobs.flatMap(({ ops }) => ops.flatMap((op) => (op.type === "write" ? [op.bytes.buffer] : [])))),
+    ];
+    const message: ThreadAnswer = { type: "answers", answers, buffers };
+    port.postMessage(message, buffers);
+  };
   port.on("message", (first: ThreadMessage) => {
     const jobs: DiskJob[] = [];
     let bytes = 0;
     for (let message: ThreadMessage | undefined = first; message !== undefined; message = next(port)) {
       if (message.type === "close") {
-        if (jobs.length > 0) answer({ type: "answers", answers: run(jobs.splice(0)) });
-        answer({ type: "closed" });
+        if (jobs.length > 0) answerAll(jobs);
+        const closed: ThreadAnswer = { type: "closed" };
+        port.postMessage(closed);
         port.close();
         return;
       }
@@ -31,7 +40,7 @@ function serve(port: MessagePort): void {
       for (const op of message.job.ops) if (op.type === "write") bytes += op.bytes.length;
       if (bytes > SHARE_BYTES) break;
     }
-    answer({ type: "answers", answers: run(jobs) });
+    answerAll(jobs);
   });
 }
 

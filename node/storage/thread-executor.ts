@@ -3,10 +3,11 @@ import { present } from "../base/assert.ts";
 import type { DiskExecutor } from "./disk-executor.ts";
 import type { JobAnswer } from "./disk-job.ts";
 import { LOG_THREAD, type ThreadAnswer, type ThreadMessage } from "./log-thread.ts";
+import { writeBuffers } from "./write-buffers.ts";
 
 /**
  * Carries out disk jobs on a thread of its own, so that a slow disk never holds up the main thread. Written bytes are
- * handed over, not copied: whoever runs a job must not touch them again.
+ * handed over, not copied, and come back as `writeBuffers`: whoever runs a job must not touch them again.
  */
 export function threadExecutor(): DiskExecutor {
   const worker = new Worker(LOG_THREAD.url, {
@@ -22,6 +23,7 @@ export function threadExecutor(): DiskExecutor {
       closed?.();
       return;
     }
+    message.buffers.forEach(writeBuffers.give);
     for (const answer of message.answers) present(waiting.shift(), "an answer belongs to a job")(answer);
   });
   // Durability is in doubt without it: the process ends as after any other bug.
