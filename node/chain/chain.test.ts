@@ -155,8 +155,10 @@ test("admission and execution refuse the same bad batches, and nothing changes",
     ["signature_invalid", broken(good, 75)],
   ];
   for (const [reason, batch] of bad) expect(admitBatch(chain, batch, atMs(1))).toMatchObject({ ok: false, reason });
-  const { outcomes, applied } = execute(chain, 1, ...bad.map(([, batch]) => batch));
-  expect(outcomes).toEqual(bad.map(([refused]) => ({ refused })));
+  // No car is taken with a payload that its header does not name, so none is in a block (`parseCar`).
+  const inBlocks = bad.filter(([reason]) => reason !== "payload_hash_differs");
+  const { outcomes, applied } = execute(chain, 1, ...inBlocks.map(([, batch]) => batch));
+  expect(outcomes).toEqual(inBlocks.map(([refused]) => ({ refused })));
   expect(applied).toBe(0);
   expect(admitBatch(chain, good, atMs(1))).toMatchObject({ ok: true, value: { count: 1 } });
   expect(admitBatch(chain, good, atMs(1))).not.toHaveProperty("value.executed");

@@ -3,7 +3,7 @@ import { assert, present } from "../base/assert.ts";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import type { Nanos } from "../base/units.ts";
-import { type Batch, batchId, parseBatch, verifyBatch } from "../codec/batch.ts";
+import { type Batch, batchId, headerIsSigned, parseBatch, verifyBatch } from "../codec/batch.ts";
 import { sha256Hex } from "../codec/hash.ts";
 import { hashBytes } from "../codec/parse.ts";
 import type { ValidatorRecord } from "../codec/validator-record.ts";
@@ -42,6 +42,9 @@ const TOUCHED_MAX = 1 << 20;
 /** An epoch closes only if its E is at least its 8th block (rule 5): by then the fate of the epoch before's votes is known. */
 const CLOSING_BLOCKS_MIN = 8;
 
+/** What a node takes from its clients and no block has executed, and more. */
+const VERIFIED_MAX = 65_536;
+
 export type Checkpoint = {
   readonly height: number;
   readonly time: Nanos;
@@ -56,6 +59,8 @@ export type Chain = ChainState & {
   readonly streams: Streams;
   readonly roots: StateRoot;
   readonly heads: Map<number, Head>;
+  /** Ids of batches whose signature this node verified when it took them and that are not executed yet, oldest first. */
+  readonly verified: Set<Hex>;
   /** The state version whose rules the release that executes here runs up to. */
   readonly stateVersionMax: number;
   /** What a boundary decides by a state: asked by proposer, voter and execution. */
@@ -83,6 +88,7 @@ export function createChain(file: GenesisFile, stateVersionMax = STATE_VERSION_M
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
+    verified: new Set(),
     stateVersionMax,
     boundaries: new WeakMap(),
     journal: closeBlock(ledger),
@@ -191,7 +197,10 @@ export function admitBatch(
 ): Result<{ id: Hex; count: number; executed?: { height: number; outcome: BatchOutcome } }, string> {
   const checked = checkBatch(chain, bytes, BigInt(Math.trunc(nowMs)));
   if (!checked.ok) return checked;
-  const { id, count } = checked.value;
+  const verified = verifyBatch(checked.value);
+  if (!verified.ok) return verified;
+  const { id, count } = verified.value;
+  rememberVerified(chain.verified, id);
   const standing = standingOf(chain.streams, checked.value);
   if (standing.type === "refused") return refuse(standing.reason);
   if (standing.type === "new") return accept({ id, count });
@@ -208,6 +217,8 @@ function executeOne(
   if (!checked.ok) return { id: batchId(bytes), outcome: { refused: checked.reason }, applied: 0 };
   const batch = checked.value;
   const { id } = batch;
+  if (!chain.verified.delete(id) && !headerIsSigned(batch))
+    return { id, outcome: { refused: "signature_invalid" }, applied: 0 };
   const standing = standingOf(chain.streams, batch);
   if (standing.type === "refused") return { id, outcome: { refused: standing.reason }, applied: 0 };
   if (standing.type === "repeat") return { id, outcome: standing.outcome, applied: 0 };
@@ -238,7 +249,7 @@ function executeNew(
   return { outcome, applied: 0 };
 }
 
-/** What can be said of a batch without its stream: form, network, expiry, hash, signature. */
+/** What can be said of a batch without its stream, hash and signature: form, network, expiry. */
 function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batch, string> {
   const parsed = parseBatch(bytes);
   if (!parsed.ok) return parsed;
@@ -249,7 +260,15 @@ function checkBatch(chain: Chain, bytes: Uint8Array, nowMs: bigint): Result<Batc
   // A result is kept until the batch's expiry, and memory is bounded by the id window.
   if (BigInt(batch.expiryMs) > nowMs + BigInt(ID_WINDOW_MS))
     return refuse("expiry_too_far", `at most ${ID_WINDOW_MS} ms after the block`);
-  return verifyBatch(batch);
+  return accept(batch);
+}
+
+/** The id names the header with its key and signature, so what was found of them holds for whoever brings the same id. */
+function rememberVerified(verified: Set<Hex>, id: Hex): void {
+  verified.add(id);
+  if (verified.size <= VERIFIED_MAX) return;
+  const [oldest] = verified;
+  verified.delete(present(oldest, "a full set has an oldest id"));
 }
 
 export const chainId = (chain: Chain): Hex => chain.genesis.chainId;

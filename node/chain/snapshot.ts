@@ -259,6 +259,7 @@ function assemble(
     streams,
     roots: stateRoot({ ledger, streams }),
     heads: new Map(heads.map((head) => [head.height, head])),
+    verified: new Set(),
     stateVersionMax,
     journal: undefined,
     governance: present(heads.at(-1), "a part of a chain has heads").governance,

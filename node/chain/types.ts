@@ -51,7 +51,7 @@ export type ExecutableBlock = {
   readonly evidence: readonly ProvedOffence[];
   /** The lanes' places that this block commits, one per validator at most. */
   readonly tips: readonly LaneTip[];
-  /** Clients' signed batches, in the order of execution. */
+  /** Clients' batches, in the order of execution. Each payload is the one that its header names: no car is taken with another. */
   readonly batches: readonly Uint8Array[];
 };
 

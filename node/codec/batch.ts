@@ -155,7 +155,9 @@ export function peekBatch(bytes: Uint8Array): { readonly key: Hex; readonly coun
 /** Whether the payload is the signed one and the signature is the client's. */
 export function verifyBatch(batch: Batch): Result<Batch, BatchFault> {
   if (!payloadIsSigned(batch)) return refuse("payload_hash_differs");
-  if (!verify({ message: batch.signed, signature: batch.signature, publicKey: batch.publicKey }))
-    return refuse("signature_invalid");
-  return accept(batch);
+  return headerIsSigned(batch) ? accept(batch) : refuse("signature_invalid");
 }
+
+/** Whether the signature over the header is that of the key in it. */
+export const headerIsSigned = ({ signed, signature, publicKey }: Batch): boolean =>
+  verify({ message: signed, signature, publicKey });
