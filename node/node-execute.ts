@@ -45,8 +45,9 @@ function execute(
   const entry = { kind: "block", height, cars: cars.map(({ digest }) => digest), bytes: encodeRecord(record) } as const;
   effects.push({ type: "persist", stream: "log", entry });
   compareResults(node, step, block);
-  const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executable(block, payload, cars));
-  effects.push(executed(height, journal));
+  const executing = executable(block, payload, cars);
+  const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executing);
+  effects.push({ ...executed(height, journal), batches: executing.batches });
   node.lastBlockAtMs = context.nowMs;
   let index = 0;
   for (const { ids } of cars) {
@@ -70,9 +71,10 @@ function execute(
 }
 
 /** What storage keeps of a block's execution. */
-export const executed = (height: number, { first, count, note }: BlockOutcome["journal"]): NodeEffect => ({
-  ...{ type: "executed", height, first, entries: count, note },
-});
+export const executed = (
+  height: number,
+  { first, count, note }: BlockOutcome["journal"],
+): Extract<NodeEffect, { type: "executed" }> => ({ ...{ type: "executed", height, first, entries: count, note } });
 
 /** The chain's view of a final block. */
 export function executable(block: SealedBlock, { tips }: Payload, cars: readonly Car[]): ExecutableBlock {

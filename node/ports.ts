@@ -58,6 +58,7 @@ export type NodeEffect =
    * What execution made of a block beyond its bytes, for queries: never synced, rebuilt by replay. Taken with the writes of
    * its step, in order of height; height 0 is the genesis, and a height that is known already is ignored. `first` is the journal position of the block's first entry (from 1
    * through the whole chain, without gaps), `entries` their number.
+   * `batches`, where they are at hand: those of the block, in order, so that an index need not read them back from the log.
    */
   | {
       readonly type: "executed";
@@ -65,6 +66,7 @@ export type NodeEffect =
       readonly first: number;
       readonly entries: number;
       readonly note: Uint8Array;
+      readonly batches?: readonly Uint8Array[];
     }
   /**
    * Begins a snapshot of the state after this block: storage pulls its parts between later steps, until there are no

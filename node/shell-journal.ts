@@ -8,13 +8,11 @@ import { entriesOf, type JournalBlock, scanEntries, transfersOf } from "./ledger
 import type { JournalEntry } from "./ledger/journal.ts";
 import { blockMillis, ID_WINDOW_MS } from "./ledger/known-ids.ts";
 import { batchesAt } from "./node-journal.ts";
-import type { History, JournalReader } from "./storage/history.ts";
+import type { History, JournalReader, NotedBlock } from "./storage/history.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** An entry, and what its block tells of the transfer behind it. */
 type Entry = JournalEntry & { readonly block: JournalBlock };
-
-type NotedBlock = Parameters<JournalReader<Entry>["entriesOf"]>[0];
 
 /** Blocks that one question may index: what was executed a moment ago is found, and a whole log does not hold it up. */
 const INDEXED_FOR_QUESTION = 256;
@@ -43,8 +41,9 @@ export function journalReader(
       return block === undefined ? undefined : entriesOf(block).map((entry) => ({ ...entry, block }));
     },
     scan: (noted, visit) => {
-      const block = blockOf(noted);
-      if (block !== undefined) scanEntries(block, visit);
+      const { first, entries, note } = noted;
+      const batches = noted.batches ?? blockOf(noted)?.batches;
+      if (batches !== undefined) scanEntries({ batches, journal: { first, count: entries, note } }, visit);
     },
   };
 }

@@ -27,6 +27,7 @@ export type AppliedTransfer = {
   readonly amount: bigint;
 };
 
+type Executed = Pick<JournalBlock, "batches" | "journal">;
 type Untimed = Omit<JournalEntry, "position" | "height" | "time">;
 
 /** Every journal entry of a block. Fails where note and batches do not belong together. */
@@ -66,7 +67,7 @@ export function transfersOf(block: JournalBlock): AppliedTransfer[] {
 export type VisitEntry = (view: DataView, at: number, named: boolean) => void;
 
 /** Calls back for every entry of a block in order. It makes no object of any: an index sees every transfer. */
-export function scanEntries(block: JournalBlock, visit: VisitEntry): void {
+export function scanEntries(block: Executed, visit: VisitEntry): void {
   let count = 0;
   walk(block, (sent, sentAt, note, notedAt, noted) => {
     for (let index = 0; index < noted; index++) {
@@ -91,7 +92,7 @@ const RECORD_AT = 118;
  */
 type VisitThing = (sent: DataView | undefined, sentAt: number, note: DataView, notedAt: number, noted: number) => void;
 
-function walk({ batches, journal }: JournalBlock, visit: VisitThing): void {
+function walk({ batches, journal }: Executed, visit: VisitThing): void {
   const note = viewOf(journal.note);
   for (let at = 0; at < note.byteLength; ) {
     const item = note.getUint8(at);

@@ -110,6 +110,39 @@ describe("history", () => {
     expect(await history.transferById(own.id)).toEqual({ type: "unknown", indexedTo: all.length });
   });
 
+  it("indexes what was just executed from memory, and reads back what did not fit there", async () => {
+    execute(40);
+    const batches = [new Uint8Array(1024 * 1024)];
+    const history = openHistory(
+      {
+        ...{ disk, folder: FOLDER, files: openFiles(disk), positions },
+        write: () => {},
+        readNote: () => NOTE,
+      },
+      {
+        ...journal,
+        scan: (block, visit) => {
+          fromMemory += block.batches === batches ? 1 : 0;
+          journal.scan(block, visit);
+        },
+      },
+    );
+    let fromMemory = 0;
+    for (let block = positions.from(1); block !== undefined; block = positions.from(block.first + block.entries))
+      history.note({ ...block, note: NOTE, batches });
+    index(history);
+    expect(fromMemory).toBe(16);
+    expect(await wholeAccount(history, 7n)).toEqual(expectedOf(7n));
+    // The room is free again; what is indexed already takes none.
+    const first = present(positions.from(1), "there is a block");
+    for (let count = 0; count < 20; count++) history.note({ ...first, note: NOTE, batches });
+    execute(2);
+    const newest = present(positions.find(all.length), "the newest block has entries");
+    history.note({ ...newest, note: NOTE, batches });
+    index(history);
+    expect(fromMemory).toBe(17);
+  });
+
   it("goes on after a restart, with what it wrote and what it had not yet written", async () => {
     for (let life = 0; life < 6; life++) {
       const history = open();

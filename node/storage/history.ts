@@ -12,12 +12,15 @@ export type HistoryEntry = {
   readonly credit: bigint;
 };
 
+/** A block's entries, and what telling them takes beside its batches; those too, where they are still in memory. */
+export type NotedBlock = BlockEntries & { readonly note: Uint8Array; readonly batches?: readonly Uint8Array[] };
+
 /** How the journal is made again from what the log holds; all of it pure but for reading the log. */
 export type JournalReader<E extends HistoryEntry> = {
   /** All entries of a block, in order; undefined: the block or one of its cars is not held. */
-  readonly entriesOf: (block: BlockEntries & { readonly note: Uint8Array }) => readonly E[] | undefined;
+  readonly entriesOf: (block: NotedBlock) => readonly E[] | undefined;
   /** The same for the index, which makes no object of any entry: calls back for each in order, if the block is held. */
-  readonly scan: (block: BlockEntries & { readonly note: Uint8Array }, visit: VisitEntry) => void;
+  readonly scan: (block: NotedBlock, visit: VisitEntry) => void;
 };
 
 /**
@@ -56,6 +59,8 @@ export type History<E extends HistoryEntry> = {
     options: { readonly before?: number; readonly limit: number },
   ): Promise<Page<E> & { readonly next: number | undefined }>;
   transferById(id: bigint): Promise<Lookup<E>>;
+  /** Takes a block that was just executed: what it is indexed by need not be read back. */
+  note(block: NotedBlock): void;
   /** Indexes one block; false: nothing is left to do now. */
   work(): boolean;
   /** Lets go of what speaks of blocks that are not held any more; ids stay until their time is before this. */
@@ -63,6 +68,8 @@ export type History<E extends HistoryEntry> = {
   close(): void;
 };
 
+/** Batches of blocks that wait for the index and are kept in memory. Past that they are read back from the log. */
+const FRESH_BYTES_MAX = 16 * 1024 * 1024;
 /** Blocks that are looked at in one question: an account whose entries share hash values with busy ones must not take for ever. */
 const RECORDS_MAX = 100_000;
 
@@ -78,13 +85,25 @@ export function openHistory<E extends HistoryEntry>(
   const index = { ...parts, heldFrom: positions.heldFrom() };
   const chains: AccountChains = openAccountChains(index, sizes.filePages);
   const ids: IdTables = openIdTables(index, sizes.tableIds);
+  /** By height. */
+  const fresh = new Map<number, NotedBlock>();
+  let freshBytes = 0;
+  const takeFresh = (height: number): NotedBlock | undefined => {
+    const block = fresh.get(height);
+    if (block !== undefined && fresh.delete(height)) freshBytes -= bytesOf(block);
+    return block;
+  };
   /** The block that was made again last: pages often go on in it. */
   let newest: { readonly height: number; readonly entries: readonly E[] } | undefined;
 
+  const notedOf = (block: BlockEntries): NotedBlock | undefined => {
+    const note = parts.readNote(block.height);
+    return note === undefined ? undefined : { ...block, note };
+  };
   const entriesOf = (block: BlockEntries): readonly E[] | undefined => {
     if (newest?.height === block.height) return newest.entries;
-    const note = parts.readNote(block.height);
-    const entries = note === undefined ? undefined : journal.entriesOf({ ...block, note });
+    const noted = notedOf(block);
+    const entries = noted === undefined ? undefined : journal.entriesOf(noted);
     if (entries !== undefined) newest = { height: block.height, entries };
     return entries;
   };
@@ -137,17 +156,25 @@ export function openHistory<E extends HistoryEntry>(
       const entry = entryAt(position);
       return entry === undefined ? { type: "released", position } : { type: "found", entry };
     },
+    note: (block) => {
+      takeFresh(block.height);
+      const bytes = bytesOf(block);
+      const indexed = block.first + block.entries - 1 <= indexedTo();
+      if (indexed || freshBytes + bytes > FRESH_BYTES_MAX) return;
+      fresh.set(block.height, block);
+      freshBytes += bytes;
+    },
     work: () => {
       const block = positions.from(indexedTo() + 1);
       if (block === undefined) return false;
-      const note = parts.readNote(block.height);
+      const noted = takeFresh(block.height) ?? notedOf(block);
       let position = block.first;
       const visit: VisitEntry = (view, at, named) => {
         chains.add(position, view, at + DEBIT_AT, at + CREDIT_AT);
         if (named) ids.add(position, view, at);
         position += 1;
       };
-      if (note !== undefined) journal.scan({ ...block, note }, visit);
+      if (noted !== undefined) journal.scan(noted, visit);
       // A block that is not held leaves a gap in the index too: what comes after it is worth more than waiting.
       const last = block.first + block.entries - 1;
       chains.pass(last);
@@ -161,3 +188,5 @@ export function openHistory<E extends HistoryEntry>(
     close: chains.close,
   };
 }
+
+const bytesOf = ({ batches = [] }: NotedBlock): number => batches.reduce((sum, { length }) => sum + length, 0);

@@ -48,7 +48,9 @@ export function runningStorage(parts: Parts): Storage {
   let wake = (): void => {};
   const positions = journalPositions();
   for (const block of parts.positions) positions.add(block);
-  let history: (Pick<History<HistoryEntry>, "work" | "release" | "close"> & { readonly files: OpenFiles }) | undefined;
+  let history:
+    | (Pick<History<HistoryEntry>, "note" | "work" | "release" | "close"> & { readonly files: OpenFiles })
+    | undefined;
   const requireSpace = (bytes: number): DiskOp => ({ type: "require-space", folder, bytes });
 
   const fail = (reason: string): void => {
@@ -165,11 +167,14 @@ export function runningStorage(parts: Parts): Storage {
       }
     },
     flush,
-    note: ({ height, first, entries, note }) => {
+    note: (effect) => {
       if (failed !== undefined) return;
+      const { height, first, entries, note } = effect;
       log.stage({ kind: "note", height, first, entries }, note);
       positions.add({ height, first, entries });
-      if (history !== undefined) wake();
+      if (history === undefined) return;
+      if (effect.batches !== undefined) history.note(effect);
+      wake();
     },
     openHistory: (journal) => {
       assert(history === undefined, "history is opened once");
