@@ -28,6 +28,7 @@ export type Facts = {
   /** What the supervisor knows of each service; absent before genesis. */
   readonly services: Readonly<Record<ServiceName, ServiceHealth>> | undefined;
   readonly caBundleHash: Hex;
+  readonly certificateHash: Hex;
   readonly faults: readonly string[];
   readonly silent: boolean;
 };
@@ -101,6 +102,7 @@ export function statusOf(facts: Facts): NodeStatus {
     },
     coherence: { measured: false, psiPpm: PPM, lambdaPpm: 700_000 },
     caBundleHash: facts.caBundleHash,
+    certificateHash: facts.certificateHash,
     faults: [...facts.faults],
   };
 }

@@ -98,6 +98,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     refusedPeers: service?.transport.refusedPeers() ?? [],
     services: service?.services.health(),
     caBundleHash: credentials.caBundleHash(),
+    certificateHash: credentials.certificateHash(),
     faults: faults.names,
     silent: faults.silent,
   });

@@ -92,6 +92,8 @@ export const nodeStatusSchema = z.object({
   coherence: z.object({ measured: z.boolean(), psiPpm: z.number().int(), lambdaPpm: z.number().int() }),
   /** SHA-256 of the CA bundle in use, so that a rotation can wait for it. */
   caBundleHash: hex(32),
+  /** SHA-256 of the certificate file in use, for the same; absent in releases before it existed. */
+  certificateHash: hex(32).optional(),
   /** Switched-on faults; always empty but in images built for tests. */
   faults: z.array(z.string().max(64)).max(16),
 });

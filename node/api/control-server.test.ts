@@ -55,6 +55,7 @@ const running: Facts = {
     consensus: { state: "running", reason: "" },
   },
   caBundleHash: "f0".repeat(32),
+  certificateHash: "0f".repeat(32),
   faults: [],
   silent: false,
 };

@@ -2,6 +2,7 @@ import { Agent, request } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import { errorSchema } from "../api/json-contract.ts";
+import { type Authorities, pemOf } from "./authorities.ts";
 
 /** The JSON API of one node. */
 export type ApiTarget = { readonly host: string; readonly port: number; readonly servername: string };
@@ -27,15 +28,23 @@ const SOCKETS = 4;
 
 type Answer = { readonly code: number; readonly body: string };
 
-export function openApiReader(targets: readonly ApiTarget[], ca: string): ApiReader {
+export function openApiReader(targets: readonly ApiTarget[], ca: Authorities): ApiReader {
   const agents = targets.map(
-    ({ servername }) => new Agent({ ca, servername, keepAlive: true, maxSockets: SOCKETS, minVersion: "TLSv1.3" }),
+    ({ servername }) => new Agent({ servername, keepAlive: true, maxSockets: SOCKETS, minVersion: "TLSv1.3" }),
   );
   let preferred = 0;
   const call = (index: number, path: string, signal: AbortSignal | undefined): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const { host, port, servername } = targets[index] ?? { host: "", port: 0, servername: "" };
-      const where = { agent: agents[index], host, port, path, headers: { host: servername }, timeout: TIMEOUT_MS };
+      const where = {
+        agent: agents[index],
+        ca: pemOf(ca),
+        host,
+        port,
+        path,
+        headers: { host: servername },
+        timeout: TIMEOUT_MS,
+      };
       const asked = request({ ...where, ...(signal === undefined ? {} : { signal }) }, (response) => {
         let body = "";
         response.setEncoding("utf8");

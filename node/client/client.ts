@@ -4,6 +4,7 @@ import { type AccountRecord, signAccountRecord } from "../codec/account.ts";
 import type { BatchType } from "../codec/batch.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import { encodeTransfers, type Transfer } from "../codec/transfer.ts";
+import type { Authorities } from "./authorities.ts";
 import { type Network, openConnection, type Target } from "./connection.ts";
 import { newIds } from "./ids.ts";
 import { createPool } from "./pool.ts";
@@ -17,7 +18,7 @@ export type { SendOptions } from "./sender.ts";
 
 export type ClientOptions = {
   readonly targets: readonly Target[];
-  readonly ca: string;
+  readonly ca: Authorities;
   /** The network to talk to; without it, the one of the first node that answers. */
   readonly chainId?: Hex;
   /** Signs batches that name no other key. */

@@ -11,6 +11,7 @@ import {
 } from "../codec/client-protocol.ts";
 import type { ClientAnswer } from "../ports.ts";
 import { frameReader, writeFrame } from "../transport/frames.ts";
+import { type Authorities, pemOf } from "./authorities.ts";
 
 export type Target = {
   readonly host: string;
@@ -28,8 +29,8 @@ export type Attempt =
 
 export type ConnectionOptions = {
   readonly target: Target;
-  /** PEM of the authorities that nodes' certificates have to chain to. */
-  readonly ca: string;
+  /** The authorities that nodes' certificates have to chain to. */
+  readonly ca: Authorities;
   /** Says whether this network is the expected one; a connection to another one is closed. */
   readonly onHello: (network: Network) => boolean;
   /** A place became free: the connection is up, or a request has ended. */
@@ -95,7 +96,7 @@ export function openConnection(options: ConnectionOptions): Connection {
 
   const dial = (): void => {
     const { host, port, servername } = options.target;
-    const made = connect({ host, port, servername, ca: options.ca, minVersion: "TLSv1.3" });
+    const made = connect({ host, port, servername, ca: pemOf(options.ca), minVersion: "TLSv1.3" });
     made.setNoDelay(true);
     const frames = frameReader(CLIENT_FRAME_BYTES_MAX);
     socket = made;

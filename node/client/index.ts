@@ -4,6 +4,7 @@ export { accountFlags } from "../codec/account.ts";
 export { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 export { newTransfer, type Transfer, transferFlags } from "../codec/transfer.ts";
 export { type ResultCode, resultCodes } from "../ledger/codes.ts";
+export { type Authorities, authoritiesIn } from "./authorities.ts";
 export type { BulkOptions, Progress } from "./bulk.ts";
 export type { NewAccount } from "./client.ts";
 export type {

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { keyPairFromSeed } from "../codec/signature.ts";
+import { authoritiesIn } from "./authorities.ts";
 import { type Client, openClient } from "./client.ts";
 import { type History, openHistory, outcomeOf } from "./load-history.ts";
 import { LOAD_USAGE, type LoadOptions, parseLoadArguments } from "./load-options.ts";
@@ -68,7 +69,7 @@ export async function runLoad(options: LoadOptions, run: LoadRun): Promise<void>
   try {
     client = await openClient({
       targets: options.targets,
-      ca: readFileSync(options.caFile, "utf8"),
+      ca: authoritiesIn(options.caFile),
       keyPair: keyPairFromSeed(options.seed),
       signal: giveUp.signal,
     });

@@ -3,6 +3,7 @@ import type { Hex } from "../base/bytes.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import type { Transfer } from "../codec/transfer.ts";
 import { openApiReader, type ReadOptions } from "./api-reader.ts";
+import type { Authorities } from "./authorities.ts";
 import { type BulkOptions, type Progress, sendAll } from "./bulk.ts";
 import { type Client, openClient } from "./client.ts";
 import { createLookups, type Lookups, type ValidatorSet } from "./lookups.ts";
@@ -26,8 +27,8 @@ export type OpenOptions = {
   readonly network: string;
   /** Any of the validators; each more is one more that may fail. */
   readonly nodes: readonly NodeAddress[];
-  /** PEM of the network's certificate authority. */
-  readonly ca: string;
+  /** The network's certificate authorities, as text or as what reads them anew, e.g. from a mounted ConfigMap. */
+  readonly ca: Authorities;
   /** Signs batches that name no other key. */
   readonly key: KeyPair;
   /** SHA-256 of the genesis: refuses a network of the same name with another history. */

@@ -21,6 +21,8 @@ export type Credentials = {
   material(): Material;
   /** SHA-256 of the CA bundle in use. */
   caBundleHash(): Hex;
+  /** SHA-256 of the own certificate in use. */
+  certificateHash(): Hex;
   /** Calls back with each new material. */
   onChange(listener: (material: Material) => void): void;
   close(): void;
@@ -64,6 +66,7 @@ export function watchCredentials(
   return {
     material: () => current,
     caBundleHash: () => createHash("sha256").update(current.ca).digest("hex"),
+    certificateHash: () => createHash("sha256").update(current.cert).digest("hex"),
     onChange: (listener) => {
       listeners.push(listener);
     },

@@ -14,6 +14,7 @@ import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { servicesSchema } from "./services.ts";
+import { tlsSchema, tlsStatusSchema } from "./tls.ts";
 
 const belowU128: CelRule = {
   // Decimal numbers of equal length compare as text.
@@ -162,6 +163,7 @@ export const clusterSpecSchema = z
       }),
     serviceLevels: serviceLevelsSchema.prefault({}).describe("What a release is judged against."),
     rollout: rolloutPolicySchema.describe("How changes reach the nodes."),
+    tls: tlsSchema.prefault({}).describe("The certificates by which nodes, operator and clients know each other."),
     paused: z
       .boolean()
       .default(false)
@@ -248,6 +250,7 @@ export const clusterStatusSchema = z
     rollout: z.string().max(253).describe("The active HmnRollout, or the last one."),
     lastRolloutNumber: z.int().min(0).describe("Number of the last HmnRollout."),
     disruption: disruptionSchema.optional().describe("The one slot for moving a node; absent while free."),
+    tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
     waitingFor: waitingForSchema.optional().describe("The one cause of waiting; absent when nothing is waited for."),
     validators: z.array(validatorStatusSchema).max(100).describe("Each validator.").meta(listMap("id")),
     quarantine: z

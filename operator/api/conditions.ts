@@ -7,6 +7,7 @@ export const conditionTypes = [
   "Stalled",
   "Available",
   "ServiceLevelsMet",
+  "CertificatesReady",
   "FaultDomainsSafe",
   "RolledBack",
   "DeletionProtected",

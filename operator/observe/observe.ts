@@ -1,9 +1,15 @@
+import type { V1Secret } from "@kubernetes/client-node";
 import type { Millis } from "../../node/base/units.ts";
+import { authorityName } from "../desired/names.ts";
 import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
+import { readAuthority, readLeaf } from "./certificates.ts";
 import { decodeApproval, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
-import type { ApprovalObject, Fleet, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+import type { ApprovalObject, Fleet, LeafFacts, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+
+/** Type of a Secret with a certificate and its key. */
+const TLS_SECRET = "kubernetes.io/tls";
 
 /** What the nodes themselves said, and the operator's own options, beside what the API server says. */
 export type Findings = {
@@ -26,6 +32,8 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
   const cluster = decodeCluster(item);
   if (!cluster.ok) throw new Error(cluster.detail);
   const of = <T>(kind: KindName): readonly T[] => typed(caches.ofCluster(kind, clusterKey));
+  const secrets = of<V1Secret>("Secret");
+  const authority = secrets.find(({ metadata }) => metadata?.name === authorityName(item.metadata.name));
   return {
     now,
     cluster: cluster.value,
@@ -35,7 +43,9 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     pods: of("Pod"),
     services: of("Service"),
     configMaps: of("ConfigMap"),
-    secrets: of("Secret"),
+    secrets,
+    authority: readAuthority(authority),
+    leaves: authority === undefined ? new Map() : leavesOf(secrets, authority),
     budgets: of("PodDisruptionBudget"),
     networkPolicies: of("NetworkPolicy"),
     serviceAccounts: of("ServiceAccount"),
@@ -49,6 +59,15 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     crashLogs: findings.crashLogs(clusterKey),
     fleet: findings.fleet(clusterKey),
   };
+}
+
+function leavesOf(secrets: readonly V1Secret[], authority: V1Secret): ReadonlyMap<string, LeafFacts> {
+  return new Map(
+    secrets.flatMap((secret) => {
+      const facts = secret.type === TLS_SECRET ? readLeaf(secret, authority) : undefined;
+      return facts === undefined ? [] : [[secret.metadata?.name ?? "", facts] as const];
+    }),
+  );
 }
 
 /** Those of this very cluster: an earlier one of the same name may have left some that are not collected yet. */

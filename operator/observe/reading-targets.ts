@@ -3,6 +3,7 @@ import { LABELS } from "../api/group.ts";
 import { authorityName, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
+import { readAuthority } from "./certificates.ts";
 import { decodeCluster } from "./decode.ts";
 import type { Credentials } from "./node-client.ts";
 import type { NodeTarget, ReadingTarget } from "./node-reader.ts";
@@ -30,7 +31,8 @@ function credentialsOf(caches: Caches, { metadata: { name, namespace } }: Item):
     const data = item?.data?.[field];
     return data === undefined ? undefined : Buffer.from(data, "base64").toString("utf8");
   };
-  const ca = text(authorityName(name), "ca.crt");
+  const authority = caches.get("Secret", keyOf(namespace, authorityName(name))) as (Item & V1Secret) | undefined;
+  const ca = readAuthority(authority)?.bundle;
   const certificate = text(operatorSecretName(name), "tls.crt");
   const key = text(operatorSecretName(name), "tls.key");
   if (ca === undefined || certificate === undefined || key === undefined) return undefined;

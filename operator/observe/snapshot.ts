@@ -14,6 +14,7 @@ import type {
   V1ValidatingAdmissionPolicyBinding,
 } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
+import type { Hex } from "../../node/base/bytes.ts";
 import type { Millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import type { ClusterSpec, ClusterStatus } from "../api/cluster.ts";
@@ -82,6 +83,31 @@ export type Fleet = {
   readonly rivals: () => readonly Rival[];
 };
 
+export type CertificateFacts = { readonly notBefore: Millis; readonly notAfter: Millis };
+
+/** The certificate authority of a cluster, as its Secret holds it. */
+export type AuthorityFacts = {
+  /** PEM of everything that nodes and clients shall trust, and its SHA-256. */
+  readonly bundle: string;
+  readonly bundleHash: Hex;
+  /** Its key is there, and fits. */
+  readonly signs: boolean;
+  /** Signs. */
+  readonly current: CertificateFacts;
+  /** Will sign, and is trusted already. */
+  readonly next?: CertificateFacts;
+  /** Signed, and is trusted still. */
+  readonly previous?: CertificateFacts;
+};
+
+/** A certificate with which a node or the operator shows itself. */
+export type LeafFacts = CertificateFacts & {
+  /** SHA-256 of its file. */
+  readonly hash: Hex;
+  readonly signer: "Current" | "Previous" | "Other";
+  readonly dnsNames: readonly string[];
+};
+
 /** One immutable view of one cluster. Everything that is decided is decided from this alone. */
 export type Snapshot = {
   readonly now: Millis;
@@ -96,6 +122,10 @@ export type Snapshot = {
   readonly services: readonly V1Service[];
   readonly configMaps: readonly V1ConfigMap[];
   readonly secrets: readonly V1Secret[];
+  /** Undefined without a Secret that holds one. */
+  readonly authority: AuthorityFacts | undefined;
+  /** By the name of the Secret; only what is a certificate with its key. */
+  readonly leaves: ReadonlyMap<string, LeafFacts>;
   readonly budgets: readonly V1PodDisruptionBudget[];
   readonly networkPolicies: readonly V1NetworkPolicy[];
   readonly serviceAccounts: readonly V1ServiceAccount[];

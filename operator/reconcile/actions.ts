@@ -53,11 +53,21 @@ export type Action =
       readonly secret: string;
       readonly commonName: string;
       readonly dnsNames: readonly string[];
+      /** A leaf's Secret with this resourceVersion gets a new key and certificate. */
+      readonly replaces?: string;
       /** Secret of the CA that signs a leaf. */
       readonly issuer?: string;
       readonly labels: Readonly<Record<string, string>>;
       /** Absent: the Secret outlives the cluster. */
       readonly ownerReferences?: readonly unknown[];
+    }
+  /** One step in the change of a cluster's CA, if its Secret still has this resourceVersion: a second one, its turn to sign, the end of the first. */
+  | {
+      readonly type: "rotate-authority";
+      readonly secret: string;
+      readonly replaces: string;
+      readonly step: "add" | "switch" | "drop";
+      readonly commonName: string;
     }
   | {
       readonly type: "event";

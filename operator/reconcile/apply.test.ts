@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readLeaf } from "../observe/certificates.ts";
 import type { KindName } from "../observe/resources.ts";
 import { createRecorder } from "../runtime/events.ts";
 import { fakeItem, fakeParts, status } from "../runtime/fake-api.ts";
@@ -165,6 +166,49 @@ test("issues an authority, a leaf under it and a governance key, once, and logs 
   const logged = parts.log.lines.join("\n");
   expect(logged).toContain("c-governance");
   for (const text of [governance.stringData.seed, "PRIVATE KEY"]) expect(logged).not.toContain(text);
+});
+
+test("replaces a leaf and changes an authority only over the version that was decided on", async () => {
+  const path = "/api/v1/namespaces/a/secrets/c-ca";
+  const data = (name: string): Record<string, string> => stored(`/api/v1/namespaces/a/secrets/${name}`).data;
+  const text = (name: string, key: string) => Buffer.from(data(name)[key] ?? "", "base64").toString("utf8");
+  const version = (name: string) => String(stored(`/api/v1/namespaces/a/secrets/${name}`).metadata.resourceVersion);
+  // A real API server turns stringData into data.
+  const settle = (name: string) => {
+    const secret = stored(`/api/v1/namespaces/a/secrets/${name}`);
+    secret.data = Object.fromEntries(
+      Object.entries(secret.stringData).map(([key, value]) => [key, btoa(String(value))]),
+    );
+  };
+  await run(issue("authority", "c-ca"));
+  settle("c-ca");
+  await run(issue("leaf", "c-0-tls"));
+  settle("c-0-tls");
+  const first = text("c-ca", "ca.crt");
+  const step = (what: "add" | "switch" | "drop"): Action => ({
+    type: "rotate-authority",
+    secret: "c-ca",
+    replaces: version("c-ca"),
+    step: what,
+    commonName: "payments CA 2",
+  });
+  const stale = step("add");
+  expect(await run(step("add"))).toEqual({ type: "done" });
+  expect(await run(stale)).toMatchObject({ type: "conflict" });
+  const next = text("c-ca", "next.crt");
+  expect(await run(step("switch"))).toEqual({ type: "done" });
+  expect([text("c-ca", "ca.crt"), text("c-ca", "previous.crt")]).toEqual([next, first]);
+  const leaf = text("c-0-tls", "tls.crt");
+  const replace = { ...issue("leaf", "c-0-tls"), replaces: version("c-0-tls") } as Action;
+  expect(await run(replace)).toEqual({ type: "done" });
+  expect(await run(replace)).toMatchObject({ type: "conflict" });
+  expect(text("c-0-tls", "tls.crt")).not.toBe(leaf);
+  const secrets = [stored("/api/v1/namespaces/a/secrets/c-0-tls"), stored(path)];
+  expect(readLeaf(secrets[0], secrets[1])).toMatchObject({ signer: "Current", dnsNames: ["0.payments"] });
+  expect(await run(step("drop"))).toEqual({ type: "done" });
+  expect(Object.keys(data("c-ca")).toSorted()).toEqual(["ca.crt", "ca.key"]);
+  const logged = parts.log.lines.join("\n");
+  expect(logged).not.toContain("PRIVATE KEY");
 });
 
 test("an event is said once in ten minutes, and its failure stops nothing", async () => {

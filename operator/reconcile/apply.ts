@@ -9,7 +9,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import { type Item, keyOf } from "../runtime/resource.ts";
 import type { Verbs } from "../runtime/verbs.ts";
 import type { Action, KubeObject } from "./actions.ts";
-import { issuedSecret, type SecretText } from "./issue.ts";
+import { issuedSecret, rotatedAuthority, type SecretText } from "./issue.ts";
 import type { OwnWrites } from "./own-writes.ts";
 
 /** How a list of actions went; what was not reached is decided anew. */
@@ -87,9 +87,18 @@ export function createApplier(options: ApplierOptions): Applier {
         return removed(kind, name, uid);
       }
       case "issue": {
+        if (action.replaces !== undefined) {
+          const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace);
+          const { stringData } = await issuedSecret(action, namespace, authority, now());
+          return patchSecret(clusterKey, namespace, action, stringData);
+        }
         if (caches.get("Secret", keyOf(namespace, action.secret)) !== undefined) return;
         const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace);
         return create("Secret", await issuedSecret(action, namespace, authority, now()));
+      }
+      case "rotate-authority": {
+        const before = await secretText(action.secret, namespace);
+        return patchSecret(clusterKey, namespace, action, await rotatedAuthority(action, before, now()));
       }
       case "event": {
         const { about, severity, reason, message } = action;
@@ -100,6 +109,25 @@ export function createApplier(options: ApplierOptions): Applier {
       default:
         return unreachable(action);
     }
+  };
+
+  /** A resourceVersion in a patch is a precondition: what was decided on an older Secret answers 409. */
+  const patchSecret = async (
+    clusterKey: string,
+    namespace: string,
+    { secret, replaces }: { readonly secret: string; readonly replaces?: string },
+    stringData: Readonly<Record<string, string | null>>,
+  ): Promise<void> => {
+    const encoded = Object.entries(stringData).map(([key, text]) => [
+      key,
+      text === null ? null : Buffer.from(text).toString("base64"),
+    ]);
+    const item = await verbs.mergePatch(
+      { resource: resources.Secret, namespace, name: secret },
+      { metadata: { resourceVersion: replaces }, data: Object.fromEntries(encoded) },
+    );
+    const key = keyOf(namespace, secret);
+    ownWrites.expect(clusterKey, { kind: "Secret", namespace, key, version: item.metadata.resourceVersion });
   };
 
   /** From the API server, since the Secret may have been made a moment ago. */
@@ -171,6 +199,7 @@ function subjectOf(action: Action): Readonly<Record<string, string>> {
     case "mark-pod":
       return { kind: "Pod", name: action.pod };
     case "issue":
+    case "rotate-authority":
       return { kind: "Secret", name: action.secret };
     case "event":
       return { reason: action.reason };

@@ -1,6 +1,7 @@
 import type { Millis } from "../../node/base/units.ts";
 import type { ClusterStatus } from "../api/cluster.ts";
 import type { Condition, ConditionType } from "../api/conditions.ts";
+import type { TlsStatus } from "../api/tls.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { isActive } from "../rollout/history.ts";
 import { quorumServes } from "../rollout/quorum.ts";
@@ -8,6 +9,7 @@ import { isHealthy } from "../rollout/replace.ts";
 import type { Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
+import { certificatesReady } from "./certificates.ts";
 import { faultDomains } from "./fault-domains.ts";
 import { serviceLevels } from "./levels.ts";
 import type { Obstacle } from "./plan.ts";
@@ -23,6 +25,7 @@ export type Facts = {
   readonly phase: NonNullable<ClusterStatus["phase"]>;
   readonly wait: Wait | undefined;
   readonly obstacle: Obstacle | undefined;
+  readonly tls: TlsStatus;
 };
 
 /** Reasons of waiting that only a person ends: by the conventions these and no others are `Stalled`. */
@@ -31,6 +34,7 @@ export const stalledReasons: readonly string[] = [
   "FirstDeploymentFailed",
   "RevisionMissing",
   "AuthorityMissing",
+  "AuthorityUnusable",
   "GenesisMissing",
   "KeysNotDistinct",
   "SpecInvalid",
@@ -44,6 +48,7 @@ export function conditions(facts: Facts, before: readonly Condition[]): readonly
     ["Stalled", stalled(facts)],
     ["Available", available(facts)],
     ["ServiceLevelsMet", serviceLevels(snapshot, view)],
+    ["CertificatesReady", certificates(facts)],
     ["FaultDomainsSafe", faultDomains(view, snapshot.hosts)],
     ["RolledBack", rolledBack(snapshot)],
     ["DeletionProtected", deletionProtected(snapshot)],
@@ -131,6 +136,12 @@ function available({ snapshot, view }: Facts): Statement {
     reason: "NoQuorum",
     message: `Less than a quorum is ready and votes: bring node ${absent.join(", ")} back; nothing that was confirmed is lost`,
   };
+}
+
+function certificates({ snapshot, view, tls, obstacle }: Facts): Statement {
+  if (obstacle?.reason === "AuthorityMissing" || obstacle?.reason === "AuthorityUnusable")
+    return { status: "False", reason: obstacle.reason, message: obstacle.message };
+  return certificatesReady(snapshot, view, tls, snapshot.cluster.status.disruption?.kind === "Rotation");
 }
 
 /** Until the next success. */

@@ -17,6 +17,7 @@ import { idle } from "./idle.ts";
 import { marks } from "./marks.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
+import { rotate } from "./rotation.ts";
 import { signerProof } from "./signer-proof.ts";
 import { clusterStatus } from "./status.ts";
 
@@ -53,13 +54,18 @@ export function decide(snapshot: Snapshot): Decision {
     active === undefined
       ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
       : advance(situationOf(snapshot, view, stored, active, { target, quarantine: retry.quarantine, approvals }));
+  const turn = rotate(snapshot, view, active === undefined && (step.slot ?? cluster.status.disruption) === undefined);
+  // The rotation's slot is the rotation's to give back, unless something with more right takes it.
+  const slot = step.slot === undefined || step.slot.kind === "Rotation" ? turn.slot : step.slot;
   const quarantine = withEntry(retry.quarantine, step.quarantine);
   const status = clusterStatus(snapshot, view, {
     active,
     target,
     current,
-    slot: step.slot,
+    slot,
+    tls: turn.status,
     wait: step.wait,
+    background: turn.wait,
     obstacle,
     quarantine,
     retryHandled: retry.handled,
@@ -69,8 +75,9 @@ export function decide(snapshot: Snapshot): Decision {
   // Acts rest on the slot, and on the verdict, as recorded.
   const recorded =
     step.status === undefined &&
-    canonicalJson(step.slot ?? null) === canonicalJson(cluster.status.disruption ?? null) &&
+    canonicalJson(slot ?? null) === canonicalJson(cluster.status.disruption ?? null) &&
     step.quarantine === undefined;
+  const tlsRecorded = canonicalJson(turn.status) === canonicalJson(cluster.status.tls ?? null);
   const actions: Action[] = [
     ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),
     ...(active !== undefined && step.status !== undefined
@@ -80,6 +87,7 @@ export function decide(snapshot: Snapshot): Decision {
     ...planned,
     ...marks(snapshot, view),
     ...(recorded ? step.acts : []),
+    ...(recorded && tlsRecorded ? turn.acts : []),
     ...prune(snapshot, [target, current.revision]),
     ...events(snapshot, status, active, step.status),
   ];

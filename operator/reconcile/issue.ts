@@ -15,7 +15,7 @@ export async function issuedSecret(
   namespace: string,
   authority: SecretText | undefined,
   nowMs: number,
-): Promise<KubeObject> {
+): Promise<KubeObject & Content> {
   const { type, stringData } = await contentOf(action, authority, nowMs);
   return {
     apiVersion: "v1",
@@ -54,6 +54,31 @@ async function contentOf(action: Issue, authority: SecretText | undefined, nowMs
     }
     default:
       return unreachable(action.what);
+  }
+}
+
+type Rotate = Extract<Action, { type: "rotate-authority" }>;
+
+/** The keys of the authority's Secret that one step of its change sets, or removes by null. */
+export async function rotatedAuthority(
+  { step, commonName }: Rotate,
+  before: SecretText,
+  nowMs: number,
+): Promise<Readonly<Record<string, string | null>>> {
+  switch (step) {
+    case "add": {
+      const { certificate, key } = await issueAuthority(commonName.slice(0, COMMON_NAME_MAX), nowMs);
+      return { "next.crt": certificate, "next.key": key };
+    }
+    case "switch": {
+      const { "next.crt": certificate, "next.key": key, "ca.crt": previous } = before;
+      assert(certificate !== undefined && key !== undefined && previous !== undefined, "the next authority is there");
+      return { "ca.crt": certificate, "ca.key": key, "previous.crt": previous, "next.crt": null, "next.key": null };
+    }
+    case "drop":
+      return { "previous.crt": null };
+    default:
+      return unreachable(step);
   }
 }
 

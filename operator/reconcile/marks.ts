@@ -1,6 +1,6 @@
 import { LABELS } from "../api/group.ts";
 import { shortHash } from "../desired/hash.ts";
-import { ANNOTATIONS, genesisName } from "../desired/names.ts";
+import { ANNOTATIONS, genesisName, leafSecretName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
@@ -8,7 +8,7 @@ import { wantedMinAvailable } from "./plan.ts";
 
 /** What pods carry that their template does not know. */
 export function marks(snapshot: Snapshot, view: View): readonly Action[] {
-  return [...genesisMarks(snapshot, view), ...voterLabels(snapshot, view)];
+  return [...genesisMarks(snapshot, view), ...tlsMarks(snapshot, view), ...voterLabels(snapshot, view)];
 }
 
 /** A changed annotation makes the kubelet refresh a pod's volumes at once instead of within a minute or two. */
@@ -26,6 +26,28 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
         pod: node.pod.metadata?.name ?? "",
         uid: node.podUid,
         annotations: { [ANNOTATIONS.genesis]: hash },
+      },
+    ];
+  });
+}
+
+/** A node that still uses other certificates than those in its Secret and the bundle gets them at once in the same way. */
+function tlsMarks({ authority, leaves, cluster }: Snapshot, view: View): readonly Action[] {
+  return view.nodes.flatMap((node): Action[] => {
+    const leaf = leaves.get(leafSecretName(cluster.metadata.name, node.id));
+    const { pod, status } = node;
+    if (authority === undefined || leaf === undefined || pod === undefined || status === undefined || node.stopping)
+      return [];
+    const { caBundleHash, certificateHash = leaf.hash } = status;
+    if (caBundleHash === authority.bundleHash && certificateHash === leaf.hash) return [];
+    const wanted = shortHash([authority.bundleHash, leaf.hash]);
+    if (pod.metadata?.annotations?.[ANNOTATIONS.tls] === wanted) return [];
+    return [
+      {
+        type: "mark-pod",
+        pod: pod.metadata?.name ?? "",
+        uid: node.podUid,
+        annotations: { [ANNOTATIONS.tls]: wanted },
       },
     ];
   });

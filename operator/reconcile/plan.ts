@@ -16,7 +16,10 @@ import { specCommand } from "../rollout/situation.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import { fulfils } from "./differ.ts";
+import { isUsable } from "./leaf-age.ts";
+import { version } from "./rotation.ts";
 
+type Issue = Extract<Action, { type: "issue" }>;
 type Named = { readonly metadata?: { readonly name?: string | undefined } | undefined };
 const named = <T extends Named>(objects: readonly T[], name: string): T | undefined =>
   objects.find((object) => object.metadata?.name === name);
@@ -64,11 +67,14 @@ function invalid({ cluster }: Snapshot): Obstacle | undefined {
 const objectsCommand = ({ cluster }: Snapshot): string =>
   `kubectl get secrets,configmaps -n ${cluster.metadata.namespace} -l hmn.dev/cluster=${cluster.metadata.name}`;
 
-/** Keys that do not exist yet. An existing Secret is never touched: that would be a rotation. */
+/**
+ * Keys that do not exist yet, and certificates that nobody can use any more: those are replaced at once, whatever is up or
+ * down. What is still good is the rotation's.
+ */
 function issues(snapshot: Snapshot): Plan {
-  const { cluster } = snapshot;
+  const { cluster, authority: signer } = snapshot;
   const { name } = cluster.metadata;
-  const absent = (action: Action) => action.type === "issue" && named(snapshot.secrets, action.secret) === undefined;
+  const absent = ({ secret }: Issue) => named(snapshot.secrets, secret) === undefined;
   const leaves = [
     operatorLeaf(cluster),
     ...Array.from({ length: cluster.spec.validators.replicas }, (_, id) => validatorLeaf(cluster, id)),
@@ -77,16 +83,29 @@ function issues(snapshot: Snapshot): Plan {
   const root = authority(cluster);
   // A second CA would cut off every node that trusts the first.
   const lost = absent(root) && named(snapshot.configMaps, authorityName(name)) !== undefined;
-  const first: readonly Action[] = [root, ...(began ? [] : [governance(cluster)])];
+  const broken = !absent(root) && signer?.signs !== true;
+  // What it signs would be as useless; the rotation brings another one first.
+  const expired = signer !== undefined && snapshot.now >= signer.current.notAfter;
+  const first = [root, ...(began ? [] : [governance(cluster)])];
+  const useless = leaves
+    .filter((leaf) => !absent(leaf) && !isUsable(snapshot.leaves.get(leaf.secret), snapshot.now))
+    .map((leaf) => ({ ...leaf, ...version(snapshot, leaf.secret) }));
   return {
-    actions: lost ? [] : [...first, ...leaves].filter(absent),
-    obstacle: lost
+    actions:
+      lost || broken ? [] : [...first.filter(absent), ...(expired ? [] : [...leaves.filter(absent), ...useless])],
+    obstacle: broken
       ? {
-          reason: "AuthorityMissing",
-          message: `Secret ${authorityName(name)} is gone: no certificate can be issued. Restore it from a backup; nodes keep running on theirs`,
+          reason: "AuthorityUnusable",
+          message: `Secret ${authorityName(name)} holds no certificate authority with its key in ca.crt and ca.key (PEM): no certificate can be issued. Mend it; nodes keep running on theirs`,
           command: objectsCommand(snapshot),
         }
-      : undefined,
+      : lost
+        ? {
+            reason: "AuthorityMissing",
+            message: `Secret ${authorityName(name)} is gone: no certificate can be issued. Restore it from a backup; nodes keep running on theirs`,
+            command: objectsCommand(snapshot),
+          }
+        : undefined,
   };
 }
 
@@ -105,7 +124,7 @@ function objects(
     wanted,
   });
   const ids = view.nodes.map(({ id }) => id);
-  const certificate = secretText(snapshot, authorityName(name), "ca.crt");
+  const certificate = snapshot.authority?.bundle;
   return [
     pair(snapshot.serviceAccounts, serviceAccount(cluster)),
     pair(snapshot.networkPolicies, networkPolicy(cluster, snapshot.hosts)),

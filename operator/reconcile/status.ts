@@ -1,4 +1,5 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { TlsStatus } from "../api/tls.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, type Wait } from "../rollout/situation.ts";
@@ -13,7 +14,10 @@ export type Outcome = {
   readonly target: string;
   readonly current: { readonly revision: string; readonly version: string };
   readonly slot: Disruption | undefined;
+  readonly tls: TlsStatus;
   readonly wait: Wait | undefined;
+  /** What goes on beside everything else: the cause of waiting when there is no other. */
+  readonly background: Wait | undefined;
   readonly obstacle: Obstacle | undefined;
   readonly quarantine: readonly Quarantined[];
   readonly retryHandled: string;
@@ -25,9 +29,16 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
   const { active, target, current } = outcome;
   // A step that only records says nothing about waiting: what was waited for stands until the next one.
   const wait =
-    outcome.wait ?? (active === undefined ? nodesMissing(snapshot, view, current.revision) : cluster.status.waitingFor);
+    outcome.wait ??
+    (active === undefined
+      ? (nodesMissing(snapshot, view, current.revision) ?? outcome.background)
+      : cluster.status.waitingFor);
   const phase = phaseOf(snapshot, outcome, wait);
-  const facts: Facts = { snapshot, view, target, current: current.revision, phase, wait, obstacle: outcome.obstacle };
+  const facts: Facts = {
+    ...{ snapshot, view, target, current: current.revision, phase, wait },
+    obstacle: outcome.obstacle,
+    tls: outcome.tls,
+  };
   const ready = view.nodes.filter((node) => node.podReady).length;
   const waitingFor = waiting(snapshot, outcome, wait);
   return {
@@ -44,6 +55,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ready: `${ready}/${view.nodes.length}`,
     rollout: active?.metadata.name ?? rollouts.at(-1)?.metadata.name ?? "",
     lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
+    tls: outcome.tls,
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
     validators: validatorStatuses(snapshot, view),

@@ -4,7 +4,7 @@ import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { ANNOTATIONS } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
-import type { Thing } from "./world.ts";
+import type { Thing } from "./world-store.ts";
 
 /** How a release behaves in the model. */
 export type Behaviour = {
@@ -48,6 +48,8 @@ export function createNodes(options: {
   /** Committed weight of each validator, by id. */
   readonly weights: readonly number[];
   readonly network: string;
+  /** What a node's process has read of its certificates; undefined while nobody can speak to it. */
+  readonly told: (pod: Thing) => Pick<NodeStatus, "caBundleHash" | "certificateHash"> | undefined;
   readonly pods: () => readonly Thing[];
   readonly genesis: () => Thing | undefined;
 }): ModelNodes {
@@ -153,11 +155,12 @@ export function createNodes(options: {
     const id = idOf(pod);
     const revision = pod.metadata.labels[LABELS.revision] ?? "";
     const answers = process.running && now - process.startedAt >= 1000 && !stalled.has(id);
-    const ready = answers && isReady(pod);
+    const files = answers ? options.told(pod) : undefined;
+    const ready = files !== undefined && isReady(pod);
     readings.set(
       id,
-      answers
-        ? { at: now, podUid: pod.metadata.uid, status: nodeStatus(pod, id, ready) }
+      files !== undefined
+        ? { at: now, podUid: pod.metadata.uid, status: { ...nodeStatus(pod, id, ready), ...files } }
         : { at: now, podUid: pod.metadata.uid, unreachable: "connection refused" },
     );
     const behaviour = behaviourOf(pod);
@@ -205,7 +208,7 @@ export function createNodes(options: {
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
       coherence: { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
-      caBundleHash: "f".repeat(64),
+      caBundleHash: "",
       faults: [],
     };
   };

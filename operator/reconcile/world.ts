@@ -6,26 +6,12 @@ import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpe
 import { API_VERSION, LABELS } from "../api/group.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
-import type { Action, KubeObject } from "./actions.ts";
+import type { Action } from "./actions.ts";
+import { createCertificates, type Lives, type ModelCertificates } from "./world-certificates.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
+import { createStore, type Thing } from "./world-store.ts";
 
 /** A modelled API server with the controllers that matter here, in seconds of its own clock: the simulation's world. */
-export type Thing = {
-  apiVersion: string;
-  kind: string;
-  metadata: {
-    name: string;
-    uid: string;
-    resourceVersion: string;
-    generation: number;
-    labels: Record<string, string>;
-    annotations: Record<string, string>;
-    creationTimestamp: string;
-    deletionTimestamp?: string;
-  };
-  [field: string]: unknown;
-};
-
 export type World = {
   now(): Millis;
   snapshot(): Snapshot;
@@ -42,6 +28,7 @@ export type World = {
   /** A person's word about a rollout, as its admission policy lets it through. */
   approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
   nodes: ModelNodes;
+  certificates: ModelCertificates;
   /** Nodes that were Ready and are down because the operator evicted them. */
   downByUs: ReadonlySet<number>;
   events: readonly string[];
@@ -51,6 +38,7 @@ const START = Date.parse("2026-01-01T00:00:00Z");
 const STOP_SECONDS = 3;
 const NAME = "payments";
 const CLUSTER_UID = "cluster-uid";
+const DAY_SECONDS = 86_400;
 
 export function createWorld(options: {
   readonly spec: ClusterSpecInput;
@@ -58,75 +46,20 @@ export function createWorld(options: {
   /** False: the budget refuses nothing, so that the operator's own gate is all there is. */
   readonly budget?: boolean;
   readonly fleet?: () => Fleet;
+  /** Of certificates; as long as real ones by default. */
+  readonly lives?: Lives;
   /** Committed weight of each validator; equal ones where missing. */
   readonly weights?: readonly number[];
 }): World {
   let now = millis(START);
-  let version = 0;
-  let uid = 0;
   let spec = clusterSpecSchema.parse(options.spec);
   let generation = 1;
   let clusterVersion = "1";
   let clusterStatus: ClusterStatus = {};
-  const things = new Map<string, Thing>();
   const downByUs = new Set<number>();
   const events: string[] = [];
-  const key = (kind: string, name: string) => `${kind}/${name}`;
-  const objects = (kind: string) => [...things.values()].filter((thing) => thing.kind === kind);
-  const find = (kind: string, name: string) => things.get(key(kind, name));
-  const touch = (thing: Thing) => {
-    version += 1;
-    thing.metadata.resourceVersion = String(version);
-  };
-
-  // Most objects never change again: copying them anew for each look would be most of the simulation's time.
-  const copies = new Map<string, { readonly text: string; readonly copy: Thing }>();
-  const copied = (thing: Thing): Thing => {
-    const text = JSON.stringify(thing);
-    const known = copies.get(thing.metadata.uid);
-    if (known?.text === text) return known.copy;
-    const copy = JSON.parse(text) as Thing;
-    copies.set(thing.metadata.uid, { text, copy });
-    return copy;
-  };
-
-  const put = (object: KubeObject): Thing => {
-    uid += 1;
-    const thing: Thing = {
-      ...structuredClone(object),
-      metadata: {
-        ...structuredClone(object.metadata),
-        uid: `uid-${uid}`,
-        resourceVersion: "",
-        generation: 1,
-        labels: { ...object.metadata.labels },
-        annotations: { ...object.metadata.annotations },
-        creationTimestamp: new Date(now).toISOString(),
-      },
-    };
-    touch(thing);
-    things.set(key(object.kind, object.metadata.name), thing);
-    return thing;
-  };
-
-  const apply = (object: KubeObject): boolean => {
-    const thing = find(object.kind, object.metadata.name);
-    if (thing === undefined) {
-      put(object);
-      return true;
-    }
-    const { resourceVersion } = object.metadata;
-    if (resourceVersion !== undefined && resourceVersion !== thing.metadata.resourceVersion) return false;
-    const before = JSON.stringify(thing);
-    const specBefore = JSON.stringify(thing.spec);
-    const { metadata: _metadata, ...fields } = structuredClone(object);
-    Object.assign(thing, fields);
-    Object.assign(thing.metadata.labels, object.metadata.labels);
-    Object.assign(thing.metadata.annotations, object.metadata.annotations);
-    if (JSON.stringify(thing.spec) !== specBefore) thing.metadata.generation += 1;
-    if (JSON.stringify(thing) !== before) touch(thing);
-    return true;
-  };
+  const store = createStore(() => now);
+  const { find, objects, put, apply, touch, copied } = store;
 
   const stop = (pod: Thing) => {
     pod.metadata.deletionTimestamp = new Date(now + STOP_SECONDS * 1000).toISOString();
@@ -168,8 +101,7 @@ export function createWorld(options: {
       case "status": {
         if (action.kind === "HmnCluster") {
           if (action.resourceVersion !== clusterVersion) return false;
-          version += 1;
-          clusterVersion = String(version);
+          clusterVersion = store.nextVersion();
           clusterStatus = structuredClone(action.status) as ClusterStatus;
           return true;
         }
@@ -200,17 +132,21 @@ export function createWorld(options: {
         return true;
       }
       case "delete":
-        things.delete(key(action.kind, action.name));
+        store.remove(action.kind, action.name);
         return true;
       case "issue": {
-        if (find("Secret", action.secret) !== undefined) return true;
-        const text = (value: string) => Buffer.from(value).toString("base64");
-        const data =
-          action.what === "governance"
-            ? { seed: text("5".repeat(64)), publicKey: text("a".repeat(64)) }
-            : { "ca.crt": text("certificate"), "tls.crt": text("leaf"), "tls.key": text("key") };
-        assert(action.issuer === undefined || find("Secret", action.issuer) !== undefined, "a leaf has its CA");
-        put({ apiVersion: "v1", kind: "Secret", metadata: { name: action.secret, labels: action.labels }, data });
+        const { secret: name, replaces } = action;
+        const before = find("Secret", name);
+        if (replaces !== undefined && before?.metadata.resourceVersion !== replaces) return false;
+        if (replaces === undefined && before !== undefined) return true;
+        const data = certificates.issued(action, find("Secret", action.issuer ?? ""), now);
+        return apply({ apiVersion: "v1", kind: "Secret", metadata: { name, labels: action.labels }, data });
+      }
+      case "rotate-authority": {
+        const before = find("Secret", action.secret);
+        if (before === undefined || before.metadata.resourceVersion !== action.replaces) return false;
+        before.data = certificates.rotated(action, before, now);
+        touch(before);
         return true;
       }
       case "event":
@@ -227,7 +163,7 @@ export function createWorld(options: {
       const name = `${set.metadata.name}-0`;
       const pod = find("Pod", name);
       if (pod?.metadata.deletionTimestamp !== undefined && Date.parse(pod.metadata.deletionTimestamp) <= now)
-        things.delete(key("Pod", name));
+        store.remove("Pod", name);
       if (find("Pod", name) !== undefined) continue;
       const template = (set.spec as { template: { metadata: { labels: Record<string, string> }; spec: object } })
         .template;
@@ -247,6 +183,13 @@ export function createWorld(options: {
     network: spec.network,
     pods: () => objects("Pod"),
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
+    told: (pod) => certificates.told(pod),
+  });
+  const certificates = createCertificates({
+    ...{ name: NAME, find, objects },
+    lives: options.lives ?? { authoritySeconds: 3_650 * DAY_SECONDS, leafSeconds: 365 * DAY_SECONDS },
+    runs: (pod) =>
+      (pod.status as { phase?: string }).phase === "Running" && pod.metadata.deletionTimestamp === undefined,
   });
 
   put(structuredClone(approvalPolicy));
@@ -254,6 +197,7 @@ export function createWorld(options: {
 
   return {
     nodes,
+    certificates,
     downByUs,
     events,
     now: () => now,
@@ -262,10 +206,10 @@ export function createWorld(options: {
     remove: (kind, name) => {
       const thing = find(kind, name);
       if (thing !== undefined && kind === "Pod") stop(thing);
-      else things.delete(key(kind, name));
+      else store.remove(kind, name);
     },
     approve: (word) => {
-      const name = `${NAME}-word-${uid + 1}`;
+      const name = `${NAME}-word-${objects("HmnApproval").length + 1}`;
       const spec = {
         cluster: NAME,
         clusterUID: CLUSTER_UID,
@@ -287,13 +231,13 @@ export function createWorld(options: {
     edit: (change) => {
       spec = clusterSpecSchema.parse(change(spec));
       generation += 1;
-      version += 1;
-      clusterVersion = String(version);
+      clusterVersion = store.nextVersion();
     },
     tick: () => {
       now = millis(now + 1000);
       controllers();
       nodes.tick(now);
+      certificates.tick(now);
       for (const id of downByUs) if (nodes.voting().includes(id)) downByUs.delete(id);
     },
     carryOut: (actions) => {
@@ -328,6 +272,7 @@ export function createWorld(options: {
         services: list("Service"),
         configMaps: list("ConfigMap"),
         secrets: list("Secret"),
+        ...certificates.facts(),
         budgets: list("PodDisruptionBudget"),
         networkPolicies: list("NetworkPolicy"),
         serviceAccounts: list("ServiceAccount"),

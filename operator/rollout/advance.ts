@@ -8,7 +8,7 @@ import { goBack, supersede } from "./incident.ts";
 import { moving, settling } from "./moving.ts";
 import { phaseCounts } from "./phases.ts";
 import { rollingBack } from "./rollback.ts";
-import { record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
+import { podsCommand, record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
 import { pausedByJudge, soaking } from "./soaking.ts";
 import { timeText } from "./time.ts";
 import { failedSince, judgeSince, nextWindow } from "./watchdog.ts";
@@ -34,6 +34,14 @@ export function advance(situation: Situation): Step {
 function byState(situation: Situation): Step {
   const { status, spec } = situation.rollout;
   const state = status.state ?? "Moving";
+  const { slot } = situation;
+  if (slot?.kind === "Rotation" && (state === "Moving" || state === "Settling"))
+    return waitFor(situation, {
+      reason: "RotatingCertificates",
+      message: `The rollout goes on when node ${slot.validator} uses its new certificate`,
+      who: "Operator",
+      command: podsCommand(situation),
+    });
   switch (state) {
     case "Moving":
       return spec.kind === "FirstDeployment" ? deploying(situation) : moving(situation);

@@ -48,6 +48,14 @@ export function fakeItem(name: string, version: string, more: { namespace?: stri
   return { ...fields, metadata: { name, namespace, uid: `uid-${name}`, resourceVersion: version } };
 }
 
+/** RFC 7396: null removes. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
+  const fields = Object.entries(patch).map(([key, value]) => [key, merged(record(before)[key], value)] as const);
+  return Object.fromEntries(
+    Object.entries({ ...record(before), ...Object.fromEntries(fields) }).filter(([, value]) => value !== null),
+  );
+}
 const record = (value: unknown): Json => (typeof value === "object" && value !== null ? { ...value } : {});
 
 export async function startFakeApi(): Promise<FakeApi> {
@@ -103,6 +111,8 @@ export async function startFakeApi(): Promise<FakeApi> {
         if (before === undefined && request.contentType !== "application/apply-patch+yaml") {
           return status(404, "NotFound");
         }
+        if (request.contentType === "application/merge-patch+json")
+          return { status: 200, body: store(target, record(merged(before, body))) };
         return { status: 200, body: store(target, { ...before, ...body, metadata: { ...known, ...metadata } }) };
       case "DELETE":
         if (before === undefined) return status(404, "NotFound");

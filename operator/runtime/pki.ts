@@ -18,11 +18,6 @@ async function loadX509() {
   return import("@peculiar/x509");
 }
 
-const validity = (nowMs: number, days: number) => ({
-  notBefore: new Date(nowMs - BACKDATE_MS),
-  notAfter: new Date(nowMs + days * DAY_MS),
-});
-
 /** Positive, 120 bits of chance (RFC 5280 4.1.2.2 allows 20 bytes). */
 const serialNumber = (): string => `01${toHex(randomBytes(15))}`;
 
@@ -42,7 +37,8 @@ export async function issueAuthority(commonName: string, nowMs: number): Promise
     serialNumber: serialNumber(),
     // As JSON, so that nothing in the name is read as syntax.
     name: [{ CN: [commonName] }],
-    ...validity(nowMs, AUTHORITY_DAYS),
+    notBefore: new Date(nowMs - BACKDATE_MS),
+    notAfter: new Date(nowMs + AUTHORITY_DAYS * DAY_MS),
     signingAlgorithm: algorithm,
     keys,
     extensions: [
@@ -76,7 +72,9 @@ export async function issueLeaf(
     serialNumber: serialNumber(),
     subject: [{ CN: [request.commonName] }],
     issuer: issuer.subjectName,
-    ...validity(nowMs, LEAF_DAYS),
+    notBefore: new Date(nowMs - BACKDATE_MS),
+    // Beyond its authority's life nobody would trust it.
+    notAfter: new Date(Math.min(nowMs + LEAF_DAYS * DAY_MS, issuer.notAfter.getTime())),
     signingAlgorithm: algorithm,
     publicKey: keys.publicKey,
     signingKey,

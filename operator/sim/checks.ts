@@ -31,6 +31,11 @@ export function checkStatus(world: World): void {
   );
 }
 
+/** Nodes, operator and clients can always prove themselves to each other, whatever is being replaced. */
+export function checkTrust(world: World): void {
+  assert(world.certificates.distrust() === 0, "everybody trusts everybody's certificate");
+}
+
 /** The user rests and nothing fails any more: what was wanted last runs, and stays. */
 export function isAsWanted(world: World): boolean {
   if (!world.status().conditions?.some(({ type, status }) => type === "Ready" && status === "True")) return false;
@@ -40,6 +45,7 @@ export function isAsWanted(world: World): boolean {
     ready?.status === "True" &&
     ready.observedGeneration === cluster.metadata.generation &&
     cluster.status.currentVersion === cluster.spec.version &&
+    cluster.status.tls?.step === "Rest" &&
     world.objects("Pod").every((pod) => imageOf(pod) === cluster.spec.image.reference && world.nodes.isReady(pod))
   );
 }

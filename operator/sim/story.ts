@@ -27,6 +27,7 @@ export const specOf = (replicas: number): ClusterSpecInput => ({
   image: { reference: `hmn-node:${FIRST_RELEASE}` },
   network: "payments",
   validators: { replicas },
+  tls: { overlapSeconds: 40 },
   rollout: {
     phases: [
       { percent: 20, soakSeconds: 12 },
@@ -54,6 +55,7 @@ const HAPPENINGS = {
   pause: 200,
   resume: 25,
   retry: 150,
+  rotate: 250,
   word: 120,
   hang: 80,
   wake: 12,
@@ -87,6 +89,9 @@ function doIt(world: World, random: Random, name: Happening): boolean {
       return true;
     case "retry":
       world.edit((spec) => ({ ...spec, retry: `word ${random.below(1_000)}` }));
+      return true;
+    case "rotate":
+      world.edit((spec) => ({ ...spec, tls: { ...spec.tls, rotate: `word ${random.below(1_000)}` } }));
       return true;
     case "word": {
       const last = world.rollouts().at(-1);

@@ -5,7 +5,7 @@ import { decide } from "../reconcile/decide.ts";
 import { createWorld } from "../reconcile/world.ts";
 import { createRunner } from "../reconcile/world-run.ts";
 import type { Canary } from "./canaries.ts";
-import { checkActions, checkStatus, isAsWanted } from "./checks.ts";
+import { checkActions, checkStatus, checkTrust, isAsWanted } from "./checks.ts";
 import { behaviourOf, type Happening, happen, LAST_RELEASE, onRelease, specOf } from "./story.ts";
 
 export type SwarmOptions = {
@@ -59,6 +59,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     second += 1;
     const before = world.status();
     run.pass(1);
+    checkTrust(world);
     if (world.status() !== before) checkStatus(world);
   };
   const weather = () => {
@@ -89,7 +90,18 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     violation = `second ${second}: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
   const rollouts = world.rollouts();
-  const zero = { release: 0, pause: 0, resume: 0, retry: 0, word: 0, hang: 0, wake: 0, drain: 0, uncordon: 0 };
+  const zero = {
+    release: 0,
+    pause: 0,
+    resume: 0,
+    retry: 0,
+    word: 0,
+    hang: 0,
+    wake: 0,
+    drain: 0,
+    uncordon: 0,
+    rotate: 0,
+  };
   return {
     trace: trace.digest("hex"),
     violation,
