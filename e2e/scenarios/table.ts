@@ -6,6 +6,7 @@ import { gatedUpgrade } from "./gated-upgrade.ts";
 import { goodUpgrade } from "./good-upgrade.ts";
 import { invalidSpecs } from "./invalid-specs.ts";
 import { operatorKilled } from "./operator-killed.ts";
+import { rotation } from "./rotation.ts";
 import type { Scenario } from "./scenario.ts";
 import { sealed } from "./sealed.ts";
 import { superseded } from "./superseded.ts";
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   operatorKilled,
   superseded,
   drainedHost,
+  rotation,
   deletionRetain,
   unschedulableNode,
   fullDisk,

@@ -144,7 +144,7 @@ const facts: Facts = {
     refusedPeers: [],
     services: undefined,
     caBundleHash: "f0".repeat(32),
-  certificateHash: "0f".repeat(32),
+    certificateHash: "0f".repeat(32),
     faults: [],
     silent: false,
   },

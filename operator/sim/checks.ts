@@ -1,7 +1,8 @@
 import { assert } from "../../node/base/assert.ts";
 import { LABELS } from "../api/group.ts";
 import type { Action } from "../reconcile/actions.ts";
-import type { Thing, World } from "../reconcile/world.ts";
+import type { World } from "../reconcile/world.ts";
+import type { Thing } from "../reconcile/world-store.ts";
 
 /** Before actions are carried out: no healthy validator that runs what it should is evicted. */
 export function checkActions(world: World, actions: readonly Action[]): void {
