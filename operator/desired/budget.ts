@@ -4,13 +4,13 @@ import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { clusterSelector, ownedMetadata } from "./metadata.ts";
 
-export type Voters = NodeStatus["validators"];
+type Voter = Pick<NodeStatus["validators"][number], "weight">;
 
 /**
  * How many voters must stay: all but one, if a quorum is left without the heaviest of them, otherwise all. Never computed
  * from who is Ready now: a budget that sinks with every outage protects nothing.
  */
-export function minAvailable(voters: Voters): number {
+export function minAvailable(voters: readonly Voter[]): number {
   const total = voters.reduce((sum, voter) => sum + voter.weight, 0);
   const heaviest = Math.max(0, ...voters.map((voter) => voter.weight));
   const bearable = 3 * (total - heaviest) > 2 * total;

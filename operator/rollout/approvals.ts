@@ -39,7 +39,7 @@ export function answered(situation: Situation): Step | undefined {
 export function approvalRefusal(
   kind: "FirstDeployment" | "Upgrade",
   status: RolloutStatus,
-  { spec }: ApprovalObject,
+  { spec }: Pick<ApprovalObject, "spec">,
 ): string | undefined {
   switch (spec.action) {
     case "Promote":
