@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LATENCY_BUCKETS, LEDGERS, METRICS, type NodeStatus } from "./api/contract.ts";
+import { genesisFileSchema, LATENCY_BUCKETS, LEDGERS, METRICS, type NodeStatus } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
+import { trustOfGenesis } from "./chain/proof-trust.ts";
 import { type Client, openClient } from "./client/client.ts";
+import { open } from "./client/open.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
 import { newTransfer } from "./codec/transfer.ts";
 import { MAIN, type TestCluster, type TestNode, testCluster } from "./test-cluster.ts";
@@ -137,6 +139,23 @@ test("four nodes from keys to blocks; one is killed and comes back; all stop and
   });
   await acknowledgedMore(30);
   await running.stop();
+
+  // Proved with nothing but the genesis, by whom a proof is asked of the nodes that run.
+  const genesis = genesisFileSchema.parse(JSON.parse(readFileSync(join(zero.config, "genesis.json"), "utf8")));
+  const trust = trustOfGenesis(genesis);
+  const trusting = await open({
+    ...{ network: cluster.network, ca: cluster.ca, key: owner },
+    nodes: nodes.map(({ id, ports }) => ({ validator: id, host: "127.0.0.1", port: ports.client, apiPort: ports.api })),
+    ...(trust.ok ? { trust: trust.value } : {}),
+  });
+  const proved = { debit: FIRST_ACCOUNT, credit: FIRST_ACCOUNT + 1n, amount: 1n, ledger: LEDGERS.FLX, code: 1 };
+  const move = { id: trusting.newIds(1), from: proved.debit, to: proved.credit, amount: 1n };
+  const records = [newTransfer({ ...proved, id: move.id }), newTransfer({ ...proved, id: move.id + 1n, credit: 9n })];
+  expect(await trusting.createTransfers(records, { confirm: "proof" })).toMatchObject({
+    ...{ type: "committed", failures: [{ index: 1, code: "credit_account_not_found" }] },
+  });
+  running.acknowledged.push(move);
+  trusting.close();
 
   const metrics = (await zero.get("control", "/metrics")).body;
   for (const name of Object.values(METRICS)) expect(metrics).toContain(`# TYPE ${name} `);

@@ -10,6 +10,7 @@ import { wantAll } from "./lanes/judge.ts";
 import { beginLanesEpoch, gatherCars } from "./lanes/lanes.ts";
 import { batchExecuted } from "./lanes/own-lane.ts";
 import { forgetExecuted } from "./lanes/positions.ts";
+import { type Executed, noteResults } from "./node-results.ts";
 import { confirmState, noteExecuted, refuteState } from "./node-snapshot.ts";
 import { epochStart, lanesEpoch } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
@@ -49,11 +50,13 @@ function execute(
   const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executing);
   effects.push({ ...executed(height, journal), batches: executing.batches });
   node.lastBlockAtMs = context.nowMs;
+  const batches: Executed[] = [];
   let index = 0;
   for (const { ids } of cars) {
     for (const id of ids) {
       batchExecuted(node.lanes, id);
       const outcome = outcomes[index++];
+      if (outcome !== undefined) batches.push({ batch: id, outcome });
       const requests = node.waiting.get(id);
       if (outcome === undefined || requests === undefined) continue;
       node.waiting.delete(id);
@@ -64,6 +67,7 @@ function execute(
     }
   }
   assert(index === outcomes.length, "every batch has an outcome");
+  noteResults(node.results, height, batches);
   forgetExecuted(node.lanes, payload.tips);
   effects.push({ type: "report", event: { type: "block-executed", height, applied, hash: resultsHash } });
   if (block.kind === "closing") enterEpoch(node, step);

@@ -18,6 +18,7 @@ import { gatherCars } from "./lanes/lanes.ts";
 import { recoverLanes } from "./lanes/recover.ts";
 import { createDuties } from "./node-duties.ts";
 import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
+import { createResults } from "./node-results.ts";
 import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
@@ -56,6 +57,7 @@ export function recover(
     catchUp: createCatchUp(),
     snapshotSync: createSnapshotSync(),
     duties: createDuties(),
+    results: createResults(),
     connected: new Set(),
     unexecuted: [],
     orderedHeight: heightOf(chain),

@@ -9,6 +9,7 @@ import type { Turn } from "./consensus/turn.ts";
 import type { LanePace } from "./lanes/pace.ts";
 import type { Lanes, LaneTurn } from "./lanes/state.ts";
 import type { Duties } from "./node-duties.ts";
+import type { RecentResults } from "./node-results.ts";
 import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 import type { TrustAnchor } from "./node-snapshot-head.ts";
 import type { BlockStore, NodeEffect, StepContext } from "./ports.ts";
@@ -45,6 +46,7 @@ export type Node = {
   readonly snapshotSync: SnapshotSync;
   readonly snapshotKeeper: SnapshotKeeper;
   readonly duties: Duties;
+  readonly results: RecentResults;
   readonly connected: Set<number>;
   /** Final blocks in order of height that wait for a car. */
   readonly unexecuted: BlockRecord[];

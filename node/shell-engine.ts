@@ -8,6 +8,7 @@ import {
   type Node,
   type NodeConfig,
   type NodeView,
+  proveExecuted,
   step,
   viewOf,
 } from "./node.ts";
@@ -38,6 +39,7 @@ export type Engine = {
   push(input: NodeInput): void;
   view(): NodeView;
   chain(): Chain;
+  prove(asked: Parameters<typeof proveExecuted>[1]): ReturnType<typeof proveExecuted>;
   /** Why the disk takes no writes; undefined: it does. */
   readOnly(): string | undefined;
   /** How far the newest executed block is behind the newest verified certificate, in milliseconds; 0 when it is not. */
@@ -244,6 +246,7 @@ export function startEngine(options: EngineOptions): Engine {
     push,
     view: engineView,
     chain: () => chainOf(node),
+    prove: (asked) => proveExecuted(node, asked),
     readOnly: () => readOnly,
     lagMs: () => {
       const { height, certifiedHeight } = viewOf(node);

@@ -245,6 +245,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     ...{ credentials, intake, metrics, log, version: options.version },
     status: () => statusOf(shell.facts()),
     chain: () => engine.chain(),
+    prove: (asked) => engine.prove(asked),
     journal,
   });
   const { connectedPeers, setPeers } = transport;

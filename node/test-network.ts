@@ -26,10 +26,10 @@ export const START_MS = 1_760_000_000_000;
 export const NODES = [0, 1, 2, 3];
 export const keyOf = (n: number): KeyPair => keyPairFromSeed(new Uint8Array(32).fill(n));
 export const account = (n: number): bigint => (1n << 64n) + BigInt(n);
-const genesisOf = (parameters: NonNullable<GenesisFile["parameters"]>): GenesisFile => ({
+const genesisOf = (parameters: NonNullable<GenesisFile["parameters"]>, startMs: number): GenesisFile => ({
   network: "payments",
   parameters,
-  timeNs: `${START_MS}000000`,
+  timeNs: `${startMs}000000`,
   authority: { publicKeys: [toHex(keyOf(99).publicKey)], threshold: 1 },
   validators: NODES.map((id) => ({
     id,
@@ -65,6 +65,8 @@ const emptyPeer = (): Peer => ({
 });
 
 export type CalmSetting = {
+  /** On the wall clock; some moment long ago without. */
+  readonly startMs?: number;
   readonly parameters?: NonNullable<GenesisFile["parameters"]>;
   readonly snapshotPolicy?: SnapshotPolicy;
   /** Sees every effect of every node, as its storage would. */
@@ -82,11 +84,16 @@ export type StartSetting = Partial<Recovered> & {
 };
 
 /** Four nodes, wires that lose nothing, and a clock that moves when the test says so. */
-export function calmNetwork({ parameters = { epochLengthMs: 3_600_000 }, snapshotPolicy, watch }: CalmSetting = {}) {
-  const genesis = genesisOf(parameters);
+export function calmNetwork({
+  parameters = { epochLengthMs: 3_600_000 },
+  startMs = START_MS,
+  snapshotPolicy,
+  watch,
+}: CalmSetting = {}) {
+  const genesis = genesisOf(parameters, startMs);
   const parsed = parseGenesis(genesis);
   const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
-  let nowMs = START_MS;
+  let nowMs = startMs;
   const peers = new Map<number, Peer>();
   const wires: { from: number; to: number; frame: Uint8Array }[] = [];
   const answers = new Map<number, ClientAnswer>();

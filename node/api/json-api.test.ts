@@ -69,6 +69,7 @@ async function start(options: Partial<JsonApiOptions> = {}): Promise<JsonApi> {
     listen: { host: "127.0.0.1", port: 0 },
     ...{ credentials, intake, metrics, version: "1.2.3", log, status, chain: () => chain },
     journal: testJournal(() => chain),
+    prove: () => refuse("not_found"),
     ...options,
   });
   cleanups.push(async () => {
@@ -186,6 +187,8 @@ test("every route is described, and every answer is as described", async () => {
     ["/v1/status?x=1", 400, { field: "x" }],
     [`/v1/accounts/${1n << 128n}`, 400, { error: "id: at most 2^128 - 1", field: "id" }],
     ["/v1/accounts/7x/history", 400, { field: "id" }],
+    [`/v1/proofs/batches/${"ab".repeat(32)}?height=1`, 404, { error: "no such proof of such a batch yet" }],
+    ["/v1/proofs/batches/7?height=1", 400, { field: "batch" }],
     ["/v1/blocks/-1", 400, { field: "height" }],
   ];
   for (const [path, code, content] of asked) {
@@ -199,8 +202,8 @@ test("every route is described, and every answer is as described", async () => {
     asked.some(
       ([used, code]) => code === 200 && new RegExp(`^${path.replaceAll(/{\w+}/g, "[^/?]+")}(\\?|$)`).test(used),
     );
-  // The one transfer that there was is refused above; the next test has an applied one.
-  expect(gets.filter((path) => !seen(path))).toEqual(["/v1/transfers/{id}"]);
+  // The one transfer that there was is refused above; the next test has an applied one. Proofs need a quorum: client/prove.test.ts.
+  expect(gets.filter((path) => !seen(path))).toEqual(["/v1/transfers/{id}", "/v1/proofs/batches/{batch}"]);
 });
 
 test("a batch by curl: executed once, its repeat gets the stored result, and everything can be looked up", async () => {

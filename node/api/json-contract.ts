@@ -190,6 +190,44 @@ const parameterSchema = z.object({
 });
 export const parametersSchema = z.object({ ...atHeight, epoch: counter, parameters: z.array(parameterSchema) });
 
+export const batchInput = z.strictObject({ batch: hex32("Id of the batch: SHA-256 of its header and signature.") });
+export const proofInput = z.strictObject({
+  height: whole.meta({ description: "Of the block that executed it." }),
+  epoch: whole.prefault("1").meta({ description: "Epoch whose validators you know: the proof begins with it." }),
+});
+const hexText = (meaning: string) => z.string().meta({ description: `${meaning} Canonical bytes, hexadecimal.` });
+const finalHeader = {
+  header: hexText("A block's header."),
+  headers: z.array(hexText("Of a descendant.")).meta({ description: "From there to the block that is certified." }),
+  certificate: hexText("The quorum's finalize votes."),
+};
+/** As `node/chain/proof-file.ts` reads it; docs/ledger.md says how it is checked. */
+export const batchProofSchema = z
+  .object({
+    format: z.string(),
+    kind: z.literal("batch"),
+    chainId: hex32("SHA-256 of the genesis."),
+    batch: hex32("Id of the batch."),
+    outcome: z.union([
+      z.object({ count: counter, failures: z.array(z.object({ index: counter, code: z.string() })) }),
+      z.object({ refused: z.string() }),
+    ]),
+    place: z.object({ index: counter, size: counter, path: z.array(hex32("Of a neighbour.")) }),
+    before: hex32("Results hash before the batch's block."),
+    steps: z.array(
+      z.object({ resultsRoot: hex32("Of a block."), checkpointRoot: hex32("Of a checkpoint.").optional() }),
+    ),
+    final: z.object(finalHeader).meta({ description: "The final block that names the results after the last step." }),
+    epochs: z.array(
+      z.object({
+        ...finalHeader,
+        members: z.array(validatorSchema),
+        parametersHash: hex32("Of the epoch that begins."),
+      }),
+    ),
+  })
+  .meta({ description: "What became of a batch, to be checked with nothing but a validator set." });
+
 /** What of the status anybody may read. */
 export const publicStatusSchema = nodeStatusSchema
   .pick({

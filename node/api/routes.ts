@@ -1,4 +1,6 @@
 import type { z } from "zod";
+import type { Hex } from "../base/bytes.ts";
+import { type Result, refuse } from "../base/result.ts";
 import {
   accountOf,
   accountsAfter,
@@ -12,7 +14,10 @@ import {
   validatorsOf,
 } from "../chain/chain.ts";
 import { HEADS_KEPT } from "../chain/heads.ts";
+import type { BatchProof } from "../chain/proof.ts";
+import { proofObject } from "../chain/proof-file.ts";
 import { BATCH_BYTES_MAX } from "../codec/batch.ts";
+import type { ProofFault } from "../node.ts";
 import { balancesAt, type TooFarBack } from "./balances.ts";
 import type { NodeStatus } from "./contract.ts";
 import type { Elsewhere, JournalSource } from "./journal-source.ts";
@@ -22,6 +27,8 @@ import {
   accountSchema,
   balancesInput,
   balancesSchema,
+  batchInput,
+  batchProofSchema,
   blockPageSchema,
   blockSchema,
   committedSchema,
@@ -34,6 +41,7 @@ import {
   noInput,
   parametersSchema,
   positionPageInput,
+  proofInput,
   publicStatusSchema,
   totalsSchema,
   transferSchema,
@@ -45,6 +53,12 @@ export type Source = {
   readonly status: () => NodeStatus;
   readonly chain: () => Chain;
   readonly journal: JournalSource;
+  /** What became of a batch, for who knows the validators of an epoch. */
+  readonly prove: (asked: {
+    readonly batch: Hex;
+    readonly height: number;
+    readonly epoch: number;
+  }) => Result<BatchProof, ProofFault>;
 };
 
 /** `undefined`: there is no such thing. Of the rest leaves what the schema names, bigints as decimal texts. */
@@ -220,6 +234,20 @@ export const ROUTES: readonly Route[] = [
       const validators = validatorsOf(chain());
       const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
       return { height: heightOf(chain()), epoch: status().epoch, totalWeight, validators };
+    },
+  }),
+  get({
+    path: "/v1/proofs/batches/{batch}",
+    params: batchInput,
+    query: proofInput,
+    summary: "Proves what became of a batch of the newest blocks, as soon as a later final block names its results.",
+    schema: batchProofSchema,
+    noun: "proof of such a batch yet",
+    elsewhere: true,
+    answer: ({ params: { batch }, query }, { prove }) => {
+      const proof = prove({ batch, ...query });
+      if (proof.ok) return proofObject(proof.value);
+      return proof.reason === "epoch_too_old" ? refuse("elsewhere", proof.detail ?? proof.reason) : undefined;
     },
   }),
   get({

@@ -13,17 +13,27 @@ import type { BatchOutcome, Member } from "./types.ts";
 const PROOF_FORMAT = "hmn proof 1";
 
 export const writeProof = (proof: BatchProof | AccountProof): string =>
-  JSON.stringify({ format: PROOF_FORMAT, ...plain(proof) }, undefined, 2);
+  JSON.stringify(proofObject(proof), undefined, 2);
+export const proofObject = (proof: BatchProof | AccountProof): object => ({ format: PROOF_FORMAT, ...plain(proof) });
 
 /** The proof in a file; what it says is for `checkBatchProof` and `checkAccountProof`. Never throws on outside text. */
 export function parseProof(text: string): Result<BatchProof | AccountProof, "proof_malformed"> {
   try {
-    const file = fields(JSON.parse(text));
+    return proofFrom(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return refuse("proof_malformed", cause.message);
+    throw cause;
+  }
+}
+
+/** The same from parsed JSON. */
+export function proofFrom(value: unknown): Result<BatchProof | AccountProof, "proof_malformed"> {
+  try {
+    const file = fields(value);
     if (file("format") !== PROOF_FORMAT) return refuse("proof_malformed", `the format is not ${PROOF_FORMAT}`);
     return accept(readProof(file));
   } catch (cause) {
-    if (cause instanceof MalformedProof || cause instanceof SyntaxError)
-      return refuse("proof_malformed", cause.message);
+    if (cause instanceof MalformedProof) return refuse("proof_malformed", cause.message);
     throw cause;
   }
 }

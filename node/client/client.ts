@@ -8,6 +8,7 @@ import type { Authorities } from "./authorities.ts";
 import { type Network, openConnection, type Target } from "./connection.ts";
 import { newIds } from "./ids.ts";
 import { createPool } from "./pool.ts";
+import type { Prover } from "./prove.ts";
 import type { Weights } from "./quorum.ts";
 import type { SendResult } from "./send-result.ts";
 import { createSender, type SendOptions, type Signed } from "./sender.ts";
@@ -32,6 +33,8 @@ export type ClientOptions = {
   readonly connectionsPerTarget?: number;
   /** The validators' weights, for `confirm: "quorum"`; without it that is not offered. */
   readonly weights?: (signal: AbortSignal) => Promise<Weights>;
+  /** For `confirm: "proof"`; without it that is not offered. */
+  readonly prover?: Prover;
 };
 
 /** Transfers that are signed and wait to be sent, once and within a minute. */
@@ -91,6 +94,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     ...{ pool, room, chainId, ended: ended.signal, keyPair: options.keyPair },
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     confirmTimeoutMs: options.confirmTimeoutMs ?? CONFIRM_TIMEOUT_MS,
+    prover: options.prover,
     weights: options.weights ?? (() => Promise.reject(new Error("the validators' weights are not known"))),
   });
   const signAndSend = (type: BatchType, payload: Uint8Array, how: SendOptions): Promise<SendResult> =>

@@ -1,5 +1,7 @@
 /** What users import as `hmn/client`; everything else in this folder may change without notice. */
 export { LEDGERS } from "../api/contract.ts";
+export type { Trust } from "../chain/proof.ts";
+export { trustOfGenesis } from "../chain/proof-trust.ts";
 export { accountFlags } from "../codec/account.ts";
 export { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 export { newTransfer, type Transfer, transferFlags } from "../codec/transfer.ts";

@@ -1,5 +1,6 @@
 import { nodeIdentity, PORTS } from "../api/contract.ts";
 import type { Hex } from "../base/bytes.ts";
+import type { Trust } from "../chain/proof.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import type { Transfer } from "../codec/transfer.ts";
 import { openApiReader, type ReadOptions } from "./api-reader.ts";
@@ -7,6 +8,7 @@ import type { Authorities } from "./authorities.ts";
 import { type BulkOptions, type Progress, sendAll } from "./bulk.ts";
 import { type Client, openClient } from "./client.ts";
 import { createLookups, type Lookups, type ValidatorSet } from "./lookups.ts";
+import { createProver } from "./prove.ts";
 import type { Weights } from "./quorum.ts";
 import type { SendResult } from "./send-result.ts";
 import type { SendOptions } from "./sender.ts";
@@ -44,6 +46,11 @@ export type OpenOptions = {
    * those named in `nodes` agree on is taken.
    */
   readonly weights?: ReadonlyMap<number, number>;
+  /**
+   * For `confirm: "proof"`: the validators whom you trust, of an epoch not more than 256 back: `trustOfGenesis` has those of
+   * the first, `hmn-node inspect DIR epoch --json` those of a later one.
+   */
+  readonly trust?: Trust;
   /** Ends everything: connections close, and whatever waits answers `unknown`. */
   readonly signal?: AbortSignal;
 };
@@ -75,12 +82,13 @@ export async function open(options: OpenOptions): Promise<HmnClient> {
     ca,
   );
   const lookups = createLookups(reader);
-  const { chainId, requestTimeoutMs, confirmTimeoutMs, connectionsPerNode, signal } = options;
+  const { trust, chainId = trust?.chainId, requestTimeoutMs, confirmTimeoutMs, connectionsPerNode, signal } = options;
   const client = await openClient({
     targets: named.map(({ host, servername, port = PORTS.client }) => ({ host, servername, port })),
     ca,
     keyPair: options.key,
     weights: weightsOf(options, lookups),
+    ...(trust === undefined ? {} : { prover: createProver(reader, trust) }),
     ...(chainId === undefined ? {} : { chainId }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(confirmTimeoutMs === undefined ? {} : { confirmTimeoutMs }),

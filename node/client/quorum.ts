@@ -57,7 +57,7 @@ export async function confirmByQuorum(
 }
 
 /** This target's last word about the batch; undefined when the signal came first. */
-async function finalAnswer(
+export async function finalAnswer(
   target: number,
   batch: Uint8Array,
   {

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { present } from "../base/assert.ts";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { type BatchType, encodeBatch } from "../codec/batch.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import { newStream } from "./ids.ts";
 import type { Pool } from "./pool.ts";
+import type { Prover } from "./prove.ts";
 import { confirmByQuorum, type FirstAnswer, type Weights } from "./quorum.ts";
 import { refusalOf, resultOf, type SendResult } from "./send-result.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
@@ -13,8 +15,11 @@ export type SendOptions = {
   /** Index of the target to ask first. */
   readonly target?: number;
   readonly signal?: AbortSignal;
-  /** Whose word is enough: the node's that answers (the default), or equal words of more than a third of the weight. */
-  readonly confirm?: "node" | "quorum";
+  /**
+   * Whose word is enough: the node's that answers (the default), equal words of more than a third of the weight, or nobody's:
+   * a proof that a later block certifies the results, checked with the validator set that the client was given.
+   */
+  readonly confirm?: "node" | "quorum" | "proof";
 };
 
 export type SenderParts = {
@@ -26,6 +31,8 @@ export type SenderParts = {
   readonly confirmTimeoutMs: number;
   /** Asked for by `confirm: "quorum"`; rejects when it cannot be known. */
   readonly weights: (signal: AbortSignal) => Promise<Weights>;
+  /** Asked for by `confirm: "proof"`; undefined: no validator set is known. */
+  readonly prover: Prover | undefined;
   readonly ended: AbortSignal;
 };
 
@@ -66,15 +73,19 @@ export function createSender(parts: SenderParts): Sender {
   };
   const send: Sender["send"] = async (signed, how) => {
     const { ended, requestTimeoutMs } = parts;
+    if (how.confirm === "proof" && parts.prover === undefined)
+      throw new Error("confirm: a proof is checked with a validator set, and `trust` names none");
     const signal = how.signal === undefined ? ended : AbortSignal.any([ended, how.signal]);
     const again = (): Uint8Array => sign(signed.type, signed.payload, signed.keyPair).batch;
     const first = await firstAnswer(parts, { batch: signed.batch, again, target: how.target ?? 0, signal });
     if ("type" in first) return first;
-    if (how.confirm !== "quorum") return resultOf(first.answer, first.target);
+    if (how.confirm === undefined || how.confirm === "node") return resultOf(first.answer, first.target);
     try {
-      const weights = await parts.weights(signal);
-      const { pool, confirmTimeoutMs } = parts;
-      return await confirmByQuorum(first, { pool, weights, requestTimeoutMs, confirmTimeoutMs, signal });
+      const { pool, confirmTimeoutMs, prover } = parts;
+      const timing = { pool, requestTimeoutMs, confirmTimeoutMs, signal };
+      if (how.confirm === "quorum")
+        return await confirmByQuorum(first, { ...timing, weights: await parts.weights(signal) });
+      return await present(prover, "it was asked for above").confirm(first, timing);
     } catch (cause) {
       return { type: "unknown", reason: cause instanceof Error ? cause.message : String(cause) };
     }

@@ -5,9 +5,10 @@ import { pino } from "pino";
 import { UNLIMITED } from "../api/allowance.ts";
 import type { NodeStatus } from "../api/contract.ts";
 import { startIntake } from "../api/intake.ts";
-import { startJsonApi } from "../api/json-api.ts";
+import { type JsonApiOptions, startJsonApi } from "../api/json-api.ts";
 import { createMetrics } from "../api/metrics.ts";
 import { testJournal } from "../api/test-journal.ts";
+import { refuse } from "../base/result.ts";
 import { type Chain, chainId, heightOf, validatorsOf } from "../chain/chain.ts";
 import { type Material, watchCredentials } from "../transport/credentials.ts";
 import { writeMaterial } from "../transport/test-authority.ts";
@@ -22,6 +23,7 @@ export async function testNode(options: {
   readonly chain: Chain;
   readonly material: Material;
   readonly behaviour?: Behaviour;
+  readonly prove?: JsonApiOptions["prove"];
 }): Promise<TestNode> {
   const { validator, chain, material } = options;
   const server = await testServer(options);
@@ -44,6 +46,7 @@ export async function testNode(options: {
       log,
       chain: () => chain,
       journal: testJournal(() => chain),
+      prove: options.prove ?? (() => refuse("not_found")),
       status: () => statusOf(validator, chain),
     },
   });
