@@ -1,7 +1,7 @@
 import { type Millis, millis } from "../base/units.ts";
 
 /** What the mesh of one node looks like at the moment. */
-export type MeshLoad = {
+type MeshLoad = {
   readonly lambdaEffectivePpm: number;
   /** Entries that wait to be sent. */
   readonly queued: number;

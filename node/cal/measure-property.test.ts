@@ -187,6 +187,41 @@ test("whatever is said and counted of one validator with less than half of the w
   );
 });
 
+test("liars under a third of every honest validator's possible reporters, whatever they say and do, take no Ψ from the honest", () => {
+  const lie = fc.record({ timelinessPpm: ppm, availabilityPpm: ppm, meshPpm: ppm });
+  const input = fc.record({
+    weights: fc.array(weight, { minLength: 5, maxLength: 9 }),
+    order: fc.nat(),
+    lies: fc.array(lie, { minLength: 81, maxLength: 81 }),
+    counted: conduct,
+  });
+  fc.assert(
+    fc.property(input, ({ weights, order, lies, counted }) => {
+      const base = flawlessEvidence(weights);
+      const total = weights.reduce((sum, own) => sum + own, 0);
+      const heaviest = Math.max(...weights);
+      const liars = new Set<number>();
+      let lying = 0;
+      for (let at = 0; at < weights.length; at++) {
+        const id = (at + order) % weights.length;
+        if (3 * (lying + (weights[id] ?? 0)) >= total - heaviest) continue;
+        lying += weights[id] ?? 0;
+        liars.add(id);
+      }
+      const { validators } = measure({
+        ...base,
+        conduct: new Map([...base.conduct].map(([id, own]) => [id, liars.has(id) ? counted : own])),
+        reports: base.reports.map((report) => {
+          const { reporter, subject } = report;
+          return liars.has(reporter) || liars.has(subject) ? { ...report, ...lies[9 * reporter + subject] } : report;
+        }),
+      });
+      for (const [id, { psiPpm }] of validators) if (!liars.has(id)) expect(psiPpm).toBe(MILLION);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test("a flawless newcomer has Ψ = 1 after one epoch in which all reported, and keeps its halves where nobody did", () => {
   const base = flawlessEvidence([1, 1, 1, 1, 1]);
   const before = new Map([...base.before].filter(([id]) => id !== 4));

@@ -103,6 +103,11 @@ test("flawless validators have Ψ = Ĉ = 1, whatever their weights", () => {
   });
 });
 
+test("as many validators as there can be add up exactly", () => {
+  const all = flawlessEvidence(Array.from({ length: 100 }, () => MILLION));
+  expect(measure(all)).toMatchObject({ coherencePpm: MILLION, meanPsiPpm: MILLION, quorumCoherencePpm: MILLION });
+});
+
 const changed = (evidence: Evidence, change: (report: Report) => Partial<Report>): Evidence => ({
   ...evidence,
   reports: evidence.reports.map((report) => ({ ...report, ...change(report) })),

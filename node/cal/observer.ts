@@ -5,7 +5,7 @@ import { ratioPpm } from "./ratio.ts";
 import type { Report } from "./reports.ts";
 
 /** A vote that takes longer is worth nothing: an idle network makes a block in this time (domain.md, "Consensus"). */
-export const VOTE_DELAY_BOUND_MS = 1_000;
+const VOTE_DELAY_BOUND_MS = 1_000;
 /** Blocks whose votes are still awaited, final or not. More are forgotten from the oldest on. */
 const OPEN_BLOCKS_MAX = 64;
 /** Votes for a final block count until so many more are final, as the chain carries them (domain.md, "CAL"). */

@@ -1,7 +1,7 @@
 import { present } from "../base/assert.ts";
 
 /** One voice: `id` breaks ties. */
-export type Weighted = { readonly id: number; readonly weight: number; readonly value: number };
+type Weighted = { readonly id: number; readonly weight: number; readonly value: number };
 
 /**
  * By (value, id) the first value with 2·cumulative weight ≥ total (domain.md, "Arithmetic"). Voices with under half of the

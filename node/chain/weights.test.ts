@@ -39,3 +39,30 @@ test("a smaller share of Ψ moves weight to stake; Ψ without stake weighs nothi
   expect([at(400_000n, 500_000), at(0n, 500_000), at(200_000n, 0)]).toEqual([800_000, 1_000_000, 800_000]);
   expect(at(400_000n, 1_000_000, 10n ** 6n - 1n)).toBe(0);
 });
+
+test("of equal stakes under 23 % never come to a third of the weight, whatever happens to Ψ", () => {
+  const input = fc.integer({ min: 5, max: 100 }).chain((validators) =>
+    fc.record({
+      psis: fc.array(fc.integer({ min: 0, max: 1_000_000 }), { minLength: validators, maxLength: validators }),
+      bond: fc.bigInt({ min: 10n ** 8n, max: 10n ** 12n }),
+      worst: fc.boolean(),
+    }),
+  );
+  fc.assert(
+    fc.property(input, ({ psis, bond, worst }) => {
+      const liars = Math.ceil(0.23 * psis.length) - 1;
+      const members = psis.map((psi, id) => {
+        // The worst: liars flawless, and all others brought to nothing.
+        const psiPpm = id < liars ? 1_000_000 : worst ? 0 : psi;
+        return {
+          id,
+          weight: targetWeight({ bond, psiPpm, parameters: { minimumBond: 10n ** 6n, psiSharePpm: 400_000n } }),
+        };
+      });
+      const total = (those: readonly { readonly weight: number }[]) => those.reduce((sum, one) => sum + one.weight, 0);
+      const capped = capWeights(members);
+      expect(3 * total(capped.slice(0, liars))).toBeLessThan(total(capped));
+    }),
+    { numRuns: 300 },
+  );
+});

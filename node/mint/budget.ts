@@ -11,7 +11,7 @@ export type MintMeasure = {
   readonly meanPsiPpm: number;
 };
 
-export type MintTime = Pick<MintMeasure, "coherencePpm" | "lambdaPpm"> & {
+type MintTime = Pick<MintMeasure, "coherencePpm" | "lambdaPpm"> & {
   /** Closed since the last mint, this one included; before the first mint: since genesis. */
   readonly epochsSinceLast: number;
   /** Epochs that have been measured, this one included. */

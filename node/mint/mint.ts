@@ -30,7 +30,7 @@ export type MintInput = MintMeasure & {
 };
 
 /** What is issued of one token; the shares, by id ascending, add up to the total. */
-export type Issue = { readonly token: MintedToken; readonly total: bigint; readonly shares: readonly Share[] };
+type Issue = { readonly token: MintedToken; readonly total: bigint; readonly shares: readonly Share[] };
 
 export type Mint = {
   readonly budget: bigint;
