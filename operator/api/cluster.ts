@@ -241,6 +241,11 @@ export const clusterStatusSchema = z
       .string()
       .max(64)
       .describe("Revision of the last inputs that all nodes ran and that were judged good."),
+    currentImage: z
+      .string()
+      .max(512)
+      .optional()
+      .describe("Image that the current revision was judged with, as the host of its first node named it."),
     currentVersion: z.string().max(64).describe("Version of the current revision."),
     targetRevision: z.string().max(64).describe("Revision of the inputs in the spec."),
     readyValidators: z.int().min(0).max(100).describe("Validators that are Ready."),

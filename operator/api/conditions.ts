@@ -11,6 +11,7 @@ export const conditionTypes = [
   "FaultDomainsSafe",
   "RolledBack",
   "DeletionProtected",
+  "ImageUnchanged",
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 

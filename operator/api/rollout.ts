@@ -103,10 +103,14 @@ export const rolloutStatusSchema = z
       .meta(atomicList),
     progressAt: timeField("When progress was last made; the deadline counts from here."),
     pauseReason: z
-      .enum(["Spec", "Judge", "FirstDeploymentFailed", "Approval", ""])
+      .enum(["Spec", "Judge", "FirstDeploymentFailed", "Approval", "ImageMoved", ""])
       .describe(
-        "Why it is paused: spec.paused, a judge without a verdict, a first deployment that failed, or an HmnApproval.",
+        "Why it is paused: spec.paused, a judge without a verdict, a first deployment that failed, an HmnApproval, or nodes of one release that run different images.",
       ),
+    imageId: z
+      .string()
+      .max(512)
+      .describe("Image that the first started node of the release runs, as its host names it; absent until then."),
     consecutiveFailures: z.int().min(0).max(100).describe("Failed windows in a row."),
     rollbackReason: z.string().max(1024).describe("Why it went back; empty if it did not."),
     rollbackCause: z

@@ -11,6 +11,7 @@ import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
 import { certificatesReady } from "./certificates.ts";
 import { faultDomains } from "./fault-domains.ts";
+import { imageUnchanged } from "./image.ts";
 import { serviceLevels } from "./levels.ts";
 import type { Obstacle } from "./plan.ts";
 import { deletionGuardMissing } from "./signer-proof.ts";
@@ -24,6 +25,7 @@ export type Facts = {
   readonly current: string;
   readonly phase: NonNullable<ClusterStatus["phase"]>;
   readonly wait: Wait | undefined;
+  readonly image: string | undefined;
   readonly obstacle: Obstacle | undefined;
   readonly tls: TlsStatus;
 };
@@ -52,6 +54,7 @@ export function conditions(facts: Facts, before: readonly Condition[]): readonly
     ["FaultDomainsSafe", faultDomains(view, snapshot.hosts)],
     ["RolledBack", rolledBack(snapshot)],
     ["DeletionProtected", deletionProtected(snapshot)],
+    ["ImageUnchanged", imageUnchanged(view, facts.current, facts.image)],
   ];
   return statements.flatMap(([type, statement]) =>
     statement === undefined

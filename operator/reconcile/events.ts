@@ -1,9 +1,10 @@
 import type { ClusterStatus } from "../api/cluster.ts";
+import type { ConditionType } from "../api/conditions.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 
-const warnings = ["RollingBack", "RolledBack", "FirstDeploymentFailed"];
+const warnings = ["RollingBack", "RolledBack", "FirstDeploymentFailed", "ImageMoved"];
 
 /** One event on the cluster for each new entry of a rollout's timeline, and one when what is waited for changes. */
 export function events(
@@ -24,6 +25,7 @@ export function events(
         message: `${rollout?.metadata.name ?? ""}: ${message}`,
       }),
     ),
+    ...worsened(snapshot.cluster.status, status),
     ...(asked && waitingFor.reason !== snapshot.cluster.status.waitingFor?.reason
       ? [
           {
@@ -37,6 +39,25 @@ export function events(
       : []),
   ];
 }
+
+/** Conditions whose turning false is news by itself, since nothing waits for it. */
+const watchedConditions: readonly ConditionType[] = ["ImageUnchanged"];
+
+const worsened = (before: ClusterStatus, after: ClusterStatus): readonly Action[] =>
+  watchedConditions.flatMap((type): readonly Action[] => {
+    const condition = after.conditions?.find((one) => one.type === type);
+    const was = before.conditions?.find((one) => one.type === type)?.status;
+    if (condition?.status !== "False" || was === "False") return [];
+    return [
+      {
+        type: "event",
+        about: "HmnCluster",
+        severity: "Warning",
+        reason: condition.reason,
+        message: condition.message,
+      },
+    ];
+  });
 
 /** The timeline is cut at its front when full, so entries are told apart by what they are, not by their place. */
 function newEntries(before: RolloutStatus | undefined, next: RolloutStatus | undefined) {

@@ -6,6 +6,7 @@ import { podsCommand, type Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
+import { currentImage } from "./image.ts";
 import type { Obstacle } from "./plan.ts";
 import { validatorStatuses } from "./validators.ts";
 
@@ -33,9 +34,10 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     (active === undefined
       ? (nodesMissing(snapshot, view, current.revision) ?? outcome.background)
       : cluster.status.waitingFor);
+  const image = currentImage(snapshot, view, current.revision);
   const phase = phaseOf(snapshot, outcome, wait);
   const facts: Facts = {
-    ...{ snapshot, view, target, current: current.revision, phase, wait },
+    ...{ snapshot, view, target, current: current.revision, phase, wait, image },
     obstacle: outcome.obstacle,
     tls: outcome.tls,
   };
@@ -48,6 +50,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     chainId: view.nodes.find((node) => node.voting)?.status?.chainId ?? cluster.status.chainId ?? "",
     currentRevision: current.revision,
     currentVersion: current.version,
+    ...(image === undefined ? {} : { currentImage: image }),
     targetRevision: target,
     readyValidators: ready,
     updatedValidators: view.nodes.filter((node) => node.podRevision === target).length,

@@ -29,6 +29,8 @@ export type ModelNodes = {
   crashLogs(): ReadonlyMap<string, string>;
   /** Hosts that take no new pods. */
   cordoned: Set<number>;
+  /** References that have come to mean another image, and which; pods that start from now on get it. */
+  moved: Map<string, string>;
   /** Nodes whose process hangs: neither ready nor readable. */
   stalled: Set<number>;
   /** Client batches at each node in two seconds. */
@@ -36,7 +38,7 @@ export type ModelNodes = {
   height(): number;
 };
 
-type Process = { startedAt: number; restarts: number; downUntil: number; running: boolean };
+type Process = { image: string; startedAt: number; restarts: number; downUntil: number; running: boolean };
 type PodStatus = { phase: string; startTime?: string; conditions: object[]; containerStatuses?: object[] };
 
 const READ_EVERY = 2;
@@ -61,6 +63,7 @@ export function createNodes(options: {
   const crashLogs = new Map<string, string>();
   const cordoned = new Set<number>();
   const stalled = new Set<number>();
+  const moved = new Map<string, string>();
   const traffic = { batches: 40 };
   let samples: Sample[] = [];
   let voting: readonly number[] = [];
@@ -69,10 +72,9 @@ export function createNodes(options: {
   let lastBlockAt = 0;
 
   const idOf = (pod: Thing) => Number(pod.metadata.labels[LABELS.validator]);
-  const behaviourOf = (pod: Thing) => {
-    const container = (pod.spec as { containers: readonly { image: string }[] }).containers[0];
-    return options.behaviour(container?.image.split(":")[1] ?? "");
-  };
+  const referenceOf = (pod: Thing) =>
+    (pod.spec as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
+  const behaviourOf = (pod: Thing) => options.behaviour(referenceOf(pod).split(":")[1] ?? "");
   const statusOf = (pod: Thing) => pod.status as PodStatus;
   const isReady = (pod: Thing) =>
     statusOf(pod).conditions.some(
@@ -112,11 +114,23 @@ export function createNodes(options: {
       spec.nodeName = `host-${idOf(pod)}`;
       status.startTime = new Date(now).toISOString();
     }
-    const process = processes.get(pod.metadata.uid) ?? { startedAt: now, restarts: 0, downUntil: 0, running: false };
+    const reference = referenceOf(pod);
+    const image = moved.get(reference) ?? `${reference.split(":")[0]}@sha256:first-${reference}`;
+    const process = processes.get(pod.metadata.uid) ?? {
+      ...{ image, startedAt: now, restarts: 0, downUntil: 0, running: false },
+    };
     processes.set(pod.metadata.uid, process);
     const container = (state: object, ready: boolean, lastState: object = {}) => {
       status.containerStatuses = [
-        { name: "node", image: "image", ready, restartCount: process.restarts, state, lastState },
+        {
+          name: "node",
+          image: reference,
+          imageID: behaviour.pullable ? process.image : "",
+          ready,
+          restartCount: process.restarts,
+          state,
+          lastState,
+        },
       ];
       status.conditions = [
         { type: "PodScheduled", status: "True" },
@@ -183,7 +197,7 @@ export function createNodes(options: {
 
   const nodeStatus = (pod: Thing, id: number, ready: boolean): NodeStatus => {
     const begun = knowsGenesis(pod);
-    const image = (pod.spec as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
+    const image = referenceOf(pod);
     const checkpoint = Math.floor(height / 32) * 32;
     return {
       version: image.split(":")[1] ?? "",
@@ -215,6 +229,7 @@ export function createNodes(options: {
 
   return {
     cordoned,
+    moved,
     stalled,
     traffic,
     isReady,

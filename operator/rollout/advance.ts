@@ -4,6 +4,7 @@ import { answered, atGate, pausedByApproval } from "./approvals.ts";
 import { startFailure } from "./failure.ts";
 import { deploying, holding } from "./first-deployment.ts";
 import { ended, inState, judged, noted } from "./history.ts";
+import { pausedByImage, pinned } from "./image-pin.ts";
 import { goBack, supersede } from "./incident.ts";
 import { moving, settling } from "./moving.ts";
 import { phaseCounts } from "./phases.ts";
@@ -28,7 +29,7 @@ export function advance(situation: Situation): Step {
       situation,
       noted(inState(status, situation.now, "Moving"), situation.now, "Resumed", "spec.paused is false again"),
     );
-  return watched(situation) ?? answered(situation) ?? byState(situation);
+  return watched(situation) ?? pinned(situation) ?? answered(situation) ?? byState(situation);
 }
 
 function byState(situation: Situation): Step {
@@ -72,6 +73,8 @@ function pausedFor(situation: Situation): Step {
       return holding(situation);
     case "Approval":
       return pausedByApproval(situation);
+    case "ImageMoved":
+      return pausedByImage(situation);
     case "Judge":
     case "Spec":
     case "":

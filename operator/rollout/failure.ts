@@ -1,7 +1,7 @@
 import { type Millis, seconds } from "../../node/base/units.ts";
 import type { Incident } from "../api/rollout.ts";
 import { isEnvironment } from "./problem.ts";
-import { reasonOf } from "./replace.ts";
+import { isHealthy, reasonOf } from "./replace.ts";
 import type { Situation } from "./situation.ts";
 import { elapsed, timeOf } from "./time.ts";
 import type { NodeView } from "./view.ts";
@@ -21,7 +21,8 @@ export function startFailure(situation: Situation, node: NodeView, inFlight: boo
       reason: `node ${node.id}: ${problem.message}`,
       validator: node.id,
     };
-  if (!inFlight || !overdue(situation, node)) return undefined;
+  // One that has arrived waits for something else: a pause, a person.
+  if (!inFlight || isHealthy(node) || !overdue(situation, node)) return undefined;
   const started = node.pod?.status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
   const blameless = !started || (problem !== undefined && isEnvironment(problem.kind));
   return {

@@ -3,6 +3,7 @@ import type { RolloutStatus } from "../api/rollout.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { startFailure } from "./failure.ts";
 import { inState, noted } from "./history.ts";
+import { straysOf } from "./image-pin.ts";
 import { held } from "./incident.ts";
 import { moving, phaseCount, soakBegun } from "./moving.ts";
 import { phaseCounts } from "./phases.ts";
@@ -119,6 +120,7 @@ export function holding(situation: Situation): Step {
   const moved = rollout.status.moved ?? [];
   const lastWindow = rollout.status.windows?.at(-1)?.verdict;
   const mended =
+    straysOf(situation).length === 0 &&
     view.nodes.every((node) => !moved.includes(node.id) || hasShownKey(situation, node)) &&
     (moved.length < view.nodes.length || rollout.status.windows === undefined || view.nodes.every(isHealthy)) &&
     (lastWindow === undefined || lastWindow === "Pass" || lastWindow === "NoData");
