@@ -13,8 +13,7 @@ const SLICE_MS = 1;
 
 /**
  * Work of one thread per second of its processor time, so that other load on the machine does not count. `prepare` makes what
- * the work needs; `earlierPerSecond`: of an earlier implementation in its published shape, on the machine of
- * docs/benchmarks.md.
+ * the work needs; `earlierPerSecond`: of an earlier implementation at the same work.
  */
 export function rateRow(row: {
   readonly name: string;

@@ -20,7 +20,7 @@ const calTick = rateRow({
   unit: "ticks/s",
   earlierPerSecond: 324_000,
   prepare: () => {
-    const history = recent(1_000);
+    const history = recent<object>(1_000);
     let [stability, coherencePpm, meanPsiPpm, ticks] = [INITIAL_STABILITY, 850_000, 900_000, 0];
     return () => {
       coherencePpm = within(coherencePpm + Math.floor((500_000 - Math.abs(750_000 - coherencePpm)) / 100));
@@ -37,11 +37,12 @@ const mintEpoch = rateRow({
   unit: "epochs/s",
   earlierPerSecond: 657_000,
   prepare: () => {
-    const history = recent(100);
-    const measured = { coherencePpm: 850_000, lambdaPpm: 700_000, meanPsiPpm: 900_000 };
-    let epochsSinceLast = 0;
+    const history = recent<object>(100);
+    let [epoch, epochsSinceLast] = [0, 0];
     return () => {
+      epoch += 1;
       epochsSinceLast += 1;
+      const measured = { coherencePpm: 810_000 + (epoch % 90_000), lambdaPpm: 700_000, meanPsiPpm: 900_000 };
       if (!mintDue({ ...measured, epochsSinceLast, measuredEpochs: 3, emergency: false })) return;
       epochsSinceLast = 0;
       history.add({ ...measured, budget: mintBudget(measured) });
@@ -56,20 +57,33 @@ const round = rateRow({
   unit: "rounds/s",
   earlierPerSecond: 56_000,
   prepare: () => {
-    const history = recent(100);
+    const history = recent<{ readonly view: number; readonly voters: number }>(100);
     const ids = Array.from({ length: VALIDATORS }, (_, id) => id);
     const committee = committeeOf(ids.map((id) => ({ id, weight: 1_000 + 100 * id, publicKey: "00".repeat(32) })));
     const psis = ids.map((id) => 800_000 + (id % 20) * 10_000);
     const hash = sha256Hex(new Uint8Array(1));
-    let [view, stability] = [0, INITIAL_STABILITY];
+    let [view, stability, meanVoters] = [0, INITIAL_STABILITY, 0];
     return () => {
       view += 1;
       stability = nextStability(stability, { coherencePpm: 800_000, meanPsiPpm: 900_000, quorumCoherencePpm: 800_000 });
       const voters = ids.filter((id) => bandOf(psis[id] ?? 0) !== "critical");
       if (!isQuorum(committee, voters)) throw new Error("all vote, so there is a quorum");
       const ballot = { kind: "finalize", epoch: 1, view, block: hash, height: view } as const;
-      history.add({ view, voters, emergency: stability.emergency.active, digest: sha256Hex(encodeBallot(ballot)) });
+      const digest = sha256Hex(encodeBallot(ballot));
+      history.add({ ...{ view, digest, emergency: stability.emergency.active, meanVoters }, voters: voters.length });
+      meanVoters = history.kept.reduce((sum, one) => sum + one.voters, 0) / history.kept.length;
     };
+  },
+});
+
+/** What the earlier implementation measured where it published millions of "operations": it read its numbers back. */
+const readBack = rateRow({
+  name: "published shape, in process: Ĉ, λ and Ψ̄ read back",
+  unit: "reads/s",
+  prepare: () => {
+    const state = { lambdaPpm: 700_000, coherencePpm: 850_000, meanPsiPpm: 900_000 };
+    const read = recent<object>(100);
+    return () => read.add({ ...state });
   },
 });
 
@@ -123,6 +137,7 @@ export const COHERENCE_ROWS: readonly CoherenceRow[] = [
   calTick,
   mintEpoch,
   round,
+  readBack,
   epochMeasured(VALIDATORS),
   epochMeasured(100),
   wholeMint,
@@ -132,10 +147,11 @@ export const COHERENCE_ROWS: readonly CoherenceRow[] = [
 const within = (ppm: number): number => Math.min(1_000_000, Math.max(500_000, ppm));
 
 /** Keeps the last `limit` records, as the earlier implementation did. */
-function recent(limit: number): { add(record: object): void } {
-  const kept: object[] = [];
+function recent<T>(limit: number): { add(record: T): void; readonly kept: readonly T[] } {
+  const kept: T[] = [];
   let next = 0;
   return {
+    kept,
     add: (record) => {
       kept[next] = record;
       next = (next + 1) % limit;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { unreachable } from "../base/assert.ts";
 import { exitOnSignals } from "./at-exit.ts";
 import { benchCoherence, COHERENCE_USAGE, parseCoherence } from "./coherence-bench.ts";
-import { describeMachine } from "./machine.ts";
+import { describeMachine, loadAverage } from "./machine.ts";
 import { benchNode } from "./node-bench.ts";
 import { BENCH_USAGE, parseBench } from "./options.ts";
 import { markdownTable, textTable, writeMarked } from "./report.ts";
@@ -49,7 +49,8 @@ function coherence(args: readonly string[]): number {
   const samples = benchCoherence(parsed.value, print);
   const facts = [
     `one thread, per second of its processor time, each row measured ${parsed.value.measureMs / 1_000} s a round`,
-    "floor of a parity row: twice the rate of an earlier implementation in its published shape",
+    "floor of a parity row: twice the rate of an earlier implementation at the same work",
+    `load average at the end: ${loadAverage().toFixed(2)}`,
   ];
   return tell("coherence", { ...parsed.value, samples, facts });
 }
