@@ -127,8 +127,8 @@ test("the README's example runs as it stands; the JSON API answers as its descri
   expect(await run([MAIN, "status", ...reach])).toMatchObject({ code: 0, out: expect.stringContaining("Voting") });
   const services = {
     ledger: "running",
-    cal_engine: "idle",
-    mining_agent: "idle",
+    cal_engine: "running",
+    mining_agent: "running",
     memory_mesh: "idle",
     consensus: "running",
   };
@@ -140,6 +140,8 @@ test("the README's example runs as it stands; the JSON API answers as its descri
   });
   const metrics = (await zero.get("control", "/metrics")).body;
   expect(metrics).toContain('hmn_service_restarts_total{service="memory_mesh"} 0');
+  expect(metrics).toMatch(/hmn_lambda_ratio 0\.7\n/);
+  expect(metrics).toMatch(/hmn_validator_psi_ratio{validator="3"} 1\n/);
   expect(metrics).toMatch(/hmn_service_interval_seconds{service="ledger"} 0\.82/);
   expect(await run([MAIN, "stats", ...reach])).toMatchObject({
     code: 0,

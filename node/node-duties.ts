@@ -1,7 +1,10 @@
 import { toHex } from "./base/bytes.ts";
-import { chainId, dutiesOf, heightOf, validatorStates } from "./chain/chain.ts";
+import { reportsOf } from "./cal/observer.ts";
+import { chainId, epochOf, heightOf, validatorStates } from "./chain/chain.ts";
+import { dutiesOf, owesReports } from "./chain/duties.ts";
 import { batchId, encodeBatch } from "./codec/batch.ts";
 import { encodePeerMessage } from "./codec/peer-message.ts";
+import { encodeReports } from "./codec/report.ts";
 import { encodeValidatorRecords, type ValidatorRecord } from "./codec/validator-record.ts";
 import { certifiedHeight } from "./consensus/state.ts";
 import { addBatch } from "./lanes/own-lane.ts";
@@ -10,6 +13,8 @@ import type { Node, Step } from "./node-state.ts";
 /** A duty that no block has executed after this time is signed again. */
 const AGAIN_MS = 10_000;
 const EXPIRY_MS = 60_000;
+/** Blocks of an epoch after which what was seen of the one before is told: early enough to be executed by E. */
+const LAST_VOTES_BLOCKS = 2;
 
 /** What this validator signs by itself, as a client of its own with its vote key. */
 export type Duties = {
@@ -25,7 +30,8 @@ export type Duties = {
 export const createDuties = (): Duties => ({ stream: undefined, sequence: 0n, seenHeight: -1, signed: new Map() });
 
 /** Signs what the chain asks of this validator and has it ordered: in the own lane, or by a member for one who has none. */
-export function signDuties(node: Node, { turn, effects }: Step): void {
+export function signDuties(node: Node, step: Step): void {
+  const { turn } = step;
   const { duties, config, chain } = node;
   const height = heightOf(chain);
   if (node.stopping || duties.seenHeight === height || node.unproved) return;
@@ -33,15 +39,41 @@ export function signDuties(node: Node, { turn, effects }: Step): void {
   if (node.unexecuted.length > 0 || certifiedHeight(node.consensus) > height) return;
   duties.seenHeight = height;
   if (!ownsVoteKey(node)) return;
-  const due = dutiesOf(chain, config.self).filter((record) => (duties.signed.get(keyOf(record)) ?? 0) <= turn.nowMs);
-  const peer = [...node.connected].toSorted((a, b) => a - b)[0];
-  const member = node.consensus.self !== undefined;
-  if (due.length === 0 || (!member && peer === undefined)) return;
-  for (const record of due) duties.signed.set(keyOf(record), turn.nowMs + AGAIN_MS);
+  const due = dutiesOf(chain, config.self).filter((record) => isDue(node, keyOf(record), turn.nowMs));
+  if (due.length > 0 && order(node, step, { type: "validator", payload: encodeValidatorRecords(due) }))
+    for (const record of due) duties.signed.set(keyOf(record), turn.nowMs + AGAIN_MS);
+  signReports(node, step);
+}
+
+/** Tells what it saw of the epoch before, some blocks into this one: so long votes for its last blocks may come. */
+function signReports(node: Node, step: Step): void {
+  const { observation, chain, config, duties } = node;
+  const { ended } = observation;
+  const { nowMs } = step.turn;
+  const publicKey = toHex(config.keyPair.publicKey);
+  if (ended === undefined || heightOf(chain) < epochOf(chain).firstHeight + LAST_VOTES_BLOCKS) return;
+  const name = `reports ${ended.epoch}`;
+  if (!owesReports(chain, { validator: config.self, publicKey, epoch: ended.epoch }) || !isDue(node, name, nowMs))
+    return;
+  const reports = reportsOf(ended.observer).map((report) => ({ ...report, epoch: ended.epoch }));
+  if (reports.length > 0 && order(node, step, { type: "reports", payload: encodeReports(reports) }))
+    duties.signed.set(name, nowMs + AGAIN_MS);
+}
+
+const isDue = ({ duties }: Node, name: string, nowMs: number): boolean => (duties.signed.get(name) ?? 0) <= nowMs;
+
+/** In the own lane, or in that of a member for one who has none; not at all where there is no such way. */
+function order(
+  { duties, config, chain, connected, consensus, lanes }: Node,
+  { turn, effects }: Step,
+  content: { readonly type: "validator" | "reports"; readonly payload: Uint8Array },
+): boolean {
+  const peer = [...connected].toSorted((a, b) => a - b)[0];
+  const member = consensus.self !== undefined;
+  if (!member && peer === undefined) return false;
   duties.stream ??= turn.wallNs;
   const batch = encodeBatch({
-    type: "validator",
-    payload: encodeValidatorRecords(due),
+    ...content,
     chainId: chainId(chain),
     keyPair: config.keyPair,
     stream: duties.stream,
@@ -49,8 +81,9 @@ export function signDuties(node: Node, { turn, effects }: Step): void {
     expiryMs: Number(turn.wallNs / 1_000_000n) + EXPIRY_MS,
   });
   duties.sequence += 1n;
-  if (member) addBatch(node.lanes, { id: batchId(batch), batch });
+  if (member) addBatch(lanes, { id: batchId(batch), batch });
   else if (peer !== undefined) effects.push({ type: "send", peer, frame: encodePeerMessage({ type: "batch", batch }) });
+  return true;
 }
 
 function ownsVoteKey({ chain, config }: Node): boolean {

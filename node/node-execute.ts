@@ -10,6 +10,7 @@ import { wantAll } from "./lanes/judge.ts";
 import { beginLanesEpoch, gatherCars } from "./lanes/lanes.ts";
 import { batchExecuted } from "./lanes/own-lane.ts";
 import { forgetExecuted } from "./lanes/positions.ts";
+import { observeFinal, watchEpoch } from "./node-observe.ts";
 import { type Executed, noteResults } from "./node-results.ts";
 import { confirmState, noteExecuted, refuteState } from "./node-snapshot.ts";
 import { epochStart, lanesEpoch } from "./node-stand.ts";
@@ -49,6 +50,7 @@ function execute(
   const executing = executable(block, payload, cars);
   const { outcomes, applied, resultsHash, journal } = executeBlock(node.chain, executing);
   effects.push({ ...executed(height, journal), batches: executing.batches });
+  observeFinal(node, block);
   node.lastBlockAtMs = context.nowMs;
   const batches: Executed[] = [];
   let index = 0;
@@ -117,6 +119,7 @@ function enterEpoch(node: Node, { turn, effects }: Step): void {
   assert(heightOf(node.chain) === node.consensus.tip.height, "nothing is final behind a closing block");
   beginEpoch(node.consensus, turn, start);
   beginLanesEpoch(node.lanes, lanesEpoch(node.chain, start.committee));
+  watchEpoch(node);
   effects.push({
     type: "report",
     event: { type: "epoch-began", epoch: start.epoch, member: start.self !== undefined },

@@ -10,6 +10,7 @@ import { standing } from "./consensus/repeat.ts";
 import { greeting } from "./lanes/lanes.ts";
 import { addBatch, onAck } from "./lanes/own-lane.ts";
 import { carsFor, onAvailability, onCar, onCars } from "./lanes/receive.ts";
+import { observeMessage, onProbeAnswer } from "./node-observe.ts";
 import { onSnapshotPart, onSnapshotRequest } from "./node-snapshot.ts";
 import type { Node, Step } from "./node-state.ts";
 import { drain } from "./node-turn.ts";
@@ -49,7 +50,10 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
     effects.push({ type: "send", peer, frame: encodePeerMessage(answer) });
   };
   if (node.halted !== undefined && !SERVED_WHEN_HALTED.has(message.type)) return undefined;
-  if (isForConsensus(message)) return receive(consensus, turn, { peer, message });
+  if (isForConsensus(message)) {
+    observeMessage(node, peer, message, turn.nowMs);
+    return receive(consensus, turn, { peer, message });
+  }
   switch (message.type) {
     case "car":
       return onCar(lanes, laneTurn, message.car);
@@ -79,6 +83,11 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
       return undefined;
     case "snapshot-part":
       return onSnapshotPart(node, step, peer, message);
+    case "probe":
+      reply({ type: "probe-answer", round: message.round });
+      return undefined;
+    case "probe-answer":
+      return onProbeAnswer(node, peer, message.round, turn.nowMs);
     default:
       return unreachable(message);
   }
@@ -87,7 +96,7 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
 /** A validator without a lane has its duties ordered here. Anything else comes from clients, who have their own door. */
 function onDutyBatch(node: Node, batch: Uint8Array, { context }: Step): string | undefined {
   const parsed = parseBatch(batch);
-  if (!parsed.ok || parsed.value.type !== "validator") return "batch that is no validator's";
+  if (!parsed.ok || !["validator", "reports"].includes(parsed.value.type)) return "batch that is no validator's";
   const admitted = admitBatch(node.chain, batch, context.nowMs);
   if (!admitted.ok) return `batch: ${admitted.reason}`;
   if (admitted.value.executed !== undefined || node.stopping || node.consensus.self === undefined) return undefined;

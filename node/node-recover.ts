@@ -18,6 +18,7 @@ import { gatherCars } from "./lanes/lanes.ts";
 import { recoverLanes } from "./lanes/recover.ts";
 import { createDuties } from "./node-duties.ts";
 import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
+import { createObservation, watchEpoch } from "./node-observe.ts";
 import { createResults } from "./node-results.ts";
 import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
@@ -58,6 +59,7 @@ export function recover(
     snapshotSync: createSnapshotSync(),
     duties: createDuties(),
     results: createResults(),
+    observation: createObservation(),
     connected: new Set(),
     unexecuted: [],
     orderedHeight: heightOf(chain),
@@ -71,6 +73,7 @@ export function recover(
     lastBlockAtMs: 0,
     safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
   };
+  watchEpoch(node);
   recoverLanes(node.lanes, recovered.cars);
   const { turn } = stepOf(node, context, effects);
   const fresh = heightOf(chain) === 0 && recovered.cars.length === 0;

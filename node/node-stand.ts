@@ -25,6 +25,7 @@ import {
   tipOf,
 } from "./consensus/state.ts";
 import { createLanes, type Lanes, type LanesEpoch } from "./lanes/state.ts";
+import { watchEpoch } from "./node-observe.ts";
 import { EPOCH_PROOFS_MAX, proveEpoch } from "./node-snapshot-head.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
 
@@ -111,4 +112,5 @@ export function standAt(node: Node, standing: Standing, nowMs: number): void {
   node.unexecuted.length = 0;
   node.orderedHeight = heightOf(standing.chain);
   node.duties.seenHeight = -1;
+  watchEpoch(node);
 }

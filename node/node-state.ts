@@ -9,6 +9,7 @@ import type { Turn } from "./consensus/turn.ts";
 import type { LanePace } from "./lanes/pace.ts";
 import type { Lanes, LaneTurn } from "./lanes/state.ts";
 import type { Duties } from "./node-duties.ts";
+import type { Observation } from "./node-observe.ts";
 import type { RecentResults } from "./node-results.ts";
 import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 import type { TrustAnchor } from "./node-snapshot-head.ts";
@@ -47,6 +48,7 @@ export type Node = {
   readonly snapshotKeeper: SnapshotKeeper;
   readonly duties: Duties;
   readonly results: RecentResults;
+  readonly observation: Observation;
   readonly connected: Set<number>;
   /** Final blocks in order of height that wait for a car. */
   readonly unexecuted: BlockRecord[];

@@ -11,6 +11,7 @@ import type { LaneAction, LaneTurn } from "./lanes/state.ts";
 import { take, waits } from "./lanes/take.ts";
 import { signDuties } from "./node-duties.ts";
 import { executeReady } from "./node-execute.ts";
+import { observeMessage } from "./node-observe.ts";
 import type { Node, Step } from "./node-state.ts";
 import type { NodeEffect, StepContext } from "./ports.ts";
 
@@ -85,7 +86,7 @@ function order(node: Node, { block }: BlockRecord): void {
   orderTips(node.lanes, block.payload);
 }
 
-function carryOut(node: Node, action: Action, { effects }: Step): void {
+function carryOut(node: Node, action: Action, { effects, turn }: Step): void {
   switch (action.type) {
     case "journal":
       effects.push({ type: "persist", stream: "votes", record: action.record });
@@ -94,6 +95,7 @@ function carryOut(node: Node, action: Action, { effects }: Step): void {
       effects.push({ type: "replace-votes", records: action.records });
       return;
     case "broadcast":
+      observeMessage(node, node.config.self, action.message, turn.nowMs);
       effects.push({ type: "broadcast", frame: encodePeerMessage(action.message) });
       return;
     case "send":

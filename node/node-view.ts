@@ -1,7 +1,8 @@
 import type { NodeState, NodeStatus } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
-import { checkpointOf, heightOf, resultsHashOf, validatorsOf } from "./chain/chain.ts";
+import { checkpointOf, heightOf, resultsHashOf, validatorStates, validatorsOf } from "./chain/chain.ts";
+import { coherenceView } from "./chain/coherence-view.ts";
 import { encodeCertificate } from "./codec/certificate.ts";
 import { certifiedHeight as certifiedHeightIn, isVoter } from "./consensus/state.ts";
 import { waitingBatches } from "./lanes/own-lane.ts";
@@ -20,6 +21,7 @@ export type NodeView = Pick<
   | "validators"
   | "finality"
   | "lastBlockAtMs"
+  | "coherence"
 > & {
   readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Halted" | "Stopping">;
   /** Batches of this node's clients that wait for a block. */
@@ -50,8 +52,20 @@ export function viewOf(node: Node): NodeView {
     validators: validatorsOf(chain).map(({ id, weight, publicKey }) => ({ id, weight, publicKey })),
     finality: finalityOf(node),
     lastBlockAtMs: node.lastBlockAtMs,
+    coherence: coherenceOf(node),
     pendingBatches: waitingBatches(node.lanes),
     safety: { ...node.safety },
+  };
+}
+
+function coherenceOf({ chain, config }: Node): NodeView["coherence"] {
+  const { measuredEpoch, validators, coherencePpm, meanPsiPpm, band, mode, ...lambda } = coherenceView(chain);
+  const { lambdaPpm, alphaPpm, lambdaEffectivePpm } = lambda;
+  return {
+    ...{ measured: measuredEpoch > 0, epoch: measuredEpoch, coherencePpm, meanPsiPpm, band, mode },
+    ...{ lambdaPpm, alphaPpm, lambdaEffectivePpm },
+    psiPpm: validatorStates(chain).get(config.self)?.psiPpm ?? 0,
+    psi: validators.map(({ id, psiPpm }) => ({ validator: id, psiPpm })),
   };
 }
 

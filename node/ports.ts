@@ -17,6 +17,8 @@ export type NodeInput =
   | { readonly type: "timer"; readonly timer: string }
   /** A snapshot that the node began is whole and durable under its name. */
   | { readonly type: "snapshot-written"; readonly height: number }
+  /** The cal_engine service ticks: who of the members is there? `peers` are those connected that know the question. */
+  | { readonly type: "probe"; readonly peers: readonly number[] }
   /** SIGTERM: take nothing new, tell the peers. */
   | { readonly type: "stop" };
 

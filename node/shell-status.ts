@@ -2,6 +2,7 @@ import { type NodeState, type NodeStatus, WIRE_VERSION, WIRE_VERSIONS } from "./
 import type { ServiceHealth } from "./api/control-server.ts";
 import type { Hex } from "./base/bytes.ts";
 import { PPM } from "./base/units.ts";
+import { INITIAL_STABILITY } from "./cal/stability.ts";
 import type { NodeView } from "./node.ts";
 import { type ServiceName, serviceNames } from "./supervisor/core.ts";
 
@@ -100,7 +101,7 @@ export function statusOf(facts: Facts): NodeStatus {
       reason: (facts.readOnly ?? facts.damage ?? "").slice(0, REASON_MAX),
       freeBytes: facts.freeBytes,
     },
-    coherence: { measured: false, psiPpm: PPM, lambdaPpm: 700_000 },
+    coherence: view?.coherence ?? { measured: false, psiPpm: PPM, lambdaPpm: INITIAL_STABILITY.lambdaPpm },
     caBundleHash: facts.caBundleHash,
     certificateHash: facts.certificateHash,
     faults: [...facts.faults],

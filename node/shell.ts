@@ -248,8 +248,8 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     prove: (asked) => engine.prove(asked),
     journal,
   });
-  const { connectedPeers, setPeers } = transport;
-  const services = startServices({ engine, intake, holdings, metrics, connectedPeers, log });
+  const { connectedPeers, wireVersionWith, setPeers } = transport;
+  const services = startServices({ engine, intake, holdings, metrics, connectedPeers, wireVersionWith, log });
   const peersFile = watchNetwork(options.config, network, {
     peers: (peers) => {
       log.info({ peers: peers.map(({ id }) => id) }, "peers changed");

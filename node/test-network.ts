@@ -71,6 +71,10 @@ export type CalmSetting = {
   readonly snapshotPolicy?: SnapshotPolicy;
   /** Sees every effect of every node, as its storage would. */
   readonly watch?: (id: number, effect: NodeEffect) => void;
+  /** How often each node is told to probe its peers; never, if it is not given. */
+  readonly probeEveryMs?: number;
+  /** How long a frame of this node is under way now. */
+  readonly delayMs?: (from: number) => number;
 };
 
 /** What a start may find or be told besides what its volume holds. */
@@ -89,13 +93,22 @@ export function calmNetwork({
   startMs = START_MS,
   snapshotPolicy,
   watch,
+  probeEveryMs = Number.POSITIVE_INFINITY,
+  delayMs = () => 0,
 }: CalmSetting = {}) {
   const genesis = genesisOf(parameters, startMs);
   const parsed = parseGenesis(genesis);
   const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
   let nowMs = startMs;
   const peers = new Map<number, Peer>();
-  const wires: { from: number; to: number; frame: Uint8Array }[] = [];
+  type Wire = { readonly from: number; readonly to: number; readonly frame: Uint8Array };
+  const wires: Wire[] = [];
+  const delayed: (Wire & { readonly atMs: number })[] = [];
+  const post = (wire: Wire): void => {
+    const delay = delayMs(wire.from);
+    if (delay === 0) wires.push(wire);
+    else delayed.push({ ...wire, atMs: nowMs + delay });
+  };
   const answers = new Map<number, ClientAnswer>();
   /** How wrong a node's wall clock is. */
   const skews = new Map<number, number>();
@@ -116,7 +129,7 @@ export function calmNetwork({
       if (effect.type === "set-timer") peer.timers.set(effect.timer, nowMs + effect.afterMs);
       if (effect.type === "clear-timer") peer.timers.delete(effect.timer);
       if (effect.type === "answer") answers.set(effect.request, effect.answer);
-      if (effect.type === "send") wires.push({ from: id, to: effect.peer, frame: effect.frame });
+      if (effect.type === "send") post({ from: id, to: effect.peer, frame: effect.frame });
       if (effect.type === "snapshot") {
         const { height, blockHash, next } = effect;
         unwritten.push({ id, height, blockHash, next });
@@ -125,7 +138,7 @@ export function calmNetwork({
         for (const height of peer.blocks.keys()) if (height < effect.belowHeight) peer.blocks.delete(height);
       }
       if (effect.type !== "broadcast") continue;
-      for (const to of peers.keys()) if (to !== id) wires.push({ from: id, to, frame: effect.frame });
+      for (const to of peers.keys()) if (to !== id) post({ from: id, to, frame: effect.frame });
     }
   };
   const unwritten: { id: number; height: number; blockHash: string; next: () => Uint8Array | undefined }[] = [];
@@ -205,20 +218,34 @@ export function calmNetwork({
     present(peers.get(id), "the test names a node").node = undefined;
     for (const other of peers.keys()) if (other !== id) feed(other, { type: "peer-disconnected", peer: id });
   };
+  let probeAtMs = nowMs + probeEveryMs;
+  const probe = (): void => {
+    for (const id of peers.keys()) feed(id, { type: "probe", peers: [...peers.keys()].filter((to) => to !== id) });
+    probeAtMs += probeEveryMs;
+  };
+  /** Whatever is due first: a frame that took its time, a probe, or a node's timer. */
+  const fireNext = (): void => {
+    const due = [...peers].flatMap(([id, { node, timers }]) =>
+      node === undefined ? [] : [...timers].map(([timer, atMs]) => ({ id, timer, atMs })),
+    );
+    const next = present(due.toSorted((a, b) => a.atMs - b.atMs)[0], "a live network has timers");
+    const [late] = delayed.toSorted((a, b) => a.atMs - b.atMs);
+    nowMs = Math.max(nowMs, Math.min(next.atMs, late?.atMs ?? next.atMs, probeAtMs));
+    if (late !== undefined && late.atMs <= nowMs) wires.push(...delayed.splice(delayed.indexOf(late), 1));
+    else if (probeAtMs <= nowMs) probe();
+    else {
+      peers.get(next.id)?.timers.delete(next.timer);
+      feed(next.id, { type: "timer", timer: next.timer });
+    }
+    settle();
+  };
   /** Fires timers in order until `done`, or fails after so much simulated time. */
   const until = (done: () => boolean, limitMs = 60_000): number => {
     const began = nowMs;
     settle();
     while (!done()) {
-      const due = [...peers].flatMap(([id, { node, timers }]) =>
-        node === undefined ? [] : [...timers].map(([timer, atMs]) => ({ id, timer, atMs })),
-      );
-      const next = present(due.toSorted((a, b) => a.atMs - b.atMs)[0], "a live network has timers");
-      nowMs = Math.max(nowMs, next.atMs);
+      fireNext();
       expect(nowMs - began, "simulated time that this may take").toBeLessThan(limitMs);
-      peers.get(next.id)?.timers.delete(next.timer);
-      feed(next.id, { type: "timer", timer: next.timer });
-      settle();
     }
     return nowMs - began;
   };

@@ -7,8 +7,10 @@ import { z } from "zod";
 export const PORTS = { control: 8000, client: 8001, api: 8002, mesh: 8004, consensus: 8005 } as const;
 
 /** Versions of the frames between nodes that this release speaks; nodes without one in common refuse each other with a message. */
-export const WIRE_VERSIONS = { min: 1, max: 1 } as const;
+export const WIRE_VERSIONS = { min: 1, max: 2 } as const;
 export const WIRE_VERSION = WIRE_VERSIONS.max;
+/** From this version on a node answers liveness probes; an older one drops what it does not know, so it is not asked. */
+export const PROBE_WIRE_VERSION = 2;
 
 /** The transport identity of a validator, a DNS subject alternative name of its certificate. */
 export const nodeIdentity = (validator: number, network: string): string => `${validator}.${network}`;
@@ -88,8 +90,29 @@ export const nodeStatusSchema = z.object({
     .optional(),
   finality: finalityProofSchema.nullable(),
   storage: z.object({ writable: z.boolean(), reason: z.string().max(1024), freeBytes: z.number().nonnegative() }),
-  /** Coherence is not measured yet: Ψ is the committed constant 1 (issue "Coherence"). */
-  coherence: z.object({ measured: z.boolean(), psiPpm: z.number().int(), lambdaPpm: z.number().int() }),
+  /** How well the validators work together, as committed; what is optional is absent in releases before it existed. */
+  coherence: z.object({
+    /** False until an epoch was measured: then the values are those of the beginning. */
+    measured: z.boolean(),
+    /** Ψ of this node's validator. */
+    psiPpm: z.number().int(),
+    /** λ. */
+    lambdaPpm: z.number().int(),
+    /** The epoch that was measured. */
+    epoch: z.number().int().nonnegative().optional(),
+    alphaPpm: z.number().int().optional(),
+    lambdaEffectivePpm: z.number().int().optional(),
+    /** Ĉ and Ψ̄. */
+    coherencePpm: z.number().int().optional(),
+    meanPsiPpm: z.number().int().optional(),
+    band: z.enum(["green", "yellow", "red", "critical"]).optional(),
+    mode: z.enum(["Normal", "Emergency"]).optional(),
+    /** Ψ of each member of the epoch under way. */
+    psi: z
+      .array(z.object({ validator: z.number().int().nonnegative(), psiPpm: z.number().int() }))
+      .max(100)
+      .optional(),
+  }),
   /** SHA-256 of the CA bundle in use, so that a rotation can wait for it. */
   caBundleHash: hex(32),
   /** SHA-256 of the certificate file in use, for the same; absent in releases before it existed. */

@@ -30,6 +30,7 @@ const view: NonNullable<Facts["chain"]>["view"] = {
   validators: [{ id: 0, weight: 10, publicKey: "56".repeat(32) }],
   finality: { epoch: 1, view: 43, block: "78".repeat(32), height: 40, certificate: "9a" },
   lastBlockAtMs: 1_700_000_000_000,
+  coherence: { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
   pendingBatches: 0,
   safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
 };

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { unreachable } from "../base/assert.ts";
+import type { CoherenceView } from "../chain/coherence-view.ts";
 import type { NodeEvent } from "../ports.ts";
+import { coherenceMetrics } from "./coherence-metrics.ts";
 import { LATENCY_BUCKETS, METRICS } from "./contract.ts";
 import { type RefusalName, refusalName, refusalNames } from "./refusal.ts";
 
@@ -26,6 +28,9 @@ export type Metrics = {
   serviceInterval(service: string, seconds: number): void;
   serviceRestarted(service: string): void;
   waiting(counts: { readonly batches: number; readonly answers: number }): void;
+  /** What is committed of how well the validators work together. */
+  coherence(view: CoherenceView): void;
+  mintProved(epoch: number): void;
   consensus(state: { readonly view: number; readonly epoch: number; readonly connectedPeers: number }): void;
   /** From the frame taken in to the answer written. */
   latency(seconds: number): void;
@@ -90,6 +95,8 @@ export function createMetrics(): Metrics {
   const view = gauge("hmn_consensus_view", "View that consensus is in.");
   const epoch = gauge("hmn_consensus_epoch", "Epoch that consensus is in.");
   const peers = gauge("hmn_connected_peers", "Peers with a live connection.");
+  const coherence = coherenceMetrics(registry);
+  const minted = gauge("hmn_mint_proved_epoch", "Epoch of the newest mint that this process has computed again.");
   for (const reason of refusalNames) refusals.inc({ reason }, 0);
   for (const result of BATCH_RESULTS) batches.inc({ result }, 0);
   for (const kind of SAFETY_KINDS) safety.inc({ kind }, 0);
@@ -117,6 +124,8 @@ export function createMetrics(): Metrics {
       pendingBatches.set(counts.batches);
       outstanding.set(counts.answers);
     },
+    coherence,
+    mintProved: (of) => minted.set(of),
     consensus: (state) => {
       view.set(state.view);
       epoch.set(state.epoch);

@@ -6,7 +6,6 @@ import type { Nanos } from "../base/units.ts";
 import { type Batch, batchId, headerIsSigned, parseBatch, verifyBatch } from "../codec/batch.ts";
 import { sha256Hex } from "../codec/hash.ts";
 import { hashBytes } from "../codec/parse.ts";
-import type { ValidatorRecord } from "../codec/validator-record.ts";
 import type { Account } from "../ledger/account.ts";
 import { accountsAfter as accountsOfLedgerAfter } from "../ledger/account-order.ts";
 import { closeBlock, openBlock } from "../ledger/block.ts";
@@ -15,8 +14,7 @@ import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
 import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
 import { beginEpoch } from "./begin-epoch.ts";
-import { type ChainState, newestHead, subrootsOf } from "./chain-root.ts";
-import { duties } from "./duties.ts";
+import { type ChainState, subrootsOf } from "./chain-root.ts";
 import { executeBatch } from "./execute-batch.ts";
 import { convertFees } from "./execute-conversion.ts";
 import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-governance.ts";
@@ -321,16 +319,6 @@ export const voteKeyAt = (chain: Chain, at: { readonly validator: number; readon
   voteKeyIn(chain.governance, at);
 /** Committed positions of the lanes, by validator. The map is never changed: later blocks make a new one. */
 export const lanePositions = (chain: Chain): ReadonlyMap<number, LaneTip> => chain.lanes;
-
-/**
- * Records that this validator signs by itself with its vote key, in a batch of type `validator`. They stand here until they
- * are executed; `caught_up` is only true once the caller knows of no newer block.
- */
-export const dutiesOf = (chain: Chain, validator: number): readonly ValidatorRecord[] => {
-  const { height, resultsHash } = newestHead(chain);
-  const { governance, counts, stateVersionMax } = chain;
-  return duties(governance, validator, { counts, newest: { height, resultsHash }, stateVersionMax });
-};
 
 /** What to tell the operator when this release cannot run the rules that the network has raised itself to. */
 export function versionFault(chain: Chain): string | undefined {

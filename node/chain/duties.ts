@@ -1,5 +1,7 @@
 import type { Hex } from "../base/bytes.ts";
 import type { ValidatorRecord } from "../codec/validator-record.ts";
+import type { Chain } from "./chain.ts";
+import { newestHead } from "./chain-root.ts";
 import { type Governance, memberOf } from "./governance.ts";
 import { isSilent, type VoteCounts } from "./vote-counts.ts";
 
@@ -8,7 +10,7 @@ import { isSilent, type VoteCounts } from "./vote-counts.ts";
  * up when it wants to join, that it agrees to a joiner that has, that it agrees to replace a key that has been silent for
  * two epochs, and which state version its release can run.
  */
-export function duties(
+function duties(
   governance: Governance,
   validator: number,
   chain: {
@@ -33,3 +35,22 @@ export function duties(
   }
   return records;
 }
+
+/**
+ * Records that this validator signs by itself with its vote key, in a batch of type `validator`. They stand here until they
+ * are executed; `caught_up` is only true once the caller knows of no newer block.
+ */
+export const dutiesOf = (chain: Chain, validator: number): readonly ValidatorRecord[] => {
+  const { height, resultsHash } = newestHead(chain);
+  const { governance, counts, stateVersionMax } = chain;
+  return duties(governance, validator, { counts, newest: { height, resultsHash }, stateVersionMax });
+};
+
+/** Whether a validator was a member with this key in the epoch before, this one, and has told nothing of it yet. */
+export const owesReports = (
+  { governance: { previous, reports } }: Chain,
+  { validator, publicKey, epoch }: { readonly validator: number; readonly publicKey: Hex; readonly epoch: number },
+): boolean =>
+  previous?.number === epoch &&
+  previous.members.some((member) => member.id === validator && member.publicKey === publicKey) &&
+  !reports.has(validator);

@@ -79,13 +79,3 @@ function pay({ id, amount }: Share, scene: MintScene & { readonly cause: bigint;
   if (issued > 0n)
     systemMove(ledger, { ...move, kind: "mint", debit: systemAccountId(token, "issuance"), amount: issued }, scene);
 }
-
-/** Whether a mint is what its inputs make: computed again, to the last share. */
-export function mintIsProved(record: MintRecord, chainId: Hex): boolean {
-  const { budget, issues } = mint(record);
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}` : each));
-  return (
-    record.id === mintId(chainId, record.epoch) && budget === record.budget && text(issues) === text(record.issues)
-  );
-}

@@ -3,17 +3,8 @@ import { nanos } from "../base/units.ts";
 import { type AuthorityRecord, signAuthorityRecord } from "../codec/authority-record.ts";
 import { signRotation } from "../codec/rotation.ts";
 import { TOKENS, validatorAccountId } from "../ledger/tokens.ts";
-import {
-  accountOf,
-  chainId,
-  closingAt,
-  dutiesOf,
-  epochOf,
-  heightOf,
-  parametersOf,
-  validatorsOf,
-  voteKeyAt,
-} from "./chain.ts";
+import { accountOf, chainId, closingAt, epochOf, heightOf, parametersOf, validatorsOf, voteKeyAt } from "./chain.ts";
+import { dutiesOf } from "./duties.ts";
 import { atMs, keyHex } from "./test-chain.ts";
 import { keyOf, publicKeyOf, TREASURY } from "./test-genesis.ts";
 import {

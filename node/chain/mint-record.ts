@@ -8,8 +8,10 @@ import type { Candidate, Mint, MintedToken, MintInput } from "../mint/mint.ts";
 import type { Share } from "../mint/share.ts";
 import { readList, writeList } from "./lists.ts";
 
-/** The newest mints stand in the state: reputation in them is what opens the harmonic gate (domain.md, "Minting"). */
-export const MINTS_KEPT = 20;
+/** Reputation in so many last mints is what opens the harmonic gate (domain.md, "Minting"). */
+const MINTS_COUNTED = 20;
+/** So many stand in the state: the newest, and those that counted for it. */
+export const MINTS_KEPT = MINTS_COUNTED + 1;
 
 /** One mint: what it was computed from and what came of it, so that anyone can compute it again. */
 export type MintRecord = MintInput &
@@ -25,9 +27,10 @@ export type MintRecord = MintInput &
 /** What stands for a mint in the journal: the first half of its id. */
 export const mintCause = ({ id }: Pick<MintRecord, "id">): bigint => BigInt(`0x${id.slice(0, 32)}`);
 
-/** CHR that these mints gave a validator. */
+/** CHR that the last 20 of these mints gave a validator. */
 export const recentChrOf = (mints: readonly Pick<MintRecord, "issues">[], validator: number): bigint =>
   mints
+    .slice(-MINTS_COUNTED)
     .flatMap(({ issues }) => issues)
     .filter(({ token }) => token === "CHR")
     .flatMap(({ shares }) => shares)

@@ -3,8 +3,8 @@ import { present } from "../base/assert.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { systemAccountId, TOKENS, type TokenName, validatorAccountId } from "../ledger/tokens.ts";
 import { accountOf, chainId, heightOf, totalsOf } from "./chain.ts";
-import { mintIsProved } from "./execute-mint.ts";
-import { mintCause } from "./mint-record.ts";
+import { type MintRecord, mintCause } from "./mint-record.ts";
+import { mintFault } from "./prove-mint.ts";
 import { atMs } from "./test-chain.ts";
 import { publicKeyOf, TREASURY, testGenesis } from "./test-genesis.ts";
 import {
@@ -62,11 +62,16 @@ test("flawless validators: the first mint is the third measured epoch's, then on
   // k is 3 until λ is over 0.8, which it is from epoch 4 on.
   closeEpochs(net, 6);
   expect(mints(net).map(({ epoch }) => epoch)).toEqual([3, 5, 7, 9]);
-  expect(mints(net).every((each) => mintIsProved(each, chainId(net.chain)))).toBe(true);
-  const [first] = mints(net);
-  const forged = { ...present(first, "there was a mint"), budget: 1n };
-  expect(mintIsProved(forged, chainId(net.chain))).toBe(false);
-  expect(mintIsProved({ ...forged, budget: 117_516_190n, epoch: 4 }, chainId(net.chain))).toBe(false);
+  const { coherence } = net.chain.governance;
+  const faults = (record: MintRecord) => mintFault(coherence, record, chainId(net.chain));
+  expect(mints(net).map(faults)).toEqual(mints(net).map(() => undefined));
+  const last = present(mints(net).at(-1), "there were mints");
+  expect(faults({ ...last, epoch: 7 })).toMatch("id");
+  expect(faults({ ...last, lambdaPpm: 1 })).toMatch("measured");
+  expect(faults({ ...last, budget: 1n })).toMatch("budget");
+  expect(faults({ ...last, issues: last.issues.slice(1) })).toMatch("shares");
+  const richer = last.candidates.map((one) => ({ ...one, recentChr: one.recentChr + 1n }));
+  expect(faults({ ...last, candidates: richer })).toMatch("reputation");
   expectConserved(net);
 });
 

@@ -85,9 +85,12 @@ export type PeerMessage =
   | { readonly type: "vote-query"; readonly nonce: Hex }
   | { readonly type: "vote-answer"; readonly answer: VoteAnswer }
   /** The sender is about to leave: its views are nullified at once. */
-  | { readonly type: "stopping" };
+  | { readonly type: "stopping" }
+  /** Is the peer there? Wire version 2; the number comes back. */
+  | { readonly type: "probe"; readonly round: number }
+  | { readonly type: "probe-answer"; readonly round: number };
 
-/** The position is the tag on the wire of version 2. */
+/** The position is the tag on the wire. */
 const TYPES = [
   "proposal",
   "vote",
@@ -108,6 +111,8 @@ const TYPES = [
   "vote-query",
   "vote-answer",
   "stopping",
+  "probe",
+  "probe-answer",
 ] as const satisfies readonly PeerMessage["type"][];
 
 export function encodePeerMessage(message: PeerMessage): Uint8Array {
@@ -173,6 +178,9 @@ function write(to: Writer, message: Exclude<PeerMessage, { type: "car" }>): Writ
       return writeVoteAnswer(to, message.answer);
     case "stopping":
       return to;
+    case "probe":
+    case "probe-answer":
+      return to.u32(message.round);
     default:
       return unreachable(message);
   }
@@ -241,6 +249,9 @@ function read(from: Reader): PeerMessage {
       return { type, answer: readVoteAnswer(from) };
     case "stopping":
       return { type };
+    case "probe":
+    case "probe-answer":
+      return { type, round: from.u32() };
     default:
       return unreachable(type);
   }

@@ -17,7 +17,7 @@ export type ReportRecord = {
   readonly timelinessPpm: number;
   readonly availabilityPpm: number;
   /** Undefined where the two did not compare any common range of the mesh. */
-  readonly meshPpm?: number;
+  readonly meshPpm?: number | undefined;
 };
 
 /** The payload of a batch of type `reports`. */

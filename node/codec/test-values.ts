@@ -169,6 +169,8 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({ type: kind("vote-query"), nonce: hash }),
   fc.record({ type: kind("vote-answer"), answer: voteAnswer }),
   fc.record({ type: kind("stopping") }),
+  fc.record({ type: kind("probe"), round: u32 }),
+  fc.record({ type: kind("probe-answer"), round: u32 }),
 );
 
 export const OWNER = keyPairFromSeed(new Uint8Array(32).fill(3));

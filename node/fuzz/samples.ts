@@ -243,6 +243,8 @@ export const PEER_MESSAGES: readonly PeerMessage[] = [
   { type: "vote-query", nonce: place.nonce },
   ...VOTE_ANSWERS.map((each) => ({ type: "vote-answer", answer: each }) as const),
   { type: "stopping" },
+  { type: "probe", round: 7 },
+  { type: "probe-answer", round: 7 },
 ];
 
 export const CLIENT_FRAMES: readonly ClientFrame[] = [

@@ -159,8 +159,8 @@ test.each([
   ["chain", { chainId: "cd".repeat(32) }, /the peer is of chain (ab|cd)/],
   [
     "wire-version",
-    { wireVersions: { min: 2, max: 3 } },
-    /the peer speaks wire version (2 to 3, this node 1|1, this node 2 to 3)/,
+    { wireVersions: { min: 3, max: 4 } },
+    /the peer speaks wire version (3 to 4, this node 1 to 2|1 to 2, this node 3 to 4)/,
   ],
 ])("a node of another %s is refused, counted, and told about", async (reason, other, message) => {
   const one = await start(1, [dialsUs(0)], other);
