@@ -137,7 +137,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "vitest.config": [],
 };
 
-/** Pure rooms, and what they may import from outside the repository; `type` only as types, `createHash` only that. */
+/** Pure rooms, and what they may import from outside the repository; `type` only as types, `createHash` only that and `hash`. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
   "node/base/": [],
   "node/codec/": ["createHash node:crypto", "sodium-native"],
@@ -309,7 +309,7 @@ function purityViolations(source: Source, packages: readonly string[]): string[]
       ({ specifier, typeOnly, clause }) =>
         !packages.includes(specifier) &&
         !(typeOnly && packages.includes(`type ${specifier}`)) &&
-        !(/^{\s*createHash\s*}$/.test(clause) && packages.includes(`createHash ${specifier}`)),
+        !(/^{\s*createHash(?:\s*,\s*hash)?\s*}$/.test(clause) && packages.includes(`createHash ${specifier}`)),
     )
     .map(({ specifier }) => `${source.path} is in a pure room and imports ${specifier}`);
   return [...habits, ...strangers];
@@ -514,6 +514,7 @@ describe("the rules find what breaks them", () => {
 
   it.each([
     'import { createHash } from "node:crypto";',
+    'import { createHash, hash } from "node:crypto";',
     "const at = new Date(millis);",
     "// await Math.random() of Date.now()",
     'const text = "process.env";',
