@@ -118,7 +118,7 @@ export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome
   for (const [place, bytes] of block.batches.entries()) {
     const executed = executeOne(chain, bytes, block, place);
     outcomes.push(executed.outcome);
-    leaves.push(outcomeLeaf({ batch: executed.id, outcome: executed.outcome }));
+    leaves.push(executed.leaf);
     applied += executed.applied;
   }
   if (block.tips.length > 0)
@@ -205,26 +205,26 @@ export function admitBatch(
   return accept({ id, count, executed: { height: standing.height, outcome: standing.outcome } });
 }
 
-function executeOne(
-  chain: Chain,
-  bytes: Uint8Array,
-  block: ExecutableBlock,
-  place: number,
-): { id: Hex; outcome: BatchOutcome; applied: number } {
+/** `leaf`: of the batch and its outcome in the block's results root. */
+type Executed = { readonly outcome: BatchOutcome; readonly leaf: Uint8Array; readonly applied: number };
+
+function executeOne(chain: Chain, bytes: Uint8Array, block: ExecutableBlock, place: number): Executed {
   const checked = checkBatch(chain, bytes, blockMillis(block.time));
-  if (!checked.ok) return { id: batchId(bytes), outcome: { refused: checked.reason }, applied: 0 };
+  const told = (batch: Hex, outcome: BatchOutcome, applied = 0): Executed => {
+    return { outcome, leaf: outcomeLeaf({ batch, outcome }), applied };
+  };
+  if (!checked.ok) return told(batchId(bytes), { refused: checked.reason });
   const batch = checked.value;
   const { id } = batch;
-  if (!chain.verified.delete(id) && !headerIsSigned(batch))
-    return { id, outcome: { refused: "signature_invalid" }, applied: 0 };
+  if (!chain.verified.delete(id) && !headerIsSigned(batch)) return told(id, { refused: "signature_invalid" });
   const standing = standingOf(chain.streams, batch);
-  if (standing.type === "refused") return { id, outcome: { refused: standing.reason }, applied: 0 };
-  if (standing.type === "repeat") return { id, outcome: standing.outcome, applied: 0 };
+  if (standing.type === "refused") return told(id, { refused: standing.reason });
+  if (standing.type === "repeat") return told(id, standing.outcome);
   const { outcome, applied } = executeNew(chain, batch, block, place);
+  const executed = told(id, outcome, applied);
   // What is refused as a whole takes no sequence.
-  if (!("refused" in outcome))
-    take(chain.streams, batch, { height: block.height, leaf: outcomeLeaf({ batch: id, outcome }), outcome });
-  return { id, outcome, applied };
+  if (!("refused" in outcome)) take(chain.streams, batch, { height: block.height, leaf: executed.leaf, outcome });
+  return executed;
 }
 
 function executeNew(
