@@ -31,7 +31,7 @@ export function headTable(): HeadTable {
     const before = recordAt(slots, at);
     if (before === 0) used += 1;
     slots[at] = hash;
-    slots[at + 1] = record % 0x1_0000_0000;
+    slots[at + 1] = record;
     slots[at + 2] = Math.floor(record / 0x1_0000_0000);
     return before;
   };

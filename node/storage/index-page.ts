@@ -50,7 +50,8 @@ const viewOf = (page: Uint8Array): DataView => new DataView(page.buffer, page.by
 
 /** Position of a journal entry, or number of a record: 48 bits. */
 export function setUint48(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % 0x1_0000_0000, true);
+  // Takes the lower 32 bits by itself.
+  view.setUint32(at, value, true);
   view.setUint16(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
