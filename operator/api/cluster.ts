@@ -12,6 +12,7 @@ import {
 } from "./fields.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
+import { repairsSchema } from "./repairs.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { servicesSchema } from "./services.ts";
 import { tlsSchema, tlsStatusSchema } from "./tls.ts";
@@ -263,6 +264,7 @@ export const clusterStatusSchema = z
       .max(10)
       .describe("Inputs that were rolled back and are not tried again.")
       .meta(listMap("revision")),
+    repairs: repairsSchema.optional(),
     retryHandled: z.string().max(64).describe("The last value of spec.retry that was acted on."),
   })
   .partial()

@@ -44,6 +44,21 @@ const pod = (name: string, namespace: string, cluster: string) => {
   return [`/api/v1/namespaces/${namespace}/pods/${name}`, { ...item, metadata }] as const;
 };
 
+const service = (name: string, cluster: string) => {
+  const item = fakeItem(name, "6");
+  const entry = { manager: "x", operation: "Update", time: "2026-01-01T00:00:00Z", fieldsV1: { "f:spec": {} } };
+  const metadata = { ...item.metadata, labels: { "hmn.dev/cluster": cluster }, managedFields: [entry] };
+  return [`/api/v1/namespaces/a/services/${name}`, { ...item, metadata }] as const;
+};
+
+test("of what it puts back, a snapshot knows who wrote it and when, and not what", async () => {
+  const { caches, close } = await filled([clusterAt("a"), service("c-client", "c")]);
+  expect(observe(caches, nothing, "a/c", millis(7))?.services[0]?.metadata?.managedFields).toEqual([
+    { manager: "x", time: "2026-01-01T00:00:00Z", subresource: undefined },
+  ]);
+  await close();
+});
+
 test("a snapshot holds what belongs to the cluster and nothing of its neighbours", async () => {
   const { caches, told, api, close } = await filled([
     clusterAt("a"),

@@ -40,6 +40,7 @@ export const stalledReasons: readonly string[] = [
   "GenesisMissing",
   "KeysNotDistinct",
   "SpecInvalid",
+  "Contested",
 ];
 
 export function conditions(facts: Facts, before: readonly Condition[]): readonly Condition[] {

@@ -44,12 +44,11 @@ export function decide(snapshot: Snapshot): Decision {
   const proof = signerProof(snapshot);
   const approvals = provenApprovals(snapshot, proof);
   const retry = retried(snapshot, active, target, approvals);
-  const { actions: planned, obstacle } = plan(
-    snapshot,
-    view,
-    stored,
-    (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id),
-  );
+  const {
+    actions: planned,
+    obstacle,
+    repairs,
+  } = plan(snapshot, view, stored, (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id));
   const step: Step =
     active === undefined
       ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
@@ -67,6 +66,7 @@ export function decide(snapshot: Snapshot): Decision {
     wait: step.wait,
     background: turn.wait,
     obstacle,
+    repairs,
     quarantine,
     retryHandled: retry.handled,
   });

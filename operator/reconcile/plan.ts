@@ -1,4 +1,5 @@
 import type { Hex } from "../../node/base/bytes.ts";
+import type { Repair } from "../api/repairs.ts";
 import { budget, minAvailable } from "../desired/budget.ts";
 import { authorityConfig, networkConfig } from "../desired/config.ts";
 import { genesisConfig, genesisFile } from "../desired/genesis.ts";
@@ -15,6 +16,7 @@ import type { Snapshot } from "../observe/snapshot.ts";
 import { specCommand } from "../rollout/situation.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action, KubeObject } from "./actions.ts";
+import { contest, type Differing } from "./contest.ts";
 import { fulfils } from "./differ.ts";
 import { isUsable } from "./leaf-age.ts";
 import { version } from "./rotation.ts";
@@ -33,7 +35,8 @@ export function secretText(snapshot: Snapshot, secret: string, key: string): str
 /** Why the plan cannot go on by itself, and the command that shows or changes it. */
 export type Obstacle = { readonly reason: string; readonly message: string; readonly command: string };
 
-export type Plan = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
+type Part = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
+export type Plan = Part & { readonly repairs: readonly Repair[] };
 
 /** What has to be written so that the owned objects are as wanted; `assigned` names the revision of each validator. */
 export function plan(
@@ -45,14 +48,16 @@ export function plan(
   const keys = issues(snapshot);
   const genesis = genesisPlan(snapshot, view);
   const differing = objects(snapshot, view, stored, assigned).filter(({ actual, wanted }) => !fulfils(actual, wanted));
+  const { write, repairs, obstacle: fight } = contest(snapshot, differing);
   return {
     actions: [
       ...keys.actions,
-      ...differing.map(({ wanted }): Action => ({ type: "apply", object: wanted })),
+      ...write.map((object): Action => ({ type: "apply", object })),
       ...newRevision(snapshot, stored),
       ...genesis.actions,
     ],
-    obstacle: keys.obstacle ?? invalid(snapshot) ?? genesis.obstacle,
+    repairs,
+    obstacle: keys.obstacle ?? fight ?? invalid(snapshot) ?? genesis.obstacle,
   };
 }
 
@@ -71,7 +76,7 @@ const objectsCommand = ({ cluster }: Snapshot): string =>
  * Keys that do not exist yet, and certificates that nobody can use any more: those are replaced at once, whatever is up or
  * down. What is still good is the rotation's.
  */
-function issues(snapshot: Snapshot): Plan {
+function issues(snapshot: Snapshot): Part {
   const { cluster, authority: signer } = snapshot;
   const { name } = cluster.metadata;
   const absent = ({ secret }: Issue) => named(snapshot.secrets, secret) === undefined;
@@ -109,17 +114,15 @@ function issues(snapshot: Snapshot): Plan {
   };
 }
 
-type Pair = { readonly actual: unknown; readonly wanted: KubeObject };
-
 function objects(
   snapshot: Snapshot,
   view: View,
   stored: ReadonlyMap<string, StoredRevision>,
   assigned: (validator: number) => string | undefined,
-): readonly Pair[] {
+): readonly Differing[] {
   const { cluster } = snapshot;
   const { name } = cluster.metadata;
-  const pair = (objects: readonly Named[], wanted: KubeObject): Pair => ({
+  const pair = (objects: readonly NonNullable<Differing["actual"]>[], wanted: KubeObject): Differing => ({
     actual: withKind(named(objects, wanted.metadata.name), wanted),
     wanted,
   });
@@ -144,7 +147,7 @@ function objects(
 }
 
 /** Lists of the API carry no kind in their items. */
-const withKind = (actual: Named | undefined, wanted: KubeObject): unknown =>
+const withKind = (actual: Differing["actual"], wanted: KubeObject) =>
   actual === undefined ? undefined : { ...actual, apiVersion: wanted.apiVersion, kind: wanted.kind };
 
 /** A template is written only onto the object that it was decided on. */
@@ -167,10 +170,10 @@ function newRevision(snapshot: Snapshot, stored: ReadonlyMap<string, StoredRevis
 }
 
 /** Written once, when every validator has shown a key and the authority's key exists. */
-function genesisPlan(snapshot: Snapshot, view: View): Plan {
+function genesisPlan(snapshot: Snapshot, view: View): Part {
   const { cluster } = snapshot;
   const { name, namespace } = cluster.metadata;
-  const nothing: Plan = { actions: [], obstacle: undefined };
+  const nothing: Part = { actions: [], obstacle: undefined };
   if (named(snapshot.configMaps, genesisName(name)) !== undefined) return nothing;
   const chain = view.nodes.find((node) => node.status !== undefined && node.status.chainId !== null);
   if (chain !== undefined || (cluster.status.chainId ?? "") !== "")

@@ -1,4 +1,5 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { Repair } from "../api/repairs.ts";
 import type { TlsStatus } from "../api/tls.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { isHealthy, reasonOf } from "../rollout/replace.ts";
@@ -20,6 +21,7 @@ export type Outcome = {
   /** What goes on beside everything else: the cause of waiting when there is no other. */
   readonly background: Wait | undefined;
   readonly obstacle: Obstacle | undefined;
+  readonly repairs: readonly Repair[];
   readonly quarantine: readonly Quarantined[];
   readonly retryHandled: string;
 };
@@ -62,6 +64,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
     validators: validatorStatuses(snapshot, view),
+    ...(outcome.repairs.length === 0 ? {} : { repairs: [...outcome.repairs] }),
     quarantine: [...outcome.quarantine],
     retryHandled: outcome.retryHandled,
   };

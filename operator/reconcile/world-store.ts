@@ -1,3 +1,4 @@
+import { FIELD_MANAGER } from "../api/group.ts";
 import type { KubeObject } from "./actions.ts";
 
 /** An object of the modelled API server. */
@@ -13,6 +14,7 @@ export type Thing = {
     annotations: Record<string, string>;
     creationTimestamp: string;
     deletionTimestamp?: string;
+    managedFields?: { manager: string; time: string }[];
   };
   [field: string]: unknown;
 };
@@ -44,6 +46,12 @@ export function createStore(now: () => number) {
     return copy;
   };
 
+  /** Kubernetes' times have whole seconds, as ours here. */
+  const written = ({ metadata }: Thing, manager: string) => {
+    const others = (metadata.managedFields ?? []).filter((entry) => entry.manager !== manager);
+    metadata.managedFields = [...others, { manager, time: new Date(now()).toISOString() }];
+  };
+
   const put = (object: KubeObject): Thing => {
     uid += 1;
     const thing: Thing = {
@@ -58,6 +66,7 @@ export function createStore(now: () => number) {
         creationTimestamp: new Date(now()).toISOString(),
       },
     };
+    written(thing, FIELD_MANAGER);
     touch(thing);
     things.set(key(object.kind, object.metadata.name), thing);
     return thing;
@@ -78,7 +87,10 @@ export function createStore(now: () => number) {
     Object.assign(thing.metadata.labels, object.metadata.labels);
     Object.assign(thing.metadata.annotations, object.metadata.annotations);
     if (JSON.stringify(thing.spec) !== specBefore) thing.metadata.generation += 1;
-    if (JSON.stringify(thing) !== before) touch(thing);
+    if (JSON.stringify(thing) !== before) {
+      written(thing, FIELD_MANAGER);
+      touch(thing);
+    }
     return true;
   };
 
@@ -90,6 +102,12 @@ export function createStore(now: () => number) {
     touch,
     copied,
     nextVersion,
+    /** Another field manager changes it. */
+    meddle: (thing: Thing, manager: string, change: (thing: Thing) => void) => {
+      change(thing);
+      written(thing, manager);
+      touch(thing);
+    },
     remove: (kind: string, name: string) => things.delete(key(kind, name)),
   };
 }

@@ -25,6 +25,8 @@ export type World = {
   objects(kind: string): readonly Thing[];
   find(kind: string, name: string): Thing | undefined;
   remove(kind: string, name: string): void;
+  /** Another field manager changes an object. */
+  meddle(kind: string, name: string, manager: string, change: (thing: Thing) => void): void;
   /** A person's word about a rollout, as its admission policy lets it through. */
   approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
   nodes: ModelNodes;
@@ -207,6 +209,10 @@ export function createWorld(options: {
       const thing = find(kind, name);
       if (thing !== undefined && kind === "Pod") stop(thing);
       else store.remove(kind, name);
+    },
+    meddle: (kind, name, manager, change) => {
+      const thing = find(kind, name);
+      if (thing !== undefined) store.meddle(thing, manager, change);
     },
     approve: (word) => {
       const name = `${NAME}-word-${objects("HmnApproval").length + 1}`;
