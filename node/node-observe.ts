@@ -22,8 +22,14 @@ export type Observation = {
 };
 
 type Watch = { readonly epoch: number; readonly observer: Observer };
-/** A proposal, or with a voter that one's vote for it. */
-type Sighting = { readonly epoch: number; readonly block: string; readonly voter?: number; readonly atMs: number };
+/** A peer's proposal, or its vote. */
+type Sighting = {
+  readonly epoch: number;
+  readonly block: string;
+  readonly from: number;
+  readonly votes: boolean;
+  readonly atMs: number;
+};
 
 export const createObservation = (): Observation => ({
   epoch: 0,
@@ -47,17 +53,17 @@ export function watchEpoch({ chain, config, observation }: Pick<Node, "chain" | 
 }
 
 /**
- * Notes proposals, and votes that come from their voter itself: whoever the transport has proved can only lie about its own
- * time. Only votes for blocks that become final will count.
+ * Notes proposals that come from their proposer, and votes that come from their voter: whoever the transport has proved can
+ * only lie about its own time. Only votes for blocks that become final will count.
  */
 export function observeMessage({ observation }: Node, peer: number, message: PeerMessage, atMs: number): void {
   if (message.type === "proposal") {
-    const { epoch, hash } = message.block;
-    note(observation, { epoch, block: hash, atMs });
+    const { epoch, hash, proposer } = message.block;
+    if (proposer === peer) note(observation, { epoch, block: hash, from: peer, votes: false, atMs });
   } else if (message.type === "vote") {
     const { signer, ballot } = message.vote;
     if (ballot.kind === "notarize" && signer === peer)
-      note(observation, { epoch: ballot.epoch, block: ballot.block, voter: peer, atMs });
+      note(observation, { epoch: ballot.epoch, block: ballot.block, from: peer, votes: true, atMs });
   }
 }
 
@@ -97,12 +103,12 @@ export function onProbeAnswer({ observation }: Node, peer: number, round: number
 }
 
 function note(observation: Observation, sighting: Sighting): void {
-  const { epoch, block, voter, atMs } = sighting;
+  const { epoch, block, from, votes, atMs } = sighting;
   if (epoch === observation.epoch + 1) observation.early = [...observation.early, sighting].slice(-EARLY_MAX);
   const watch = watchOf(observation, epoch);
   if (watch === undefined) return;
-  if (voter === undefined) sawProposal(watch.observer, block, atMs);
-  else sawVote(watch.observer, { block, voter }, atMs);
+  if (votes) sawVote(watch.observer, { block, voter: from }, atMs);
+  else sawProposal(watch.observer, { block, from }, atMs);
 }
 
 const watchOf = ({ current, ended }: Observation, epoch: number): Watch | undefined =>

@@ -23,7 +23,7 @@ function block(
   hash: string,
   delays: readonly [two: number | undefined, three: number | undefined],
 ) {
-  sawProposal(observer, hash, 5_000);
+  sawProposal(observer, { block: hash, from: 3 }, 5_000);
   delays.forEach((delay, at) => {
     if (delay !== undefined) sawVote(observer, { block: hash, voter: at + 2 }, 5_000 + delay);
   });
@@ -67,15 +67,15 @@ test("reports tell what was seen of each other member, by subject", () => {
 
 test("only final blocks that this node held count, and of a voter the first word", () => {
   const observer = probed(observe());
-  sawProposal(observer, "nullified", 0);
+  sawProposal(observer, { block: "nullified", from: 2 }, 0);
   sawVote(observer, { block: "fetched", voter: 2 }, 0);
   sawFinal(observer, "fetched");
   sawFinal(observer, "unheard of");
   expect(reportsOf(observer)).toEqual([]);
   // The vote is here before its block; later words and strangers are no matter.
   sawVote(observer, { block: "aa", voter: 2 }, 10);
-  sawProposal(observer, "aa", 20);
-  sawProposal(observer, "aa", 0);
+  sawProposal(observer, { block: "aa", from: 3 }, 20);
+  sawProposal(observer, { block: "aa", from: 3 }, 0);
   for (const voter of [2, 3, 3, 1, 9]) sawVote(observer, { block: "aa", voter }, voter === 3 ? 320 : 900);
   sawFinal(observer, "aa");
   expect(reportsOf(observer).map(({ timelinessPpm }) => timelinessPpm)).toEqual([1_000_000, 700_000]);
@@ -101,11 +101,16 @@ test("nothing is reported of a peer that was never probed, and asking twice answ
   expect(reportsOf(observer)).toEqual(reportsOf(observer));
 });
 
-test("what is observed takes bounded room, whatever peers send", () => {
+test("whatever one peer sends takes bounded room, and what is known of other blocks stays", () => {
   const observer = probed(observe());
-  for (let at = 0; at < 10_000; at++) sawVote(observer, { block: `${at}`, voter: 2 }, at);
-  for (let at = 0; at < 10_000; at++) sawProposal(observer, `${at}`, at);
-  expect(observer.open.size).toBeLessThanOrEqual(64);
-  block(observer, "aa", [100, 200]);
+  // Its vote is here before the block, which others then send: it is theirs from there on.
+  sawVote(observer, { block: "aa", voter: 2 }, 0);
+  sawProposal(observer, { block: "aa", from: 3 }, 0);
+  for (let at = 0; at < 1_000; at++) sawVote(observer, { block: `vote ${at}`, voter: 2 }, at);
+  for (let at = 0; at < 1_000; at++) sawProposal(observer, { block: `proposal ${at}`, from: 2 }, at);
+  expect(observer.open.size).toBeLessThanOrEqual(33);
+  sawVote(observer, { block: "aa", voter: 3 }, 200);
+  sawFinal(observer, "aa");
+  block(observer, "bb", [100, 100]);
   expect(reportsOf(observer).map(({ timelinessPpm }) => timelinessPpm)).toEqual([900_000, 800_000]);
 });

@@ -6,8 +6,8 @@ import type { Report } from "./reports.ts";
 
 /** A vote that takes longer is worth nothing: an idle network makes a block in this time (domain.md, "Consensus"). */
 const VOTE_DELAY_BOUND_MS = 1_000;
-/** Blocks whose votes are still awaited, final or not. More are forgotten from the oldest on. */
-const OPEN_BLOCKS_MAX = 64;
+/** Blocks not final yet that are kept on the word of one peer; more push out the oldest of its own, and nobody else's. */
+const OPEN_BLOCKS_MAX = 32;
 /** Votes for a final block count until so many more are final, as the chain carries them (domain.md, "CAL"). */
 const AWAITED_BLOCKS = 8;
 
@@ -30,6 +30,8 @@ type Peer = {
 };
 
 type OpenBlock = {
+  /** Who sent the proposal, or while that is not here the first vote. */
+  from: number;
   /** When this node first held it; undefined while only votes for it are here. */
   seenMs: number | undefined;
   final: boolean;
@@ -55,16 +57,18 @@ export function createObserver({
   return { self, boundMs, peers, open: new Map() };
 }
 
-/** A proposal of the epoch is here: delays of votes for it count from now. */
-export function sawProposal(observer: Observer, block: Hex, nowMs: number): void {
-  const open = openBlock(observer, block);
-  open.seenMs ??= nowMs;
+/** A proposal of the epoch came from its proposer, right or not: delays of votes for it count from now. */
+export function sawProposal(observer: Observer, { block, from }: { block: Hex; from: number }, nowMs: number): void {
+  const open = openBlock(observer, block, from);
+  if (open.seenMs !== undefined) return;
+  open.from = from;
+  open.seenMs = nowMs;
 }
 
-/** A right notarize vote of a peer is here, for a block that need not be. Its first word counts. */
+/** A notarize vote came from the voter itself, for a block that need not be here, or be right. Its first word counts. */
 export function sawVote(observer: Observer, { block, voter }: { block: Hex; voter: number }, nowMs: number): void {
   if (!observer.peers.has(voter)) return;
-  const { votedMs } = openBlock(observer, block);
+  const { votedMs } = openBlock(observer, block, voter);
   if (!votedMs.has(voter)) votedMs.set(voter, nowMs);
 }
 
@@ -131,13 +135,14 @@ export function meanLatencyMs(observer: Observer, peer?: number): number | undef
   return answered === 0 ? undefined : sum / answered;
 }
 
-function openBlock({ open }: Observer, block: Hex): OpenBlock {
+function openBlock({ open }: Observer, block: Hex, from: number): OpenBlock {
   const known = open.get(block);
   if (known !== undefined) return known;
-  const created: OpenBlock = { seenMs: undefined, final: false, votedMs: new Map() };
-  open.set(block, created);
+  const own = [...open].filter(([, one]) => one.from === from && !one.final);
   // A forgotten block counts for nobody: mostly it is one that was nullified.
-  for (const [oldest] of open) if (open.size > OPEN_BLOCKS_MAX) open.delete(oldest);
+  for (const [oldest] of own.slice(0, Math.max(0, own.length + 1 - OPEN_BLOCKS_MAX))) open.delete(oldest);
+  const created: OpenBlock = { from, seenMs: undefined, final: false, votedMs: new Map() };
+  open.set(block, created);
   return created;
 }
 
