@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { coherenceStatusSchema } from "./coherence.ts";
 import { conditionSchema } from "./conditions.ts";
 import {
   type CelRule,
@@ -238,6 +239,7 @@ export const clusterStatusSchema = z
       .enum(["Pending", "BringingUp", "Running", "RollingOut", "RollingBack", "Paused", "Stalled"])
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
+    coherence: coherenceStatusSchema.optional(),
     currentRevision: z
       .string()
       .max(64)

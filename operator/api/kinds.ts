@@ -54,6 +54,18 @@ export const clusterKind: KindDefinition = {
     { name: "Ready", type: "string", jsonPath: ".status.ready", description: "Ready validators of all." },
     { name: "Phase", type: "string", jsonPath: ".status.phase", description: "What the cluster is doing." },
     {
+      name: "Coherence",
+      type: "string",
+      jsonPath: ".status.coherence.band",
+      description: "How well the validators work together.",
+    },
+    {
+      name: "Mode",
+      type: "string",
+      jsonPath: ".status.coherence.mode",
+      description: "Normal, or Emergency.",
+    },
+    {
       name: "Rollout",
       type: "string",
       jsonPath: ".status.rollout",

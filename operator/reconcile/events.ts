@@ -3,6 +3,7 @@ import type { ConditionType } from "../api/conditions.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
+import { emergencyEvents } from "./coherence.ts";
 
 const warnings = ["RollingBack", "RolledBack", "FirstDeploymentFailed", "ImageMoved"];
 
@@ -26,6 +27,7 @@ export function events(
       }),
     ),
     ...worsened(snapshot.cluster.status, status),
+    ...emergencyEvents(snapshot.cluster.status, status),
     ...(asked && waitingFor.reason !== snapshot.cluster.status.waitingFor?.reason
       ? [
           {

@@ -6,6 +6,7 @@ import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, type Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
+import { coherenceOf } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
 import type { Obstacle } from "./plan.ts";
@@ -36,6 +37,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     (active === undefined
       ? (nodesMissing(snapshot, view, current.revision) ?? outcome.background)
       : cluster.status.waitingFor);
+  const coherence = coherenceOf(view, cluster.status.coherence);
   const image = currentImage(snapshot, view, current.revision);
   const phase = phaseOf(snapshot, outcome, wait);
   const facts: Facts = {
@@ -50,6 +52,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     conditions: [...conditions(facts, cluster.status.conditions ?? [])],
     phase,
     chainId: view.nodes.find((node) => node.voting)?.status?.chainId ?? cluster.status.chainId ?? "",
+    ...(coherence === undefined ? {} : { coherence }),
     currentRevision: current.revision,
     currentVersion: current.version,
     ...(image === undefined ? {} : { currentImage: image }),

@@ -29,6 +29,8 @@ export type ModelNodes = {
   crashLogs(): ReadonlyMap<string, string>;
   /** Hosts that take no new pods. */
   cordoned: Set<number>;
+  /** What a node tells of the network's coherence; nothing was measured where it is absent. */
+  coherence: Map<number, NodeStatus["coherence"]>;
   /** References that have come to mean another image, and which; pods that start from now on get it. */
   moved: Map<string, string>;
   /** Nodes whose process hangs: neither ready nor readable. */
@@ -64,6 +66,7 @@ export function createNodes(options: {
   const cordoned = new Set<number>();
   const stalled = new Set<number>();
   const moved = new Map<string, string>();
+  const coherence = new Map<number, NodeStatus["coherence"]>();
   const traffic = { batches: 40 };
   let samples: Sample[] = [];
   let voting: readonly number[] = [];
@@ -221,7 +224,7 @@ export function createNodes(options: {
       connectedPeers: [],
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
-      coherence: { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
+      coherence: coherence.get(id) ?? { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
       caBundleHash: "",
       faults: [],
     };
@@ -229,6 +232,7 @@ export function createNodes(options: {
 
   return {
     cordoned,
+    coherence,
     moved,
     stalled,
     traffic,
