@@ -3,6 +3,7 @@ import { claim, claimEqual } from "../kit/claim.ts";
 import { untilCluster } from "../kit/cluster-state.ts";
 import { followRollout, inState } from "../kit/follow.ts";
 import { isTrue } from "../kit/objects.ts";
+import { kubectlHmn } from "../kit/plugin.ts";
 import { CRASHING, MISSING, type Release, SLOW } from "../kit/releases.ts";
 import { watchDisruptions } from "../kit/watcher.ts";
 import type { Scenario, Scene } from "./scenario.ts";
@@ -48,6 +49,9 @@ async function rollBack({ stage, progress }: Scene, { release, cause, metric }: 
     (one) => isTrue(one, "RolledBack") && one.status.phase !== "RollingBack" && one.status.phase !== "RollingOut",
     { progress },
   );
+  const report = await kubectlHmn(view, ["incident", rollout.metadata.name], progress);
+  for (const part of [`${good.version} -> ${release.version}`, cause, "WHAT TO DO"])
+    claim(report.includes(part), `kubectl hmn incident says ${part}`, report);
   await claimBackOn(view, good);
   await claimOneAtATime(watcher);
   const quarantined = (cluster.status.quarantine ?? []).some((one) => one.revision === rollout.spec.to.revision);

@@ -1,10 +1,14 @@
 import { dirname } from "node:path";
+import { z } from "zod";
 import { run } from "../cluster/run.ts";
-import { patchSpec, requestRelease } from "../kit/change.ts";
+import { patchSpec, releaseSpec, requestRelease } from "../kit/change.ts";
 import { claim, claimEqual } from "../kit/claim.ts";
 import { untilCluster } from "../kit/cluster-state.ts";
 import { followRollout, inState } from "../kit/follow.ts";
 import { kubectl } from "../kit/kubectl.ts";
+import { kubectlHmn } from "../kit/plugin.ts";
+import type { Progress } from "../kit/progress.ts";
+import type { Release } from "../kit/releases.ts";
 import type { View } from "../kit/view.ts";
 import { QUICK_ROLLOUT } from "./phases.ts";
 import type { Scenario } from "./scenario.ts";
@@ -16,15 +20,18 @@ export const gatedUpgrade: Scenario = {
   name: "gated-upgrade",
   on: "releases",
   asserts: [
-    "an upgrade with a gate behind its first phase waits there, on one validator, until somebody approves",
+    "kubectl hmn plan names the validators in the order in which the upgrade then moves them, and no pod changes for it",
+    "an upgrade with a gate behind its first two phases waits there, on one validator, until somebody approves",
     "the API server refuses an approval in another's name, one by a user without the verb `approve`, and a status written by hand",
-    "the line in status.waitingFor.command, run as it is, opens the gate; the HmnRollout names who did it",
+    "the line in status.waitingFor.command, run as it is, opens the first gate, kubectl hmn rollout promote the second; the HmnRollout names who did it",
+    "kubectl hmn status tells the gate, the phases and the quorum",
   ],
   run: async ({ stage, progress }) => {
     const view = await stage.ensure(progress);
     const release = otherThan(await inputsOf(view));
-    const [first, ...others] = QUICK_ROLLOUT.phases;
-    await patchSpec(view, { rollout: { ...QUICK_ROLLOUT, phases: [{ ...first, gate: true }, ...others] } }, progress);
+    const phases = QUICK_ROLLOUT.phases.map((phase) => ({ ...phase, gate: phase.percent < 100 }));
+    await patchSpec(view, { rollout: { ...QUICK_ROLLOUT, phases } }, progress);
+    const planned = await planOf(view, release, progress);
     const number = await requestRelease(view, release, progress);
     await followRollout(view, { number, until: inState("AtGate"), what: "the gate behind phase 1", progress });
     const waiting = await untilCluster(
@@ -43,6 +50,35 @@ export const gatedUpgrade: Scenario = {
     const path = kubectlPath.includes("/") ? `${dirname(kubectlPath)}:${process.env.PATH}` : process.env.PATH;
     const promoted = await run("sh", ["-c", command], { env: { KUBECONFIG: kubeconfig, PATH: path } });
     claimEqual(promoted.code, 0, `the command that status gives runs as it is: ${promoted.stderr.trim()}`);
+    await followRollout(view, {
+      number,
+      until: (one) => inState("AtGate")(one) && one.status.phase === 2,
+      what: "the gate behind phase 2",
+      progress,
+    });
+    await untilCluster(
+      view,
+      "status.waitingFor to name the gate",
+      (cluster) => /^Phase 2/.test(cluster.status.waitingFor?.message ?? ""),
+      {
+        progress,
+      },
+    );
+    const screen = await kubectlHmn(view, ["status", view.name], progress);
+    for (const part of [
+      "a quorum serves",
+      "GateClosed",
+      `kubectl hmn rollout promote ${view.name}-${number}`,
+      "[#|##|.]",
+    ])
+      claim(screen.includes(part), `kubectl hmn status says ${part}`, screen);
+    const said = await kubectlHmn(
+      view,
+      ["rollout", "promote", view.name, "--reason", "the scenario says so"],
+      progress,
+    );
+    claim(said.startsWith(`Promoted: ${view.name}-${number}`), "kubectl hmn rollout promote tells what it did", said);
+
     const rollout = await followRollout(view, {
       number,
       until: inState("Succeeded"),
@@ -51,15 +87,34 @@ export const gatedUpgrade: Scenario = {
     });
     const me = (await kubectl(view.cluster, ["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])).trim();
     claim(
-      (rollout.status.timeline ?? []).some(({ event, message }) => event === "Promoted" && message.includes(me)),
-      `the timeline says that ${me} promoted`,
+      (rollout.status.timeline ?? []).filter(({ event, message }) => event === "Promoted" && message.includes(me))
+        .length === 2,
+      `the timeline says twice that ${me} promoted`,
       rollout.status.timeline,
     );
+    claimEqual(planned, rollout.status.moved, "the order in which validators moved, against the plan");
     await claimRunning(view, release, progress);
     await patchSpec(view, { rollout: QUICK_ROLLOUT }, progress);
     await claimBooks(view, release, progress);
   },
 };
+
+const planSchema = z.object({ phases: z.array(z.object({ steps: z.array(z.object({ validator: z.int() })) })) });
+
+/** The validators that `kubectl hmn plan` says an upgrade to that release will move, in its order. */
+async function planOf(view: View, release: Release, progress: Progress): Promise<readonly number[]> {
+  const { cluster, namespace, name } = view;
+  const { spec, ...live } = z
+    .object({ apiVersion: z.string(), kind: z.string(), spec: z.record(z.string(), z.unknown()) })
+    .parse(JSON.parse(await kubectl(cluster, ["-n", namespace, "get", "hmn", name, "-o", "json"])));
+  const wanted = { ...live, metadata: { name }, spec: { ...spec, ...releaseSpec(release) } };
+  const text = JSON.stringify(wanted);
+  await kubectlHmn(view, ["plan", "-f", "-"], progress, text);
+  const { phases } = planSchema.parse(
+    JSON.parse(await kubectlHmn(view, ["plan", "-f", "-", "-o", "json"], progress, text)),
+  );
+  return phases.flatMap(({ steps }) => steps.map(({ validator }) => validator));
+}
 
 /** What must not open a gate, each tried on the real API server. */
 async function claimRefusals(view: View, number: number): Promise<void> {

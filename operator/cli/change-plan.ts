@@ -8,6 +8,7 @@ import { phaseCounts } from "../rollout/phases.ts";
 import { gate, moveOrder, nextToMove, type Voter, votingWeight } from "../rollout/quorum.ts";
 import { activeRollout, currentRelease, suspendedUntil } from "../rollout/start.ts";
 import { timeText } from "../rollout/time.ts";
+import { nextOpening } from "../rollout/windows.ts";
 
 /** What a spec would do to a cluster, worked out by the functions that the operator itself moves validators by. */
 export type ChangePlan = {
@@ -145,6 +146,7 @@ function obstacles(
   const retrying = wanted.retry !== "" && wanted.retry !== (status.retryHandled ?? "");
   const bad = (status.quarantine ?? []).find(({ revision }) => revision === target);
   const until = suspendedUntil(rollouts, target);
+  const opening = nextOpening(wanted.rollout.windows, now);
   const voters = (status.validators ?? []).filter(({ weight }) => weight > 0);
   return [
     ...(wanted.paused ? [PAUSED] : []),
@@ -156,6 +158,10 @@ function obstacles(
     ...(until !== undefined && until > now && !retrying
       ? [`these inputs could not start before and are tried again at ${timeText(until)}`]
       : []),
+    ...(opening === undefined || currentRelease(rollouts, status).revision === ""
+      ? []
+      : [`outside of spec.rollout.windows: the next one opens at ${timeText(opening)}`]),
+    ...(status.waitingFor?.reason === "Frozen" ? [status.waitingFor.message] : []),
     ...(voters.length > 0 && minAvailable(voters) === voters.length
       ? [
           "the disruption budget lets no validator go: without the heaviest one there would be no quorum. Level the weights, or add validators",

@@ -7,6 +7,7 @@ import { parsedCluster } from "./plan.ts";
 import { planScreen } from "./plan-screen.ts";
 import {
   atGate,
+  before,
   clusterObject,
   firstDeployment,
   NOW,
@@ -125,6 +126,26 @@ test("what the active rollout brings already, or takes back first; what is quara
   expect(screenOf(onVersion("1.2.0", { retry: "again" }), stalled, firstDeployment(), back)).not.toContain(
     "quarantined",
   );
+});
+
+test("a window that is not open, and an operator that is frozen", () => {
+  // It is a Thursday, 14:30 UTC.
+  const windows = [{ days: ["Friday" as const], start: "02:00", durationMinutes: 60, timeZone: "UTC" }];
+  const spec = onVersion("1.1.0", { rollout: { ...specInput().rollout, windows } });
+  expect(screenOf(spec, clusterObject(), firstDeployment())).toContain(
+    "the next one opens at 2026-01-16T02:00:00.000Z",
+  );
+  const waitingFor = {
+    reason: "Frozen",
+    message: "The operator is frozen",
+    since: before(60),
+    who: "Platform" as const,
+    command: "x",
+  };
+  expect(screenOf(onVersion("1.1.0"), clusterObject({ waitingFor }), firstDeployment())).toContain(
+    "The operator is frozen",
+  );
+  expect(screenOf(spec)).not.toContain("windows");
 });
 
 const file = (spec: unknown, more = "") =>
