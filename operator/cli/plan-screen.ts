@@ -68,5 +68,13 @@ function endLines({ kind, phases, atLeast }: ChangePlan, look: Look): readonly s
     kind === "FirstDeployment"
       ? "There is nothing to go back to: if it fails it is held, with its volumes, until the cause is mended or the spec changes."
       : `Going back: by itself when a level breaks, or by kubectl hmn rollout abort, until phase ${last} has passed; afterwards by setting version and image back, which is an upgrade of its own.`;
-  return [...paragraph(time, look, 0), ...paragraph(back, look, 0)];
+  const order =
+    kind === "FirstDeployment"
+      ? []
+      : paragraph(
+          "Who votes and who is lightest is looked at again before each move: what changes until then changes the order.",
+          look,
+          0,
+        );
+  return [...paragraph(time, look, 0), ...order, ...paragraph(back, look, 0)];
 }

@@ -49,6 +49,8 @@ test("an upgrade: who moves, in which order, and what each step leaves of the qu
         watched for 120 s under the service levels
 
     Takes at least 4 min 40 s, and each validator's restart, and as long as the gate stays closed.
+    Who votes and who is lightest is looked at again before each move: what changes until then changes
+    the order.
     Going back: by itself when a level breaks, or by kubectl hmn rollout abort, until phase 3 has
     passed; afterwards by setting version and image back, which is an upgrade of its own.
     "
@@ -107,6 +109,8 @@ test("what the active rollout brings already, or takes back first; what is quara
         watched for 120 s under the service levels
 
     Takes at least 3 min 30 s, and each validator's restart, and as long as the gate stays closed.
+    Who votes and who is lightest is looked at again before each move: what changes until then changes
+    the order.
     Going back: by itself when a level breaks, or by kubectl hmn rollout abort, until phase 3 has
     passed; afterwards by setting version and image back, which is an upgrade of its own.
     "

@@ -7,7 +7,7 @@ import { zonesOf } from "./fault-domains.ts";
 /** Each validator as people and the plugin see it. */
 export function validatorStatuses({ cluster, hosts }: Snapshot, view: View): ValidatorStatus[] {
   const zones = zonesOf(hosts);
-  const before = new Map((cluster.status.validators ?? []).map(({ id, weight }) => [id, weight]));
+  const weights = toldWeights(cluster.status.validators ?? [], view);
   return view.nodes.map((node) => ({
     id: node.id,
     pod: node.pod?.metadata?.name ?? podName(cluster.metadata.name, node.id),
@@ -17,11 +17,24 @@ export function validatorStatuses({ cluster, hosts }: Snapshot, view: View): Val
     version: node.status?.version ?? "",
     state: stateOf(node),
     ready: isReady(node.pod) && !node.stopping,
-    // While nobody can be asked, what was last known stands.
-    weight: view.voters.length === 0 ? (before.get(node.id) ?? 0) : node.weight,
+    weight: weights.get(node.id) ?? 0,
     voting: node.voting,
     problem: (node.problem?.message ?? ownReason(node)).slice(0, 512),
   }));
+}
+
+/** Weights move a little in every epoch, and a steady cluster costs no write: a tenth is news. */
+const NEWS_SHARE = 0.1;
+
+/** The weights that the status tells: all of one reading, kept until one of them has moved noticeably, and while nobody can be asked. */
+function toldWeights(before: readonly ValidatorStatus[], view: View): ReadonlyMap<number, number> {
+  const told = new Map(before.map(({ id, weight }) => [id, weight]));
+  const moved = ({ id, weight }: NodeView) => {
+    const last = told.get(id) ?? 0;
+    return Math.abs(weight - last) > NEWS_SHARE * last;
+  };
+  if (view.voters.length === 0 || !view.nodes.some(moved)) return told;
+  return new Map(view.nodes.map(({ id, weight }) => [id, weight]));
 }
 
 function stateOf(node: NodeView): string {
