@@ -3,6 +3,7 @@ import { FIELD_MANAGER } from "./api/group.ts";
 import { type Caches, clusterKeyOf, watchAll } from "./observe/caches.ts";
 import { createCrashLogs } from "./observe/crash-logs.ts";
 import { createFleets } from "./observe/fleet.ts";
+import { createMetricSources, parseMetricSources } from "./observe/metric-sources.ts";
 import { createNodeReader } from "./observe/node-reader.ts";
 import { observe } from "./observe/observe.ts";
 import { readingTargets } from "./observe/reading-targets.ts";
@@ -67,8 +68,15 @@ export async function startOperator({ options, connection, log, identity, onLost
       if (clusterKey !== undefined) queue.add(clusterKey);
     },
   });
+  const sources = createMetricSources({
+    sources: parseMetricSources(options.metricSources),
+    targets: () => readingTargets(caches),
+    metrics,
+    log,
+  });
   const reader = createNodeReader({
     targets: () => readingTargets(caches),
+    sourceMark: sources.mark,
     onChange: (clusterKey) => queue.add(clusterKey),
     metrics,
     log,
@@ -76,6 +84,7 @@ export async function startOperator({ options, connection, log, identity, onLost
   const findings = {
     readings: reader.readings,
     samples: reader.samples,
+    metricSource: sources.state,
     crashLogs: (clusterKey: string) =>
       crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),
   };
@@ -108,6 +117,7 @@ export async function startOperator({ options, connection, log, identity, onLost
     await caches.synced;
     if (!election.isLeader()) return;
     leading = true;
+    sources.start();
     // Before the first answers every node would look unreachable, and each takeover would say so in status.
     await reader.start();
     if (!leading) return;
@@ -132,6 +142,7 @@ export async function startOperator({ options, connection, log, identity, onLost
     stop: async () => {
       leading = false;
       reader.stop();
+      sources.stop();
       await queue.stop();
       await election.stop();
       await caches.stop();

@@ -14,6 +14,7 @@ test("a flag wins over its variable, and both over the default", () => {
     workers: 4,
     freeze: false,
     maxConcurrentRollouts: 0,
+    metricSources: "[]",
   });
 });
 

@@ -14,6 +14,8 @@ export type Options = {
   readonly freeze: boolean;
   /** Upgrades at a time over all clusters; 0: any number. */
   readonly maxConcurrentRollouts: number;
+  /** JSON of what clusters may name as `spec.rollout.metrics.source`. */
+  readonly metricSources: string;
 };
 
 /** Every flag and the variable that may stand for it; a flag wins. */
@@ -35,6 +37,11 @@ const flags = {
     variable: "HMN_MAX_CONCURRENT_ROLLOUTS",
     value: "0",
     help: "upgrades at a time over all clusters; 0: any number",
+  },
+  "metric-sources": {
+    variable: "HMN_METRIC_SOURCES",
+    value: "[]",
+    help: "JSON list of {name, url, namespaceLabel, podLabel, folder}",
   },
 } as const;
 type Flag = keyof typeof flags;
@@ -65,6 +72,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       workers: text,
       freeze: text,
       "max-concurrent-rollouts": text,
+      "metric-sources": text,
       help: { type: "boolean" },
     },
     strict: true,
@@ -94,5 +102,6 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     workers: whole("workers", 1, 64),
     freeze: freeze === "true",
     maxConcurrentRollouts: whole("max-concurrent-rollouts", 0, 10_000),
+    metricSources: read("metric-sources"),
   };
 }

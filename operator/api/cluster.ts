@@ -214,7 +214,9 @@ export const validatorStatusSchema = z.object({
     .int()
     .min(0)
     .default(0)
-    .describe("Weight of its vote in the committed set; 0 before genesis and for an observer. Weights move in every epoch: here they are renewed, all at once, when one of them has moved by more than a tenth."),
+    .describe(
+      "Weight of its vote in the committed set; 0 before genesis and for an observer. Weights move in every epoch: here they are renewed, all at once, when one of them has moved by more than a tenth.",
+    ),
   voting: z
     .boolean()
     .default(false)

@@ -89,6 +89,19 @@ export const rolloutPolicySchema = z
       .default(600)
       .describe("A moved node that is not ready after this long is a failure; does not count while soaking or paused."),
     windows: windowsSchema,
+    metrics: z
+      .object({
+        source: z
+          .string()
+          .min(1)
+          .max(63)
+          .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/)
+          .describe("Name of one of the operator's metric sources."),
+      })
+      .optional()
+      .describe(
+        "Lets a metric source of the operator's configuration, such as a Prometheus, speak for the clients' latency and errors. Without it the operator scrapes the nodes itself.",
+      ),
     intervalSeconds: z.int().min(1).max(300).default(5).describe("Length of one judged window."),
     failureLimit: z.int().min(1).max(10).default(2).describe("So many failed windows in a row roll back."),
     minimumSamples: z

@@ -10,11 +10,18 @@ const SAMPLES_MAX = 45_000;
 export type ClusterFindings = {
   readonly readings: Map<number, NodeReading>;
   readonly marks: Map<number, Mark>;
+  /** Those of the cluster's metric source. */
+  readonly sourceMarks: Map<number, Mark>;
   /** Oldest first. */
   readonly samples: Sample[];
 };
 
-export const emptyFindings = (): ClusterFindings => ({ readings: new Map(), marks: new Map(), samples: [] });
+export const emptyFindings = (): ClusterFindings => ({
+  readings: new Map(),
+  marks: new Map(),
+  sourceMarks: new Map(),
+  samples: [],
+});
 
 /** Adds a sample and lets go of those that nobody may ask for any more. */
 export function keep(findings: ClusterFindings, sample: Sample, now: Millis): void {

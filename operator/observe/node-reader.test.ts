@@ -3,10 +3,14 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { METRICS, type NodeStatus } from "../../node/api/contract.ts";
+import { millis } from "../../node/base/units.ts";
 import { memoryLog } from "../runtime/fake-api.ts";
 import { createMetrics } from "../runtime/metrics.ts";
 import { issueAuthority, issueLeaf, type KeyAndCertificate } from "../runtime/pki.ts";
 import { createNodeReader, type NodeReader, type NodeTarget, type ReadingTarget } from "./node-reader.ts";
+import type { Mark } from "./sample.ts";
+import { parseScrape } from "./scrape.ts";
+import { nodeMetrics } from "./test-node-metrics.ts";
 
 const zeros = "00".repeat(32);
 const goodStatus: NodeStatus = {
@@ -51,13 +55,24 @@ let node: { status: unknown; batches: number; uptime: number; clients: string[] 
 let server: Server;
 let reader: NodeReader;
 let changes: string[];
+let sourceMark: Mark | undefined;
 let target: ReadingTarget;
 const nodes = (more: Partial<NodeTarget> = {}): readonly NodeTarget[] => [
-  { validator: 0, podUid: "pod-1", ip: "127.0.0.1", revision: "r1", stopping: false, ...more },
+  {
+    validator: 0,
+    pod: "c-0-0-0",
+    podUid: "pod-1",
+    createdAt: millis(0),
+    ip: "127.0.0.1",
+    revision: "r1",
+    stopping: false,
+    ...more,
+  },
 ];
 beforeEach(async () => {
   node = { status: goodStatus, batches: 0, uptime: 1, clients: [] };
   changes = [];
+  sourceMark = undefined;
   server = createServer(
     { key: leaf.key, cert: leaf.certificate, ca: authority.certificate, requestCert: true, minVersion: "TLSv1.3" },
     (request, response) => {
@@ -71,11 +86,13 @@ beforeEach(async () => {
   target = {
     clusterKey: "a/c",
     network: "payments",
+    metricSource: undefined,
     credentials: { ca: authority.certificate, certificate: operator.certificate, key: operator.key },
     nodes: nodes(),
   };
   reader = createNodeReader({
     targets: () => [target],
+    sourceMark: () => sourceMark,
     onChange: (clusterKey) => changes.push(clusterKey),
     metrics: createMetrics(),
     log: memoryLog(),
@@ -119,6 +136,27 @@ test("a restart gives no sample across it", async () => {
   const known = samples().length;
   await eventually(() => expect(samples().length).toBeGreaterThan(known + 2));
   expect(samples().reduce((sum, { batches }) => sum + batches.accepted, 0)).toBe(counted);
+  expect(samples().every(({ available }) => available)).toBe(true);
+});
+
+test("where a metric source speaks for the clients, its counters are told, once, and the node's own are not", async () => {
+  target = { ...target, metricSource: "prom" };
+  const bySource = (at: number, batches: number): Mark => {
+    const scrape = parseScrape(nodeMetrics({ batches, latencySeconds: 3, uptimeSeconds: at / 1000 }));
+    if (!scrape.ok) throw new Error(scrape.detail);
+    return { at: millis(at), podUid: "pod-1", scrape: scrape.value };
+  };
+  const accepted = () => samples().reduce((sum, { batches }) => sum + batches.accepted, 0);
+  sourceMark = bySource(10_000, 5);
+  await reader.start();
+  node.batches = 1000;
+  await eventually(() => expect(samples().length).toBeGreaterThan(2));
+  expect(accepted()).toBe(0);
+  sourceMark = bySource(25_000, 12);
+  await eventually(() => expect(accepted()).toBe(7));
+  const known = samples().length;
+  await eventually(() => expect(samples().length).toBeGreaterThan(known + 2));
+  expect(accepted()).toBe(7);
   expect(samples().every(({ available }) => available)).toBe(true);
 });
 

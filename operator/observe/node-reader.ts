@@ -3,13 +3,15 @@ import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type ClusterFindings, changed, emptyFindings, keep, SAMPLES_KEPT_MS } from "./findings.ts";
 import { type Credentials, createNodeClient, type NodeClient } from "./node-client.ts";
-import { difference, type Mark, unavailable } from "./sample.ts";
+import { difference, type Mark, unavailable, withoutClients } from "./sample.ts";
 import type { NodeReading, Sample } from "./snapshot.ts";
 
 /** One pod to read. */
 export type NodeTarget = {
   readonly validator: number;
+  readonly pod: string;
   readonly podUid: string;
+  readonly createdAt: Millis;
   readonly ip: string;
   readonly revision: string;
   /** A pod that is being deleted is still read, but its silence is no fault. */
@@ -19,12 +21,16 @@ export type NodeTarget = {
 export type ReadingTarget = {
   readonly clusterKey: string;
   readonly network: string;
+  /** Name of the source that speaks for the clients; undefined: the nodes' own counters do. */
+  readonly metricSource: string | undefined;
   readonly credentials: Credentials | undefined;
   readonly nodes: readonly NodeTarget[];
 };
 
 export type NodeReaderOptions = {
   readonly targets: () => readonly ReadingTarget[];
+  /** Counters of a node by its cluster's metric source. */
+  readonly sourceMark: (clusterKey: string, node: NodeTarget) => Mark | undefined;
   /** A reading or sample of this cluster is new; at most once a second for each. */
   readonly onChange: (clusterKey: string) => void;
   readonly metrics: Metrics;
@@ -47,7 +53,7 @@ export type NodeReader = {
 
 /** Polls every node's `/status` and `/metrics`. No gossip, no agents: what the judge sees is what the node answers. */
 export function createNodeReader(options: NodeReaderOptions): NodeReader {
-  const { targets, metrics, log, now = Date.now, port, intervalMs = INTERVAL_MS } = options;
+  const { targets, sourceMark, metrics, log, now = Date.now, port, intervalMs = INTERVAL_MS } = options;
   const clusters = new Map<string, ClusterFindings>();
   const clients = new Map<string, { readonly credentials: Credentials; readonly client: NodeClient }>();
   const underWay = new Set<string>();
@@ -106,7 +112,11 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
         : before === undefined
           ? undefined
           : difference(whose, ready, before, mark);
-    if (sample !== undefined && !node.stopping) keep(found, sample, at);
+    if (sample !== undefined && !node.stopping) {
+      const told =
+        target.metricSource === undefined ? sample : bySource(found, sample, sourceMark(target.clusterKey, node));
+      keep(found, told, at);
+    }
     if (isNew || sample !== undefined) notice(target.clusterKey);
   };
 
@@ -152,4 +162,14 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
       for (const clusterKey of [...clusters.keys()]) forget(clusterKey);
     },
   };
+}
+
+/** What clients saw by the word of a metric source: what it newly has is told once, and nothing where it has nothing new. */
+function bySource(found: ClusterFindings, sample: Sample, mark: Mark | undefined): Sample {
+  const before = found.sourceMarks.get(sample.validator);
+  const silent = withoutClients(sample);
+  if (mark === undefined || (before?.podUid === mark.podUid && mark.at <= before.at)) return silent;
+  found.sourceMarks.set(sample.validator, mark);
+  const seen = before === undefined ? undefined : difference(sample, sample.available, before, mark);
+  return seen === undefined ? silent : { ...sample, latencyCounts: seen.latencyCounts, batches: seen.batches };
 }

@@ -8,7 +8,13 @@ import { observe } from "./observe.ts";
 import { kindNames, resources } from "./resources.ts";
 
 const free = { frozen: false, maxConcurrentRollouts: 0, rivals: () => [] };
-const nothing = { readings: () => new Map(), samples: () => [], crashLogs: () => new Map(), fleet: () => free };
+const nothing = {
+  readings: () => new Map(),
+  samples: () => [],
+  metricSource: () => undefined,
+  crashLogs: () => new Map(),
+  fleet: () => free,
+};
 const mine = { "hmn.dev/cluster": "c" };
 const rollout = (number: number, clusterUID: string) => {
   const item = fakeItem(`c-${number}`, String(number), {

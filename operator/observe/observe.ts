@@ -6,7 +6,16 @@ import type { Caches } from "./caches.ts";
 import { readAuthority, readLeaf } from "./certificates.ts";
 import { decodeApproval, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
-import type { ApprovalObject, Fleet, LeafFacts, NodeReading, RolloutObject, Sample, Snapshot } from "./snapshot.ts";
+import type {
+  ApprovalObject,
+  Fleet,
+  LeafFacts,
+  MetricSourceState,
+  NodeReading,
+  RolloutObject,
+  Sample,
+  Snapshot,
+} from "./snapshot.ts";
 
 /** Type of a Secret with a certificate and its key. */
 const TLS_SECRET = "kubernetes.io/tls";
@@ -15,6 +24,7 @@ const TLS_SECRET = "kubernetes.io/tls";
 export type Findings = {
   readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
   readonly samples: (clusterKey: string) => readonly Sample[];
+  readonly metricSource: (clusterKey: string) => MetricSourceState | undefined;
   readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
   readonly fleet: (clusterKey: string) => Fleet;
 };
@@ -34,6 +44,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
   const of = <T>(kind: KindName): readonly T[] => typed(caches.ofCluster(kind, clusterKey));
   const secrets = of<V1Secret>("Secret");
   const authority = secrets.find(({ metadata }) => metadata?.name === authorityName(item.metadata.name));
+  const metricSource = findings.metricSource(clusterKey);
   return {
     now,
     cluster: cluster.value,
@@ -56,6 +67,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     admissionBindings: typed(caches.items("ValidatingAdmissionPolicyBinding")),
     readings: findings.readings(clusterKey),
     samples: findings.samples(clusterKey),
+    ...(metricSource === undefined ? {} : { metricSource }),
     crashLogs: findings.crashLogs(clusterKey),
     fleet: findings.fleet(clusterKey),
   };

@@ -1,4 +1,5 @@
 import type { V1Pod, V1Secret } from "@kubernetes/client-node";
+import { millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { authorityName, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
@@ -18,6 +19,7 @@ export function readingTargets(caches: Caches): readonly ReadingTarget[] {
     targets.push({
       clusterKey,
       network: cluster.value.spec.network,
+      metricSource: cluster.value.spec.rollout.metrics?.source,
       credentials: credentialsOf(caches, item),
       nodes: caches.ofCluster("Pod", clusterKey).flatMap(nodeTarget),
     });
@@ -47,5 +49,15 @@ function nodeTarget(item: Item): readonly NodeTarget[] {
   // A pod that has ended keeps its address, which may be another's by now.
   if (status.phase === "Succeeded" || status.phase === "Failed") return [];
   const revision = labels[LABELS.revision] ?? "";
-  return [{ validator, podUid: uid, ip: status.podIP, revision, stopping: deletionTimestamp !== undefined }];
+  return [
+    {
+      validator,
+      pod: item.metadata.name,
+      podUid: uid,
+      createdAt: millis(Date.parse(item.metadata.creationTimestamp ?? "") || 0),
+      ip: status.podIP,
+      revision,
+      stopping: deletionTimestamp !== undefined,
+    },
+  ];
 }

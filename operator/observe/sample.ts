@@ -40,6 +40,8 @@ export function difference(whose: Whose, ready: boolean, before: Mark, after: Ma
   };
 }
 
+export const withoutClients = (sample: Sample): Sample => ({ ...sample, latencyCounts: noLatency, batches: noBatches });
+
 /** The node did not answer, or not with its counters. */
 export function unavailable(whose: Whose, from: Millis, to: Millis, safetyViolations: number): Sample {
   return {

@@ -66,6 +66,15 @@ export type Sample = {
   readonly safetyViolations: number;
 };
 
+/** How the metric source that a cluster names stands. */
+export type MetricSourceState = {
+  readonly source: string;
+  /** Why it cannot be asked; undefined when its last answer was sound. */
+  readonly error: string | undefined;
+  /** Nodes of which it has no fresh counters. */
+  readonly missing: readonly number[];
+};
+
 /** Another cluster that rolls out, or waits for its turn. */
 export type Rival = {
   /** `<namespace>/<name>`. */
@@ -141,6 +150,8 @@ export type Snapshot = {
   readonly readings: ReadonlyMap<number, NodeReading>;
   /** The last 15 minutes of samples, oldest first. */
   readonly samples: readonly Sample[];
+  /** Absent where the operator scrapes the nodes itself. */
+  readonly metricSource?: MetricSourceState;
   /** Last log lines of a container that crashed, by pod UID (at most 4 KiB each). */
   readonly crashLogs: ReadonlyMap<string, string>;
   readonly fleet: Fleet;

@@ -164,6 +164,7 @@ function situationOf(
     quarantine: facts.quarantine,
     approvals: facts.approvals.filter(({ spec }) => spec.rollout === rollout.metadata.name),
     samples: snapshot.samples,
+    metricSource: snapshot.metricSource,
     crashLogs: snapshot.crashLogs,
     difference: to === undefined ? "" : describeDifference(from, to),
     hold: holdOf(cluster, snapshot.fleet, snapshot.now),

@@ -153,4 +153,39 @@ describe("the judge of one window", () => {
     ];
     expect(judged({ over: { samples: all } })).toMatchObject({ safety: false, window: { verdict: "Pass" } });
   });
+
+  test("a metric source that fails is an error, one without series of a new node is no data: neither is taken for silence", () => {
+    const state = (error: string | undefined, ...missing: number[]) => ({ source: "prom", error, missing });
+    expect(judged({ over: { source: state("it answers 503", 0, 1) } })).toMatchObject({
+      window: { verdict: "Error", message: "metric source prom: it answers 503" },
+      nobodyServed: false,
+    });
+    const nothing = { batches: 0 };
+    const unseen = judged({ fresh: nothing, old: nothing, before: nothing, over: { source: state(undefined, 0) } });
+    expect(unseen).toMatchObject({ window: { verdict: "NoData" }, nobodyServed: false });
+    expect(unseen.window.message).toContain("prom has no fresh series of node 0");
+    // Of old nodes alone: the new ones are judged, by the past.
+    expect(judged({ over: { source: state(undefined, 1, 2, 3) } }).window.verdict).toBe("Pass");
+    expect(judged({ fresh: { latency: 3 }, over: { source: state(undefined, 1) } }).window.verdict).toBe("Fail");
+  });
+
+  test("without its source the judge still sees who is away, and who breaks safety", () => {
+    const source = { source: "prom", error: "it answers 503", missing: [] };
+    expect(judged({ fresh: { down: true }, over: { source } }).window).toMatchObject({
+      verdict: "Fail",
+      metric: "availability",
+    });
+    expect(judged({ fresh: { safety: 1 }, over: { source } })).toMatchObject({
+      safety: true,
+      window: { verdict: "Fail" },
+    });
+  });
+
+  test("a first deployment does not wait for whoever will scrape it", () => {
+    const source = { source: "prom", error: undefined, missing: [0, 1, 2, 3] };
+    const nothing = { batches: 0 };
+    expect(
+      judged({ fresh: nothing, old: nothing, before: nothing, over: { source, firstDeployment: true } }).nobodyServed,
+    ).toBe(true);
+  });
 });

@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
 import { type Millis, millis, PPM, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { JudgedWindow, Verdict } from "../api/rollout.ts";
-import type { Sample } from "../observe/snapshot.ts";
+import type { MetricSourceState, Sample } from "../observe/snapshot.ts";
 import { countAbove, median } from "./histogram.ts";
 import { type Comparison, type Difference, decideByTable, type Standing } from "./judge-table.ts";
 import { mannWhitney } from "./mann-whitney.ts";
@@ -24,6 +24,8 @@ export type JudgeInput = {
   /** Nodes on the new release that have been ready, and nodes on the old one. */
   readonly fresh: readonly JudgedNode[];
   readonly old: readonly JudgedNode[];
+  /** Of the source that speaks for the clients; undefined where the nodes' own counters do. */
+  readonly source?: MetricSourceState | undefined;
   readonly levels: ClusterSpec["serviceLevels"];
   readonly minimumSamples: number;
 };
@@ -85,6 +87,12 @@ export function judge(input: JudgeInput): Finding {
       nobodyServed,
       safety: false,
     };
+  const silence = sourceSilence(input);
+  if (silence !== undefined) {
+    // Availability is the operator's own reading, and needs no source.
+    const own = worst(input, [availability], false);
+    return { window: own.verdict === "Fail" ? own : silence, nobodyServed: false, safety: false };
+  }
   const owing = fresh.filter((series) => nobodyServed || owesData(input, series));
   const metrics = [
     // Without a single node that owes data, levels about clients have nothing to say.
@@ -92,6 +100,26 @@ export function judge(input: JudgeInput): Finding {
     availability,
   ];
   return { window: worst(input, metrics, nobodyServed), nobodyServed, safety: false };
+}
+
+/**
+ * A source that fails, or has nothing of a new node, is told as such: the operator's own counters never stand in for it unseen. A first
+ * deployment may come before whoever scrapes it.
+ */
+function sourceSilence(input: JudgeInput): JudgedWindow | undefined {
+  const { source, fresh, firstDeployment } = input;
+  if (source === undefined || firstDeployment) return undefined;
+  if (source.error !== undefined)
+    return windowOf(input, "Error", undefined, `metric source ${source.source}: ${source.error}`);
+  const missing = fresh.filter(({ id }) => source.missing.includes(id)).map(({ id }) => id);
+  return missing.length === 0
+    ? undefined
+    : windowOf(
+        input,
+        "NoData",
+        undefined,
+        `metric source ${source.source} has no fresh series of node ${missing.join(", ")}: does it scrape the pods, and under the labels that its configuration names?`,
+      );
 }
 
 const severity: readonly Verdict[] = ["Fail", "Error", "Inconclusive", "NoData", "Pass"];

@@ -32,6 +32,7 @@ export function judgeSince(situation: Situation, from: number): Finding {
   const { rollout, spec, now } = situation;
   return judge({
     samples: situation.samples,
+    source: situation.metricSource,
     from: millis(from),
     to: now,
     startedAt: timeOf(rollout.status.startTime) ?? now,

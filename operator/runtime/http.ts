@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { ApiError } from "./api-error.ts";
 
@@ -21,7 +21,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
 /** Sends one request and gives the answer as soon as its head is there. Rejects with status 0 if nothing answers. */
 export function send(url: URL, options: RequestOptions, body?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = httpsRequest(url, options, resolve);
+    const request = (url.protocol === "http:" ? httpRequest : httpsRequest)(url, options, resolve);
     request.once("error", (cause) =>
       reject(new ApiError(0, "Unreachable", `${url.host}: ${cause.message}`, { cause })),
     );

@@ -31,6 +31,10 @@ export function createMetrics(registry = new Registry()) {
     faults: counter("hmn_operator_faults_total", "Exceptions that no caller could take.", ["where"]),
     cached: gauge("hmn_operator_cached_objects", "Objects in the caches.", ["kind"]),
     nodeReadings: counter("hmn_operator_node_readings_total", "Readings of nodes by result.", ["result"]),
+    sourceQueries: counter("hmn_operator_metric_source_queries_total", "Queries to metric sources by result.", [
+      "source",
+      "result",
+    ]),
     actions: counter("hmn_operator_actions_total", "Actions carried out, by type and result.", ["type", "result"]),
   };
 }

@@ -13,3 +13,15 @@ app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | qu
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
+{{/* The metric sources as the operator reads them: a Secret becomes the folder where it is mounted. */}}
+{{- define "hmn-operator.metricSources" -}}
+{{- $sources := list -}}
+{{- range .Values.metricSources -}}
+{{- $source := omit . "secretName" -}}
+{{- if .secretName -}}
+{{- $source = set $source "folder" (printf "/etc/hmn-operator/sources/%s" .name) -}}
+{{- end -}}
+{{- $sources = append $sources $source -}}
+{{- end -}}
+{{- $sources | toJson -}}
+{{- end -}}

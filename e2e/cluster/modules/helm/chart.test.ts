@@ -166,11 +166,41 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
       HMN_NAMESPACES: "money,trade",
       HMN_FREEZE: "true",
       HMN_MAX_CONCURRENT_ROLLOUTS: "3",
+      HMN_METRIC_SOURCES: "[]",
     });
     const help = spawnSync(process.execPath, [join(root, "operator", "main.ts"), "--help"], {
       encoding: "utf8",
     }).stdout;
     for (const name of Object.keys(environment)) expect(help).toContain(name);
+  });
+
+  it("hands metric sources over as JSON, and mounts the Secret of each that has one", () => {
+    const { objects: set } = template(
+      "metricSources[0].name=prom,metricSources[0].url=http://prometheus.monitoring.svc:9090",
+      "metricSources[1].name=thanos,metricSources[1].url=https://thanos.svc,metricSources[1].secretName=client",
+      "networkPolicy.enabled=true",
+      "networkPolicy.metricSourcePorts={9090}",
+    );
+    const deployment = set.find(({ kind }) => kind === "Deployment")?.spec as {
+      template: {
+        spec: {
+          volumes: object[];
+          containers: { env: { name: string; value?: string }[]; volumeMounts: object[] }[];
+        };
+      };
+    };
+    const [container] = deployment.template.spec.containers;
+    const text = container?.env.find(({ name }) => name === "HMN_METRIC_SOURCES")?.value ?? "";
+    const folder = "/etc/hmn-operator/sources/thanos";
+    expect(JSON.parse(text)).toEqual([
+      { name: "prom", url: "http://prometheus.monitoring.svc:9090" },
+      { name: "thanos", url: "https://thanos.svc", folder },
+    ]);
+    expect(container?.volumeMounts).toContainEqual({ name: "source-1", mountPath: folder, readOnly: true });
+    expect(deployment.template.spec.volumes).toContainEqual({ name: "source-1", secret: { secretName: "client" } });
+    const guard = JSON.stringify(set.find(({ kind }) => kind === "NetworkPolicy")?.spec);
+    expect(guard).toContain('{"ports":[{"port":9090}]}');
+    expect(template("metricSources[0].name=prom,metricSources[0].url=ftp://x").stderr).toContain("url");
   });
 
   it("adds a NetworkPolicy when asked", () => {
