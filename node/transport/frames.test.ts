@@ -20,6 +20,8 @@ test("frames come out as they went in, however the stream is cut", () => {
           at += step;
         }
         expect(read).toEqual(frames);
+        // Behind a tag and a length, a car is read as whole words.
+        for (const frame of read) if (frame.length > 0) expect((frame.byteOffset + 5) % 8).toBe(0);
       },
     ),
   );
