@@ -35,5 +35,5 @@ export function verify({
   publicKey: Uint8Array;
 }): boolean {
   if (signature.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) return false;
-  return sodium.crypto_sign_verify_detached(Buffer.from(signature), Buffer.from(message), Buffer.from(publicKey));
+  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
 }
