@@ -27,6 +27,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "node/consensus/": ["node/base/", "node/codec/"],
   "node/lanes/": ["node/base/", "node/codec/"],
   "node/sync/": ["node/base/", "node/codec/"],
+  "node/mesh/": ["node/base/", "node/codec/"],
   "node/ports": ["node/base/", "node/chain/types"],
   "node/node": [
     "node/base/",
@@ -150,6 +151,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   "node/consensus/": [],
   "node/lanes/": [],
   "node/sync/": [],
+  "node/mesh/": [],
   "node/node": [],
   "node/ports": [],
   "operator/api/": ["zod"],
