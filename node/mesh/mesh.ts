@@ -3,6 +3,7 @@ import type { Hex } from "../base/bytes.ts";
 import { HYBRID_TIME_MAX, type HybridTime } from "../codec/hybrid-clock.ts";
 import { type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
 import { parseMeshMessage, type SyncMessage } from "../codec/mesh-message.ts";
+import type { MeshRecord } from "../codec/mesh-record.ts";
 import { REPLICAS, SHARDS, shardReplicas } from "../codec/shard-placement.ts";
 import { admit, flushPushes, takeWaiting } from "./admit.ts";
 import { itemsUnder } from "./digest-tree.ts";
@@ -16,7 +17,6 @@ import {
   type MeshContext,
   type MeshEffect,
   type MeshInput,
-  type MeshRecord,
   type MeshRefusal,
   replicasOf,
   sharedShards,
@@ -30,7 +30,6 @@ export {
   type MeshContext,
   type MeshEffect,
   type MeshInput,
-  type MeshRecord,
   type MeshRefusal,
   meshRefusals,
   type Published,

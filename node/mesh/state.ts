@@ -4,6 +4,7 @@ import type { Result } from "../base/result.ts";
 import type { Millis } from "../base/units.ts";
 import type { HybridTime } from "../codec/hybrid-clock.ts";
 import type { EntryKey, MemoryEntry } from "../codec/memory-entry.ts";
+import type { MeshRecord } from "../codec/mesh-record.ts";
 import type { ScoreOf } from "./evict.ts";
 import type { MeshLimits } from "./limits.ts";
 import { createStore, type Store } from "./store.ts";
@@ -56,11 +57,6 @@ export type MeshRefusal = (typeof meshRefusals)[number];
 
 /** `waits`: until its clock has come; `known`: it was there already. */
 export type Published = { readonly state: "merged" | "known" | "waits" | "forwarded"; readonly entry: MemoryEntry };
-
-export type MeshRecord =
-  | { readonly type: "entry"; readonly bytes: Uint8Array }
-  | { readonly type: "dropped"; readonly author: Hex; readonly id: string }
-  | { readonly type: "watermark"; readonly watermark: HybridTime };
 
 export type MeshEffect =
   | { readonly type: "send"; readonly peer: number; readonly frame: Uint8Array }

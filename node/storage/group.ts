@@ -37,7 +37,7 @@ const FILE_MAGIC = new TextEncoder().encode("HMNLOG2\n");
 const GROUP_MAGIC = 0x67_4e_4d_48;
 
 /** The position is the tag on disk: append only. */
-const FILE_KINDS = ["log", "votes", "snapshot"] as const;
+const FILE_KINDS = ["log", "votes", "snapshot", "mesh"] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 
 export type FileHeader = {
