@@ -129,7 +129,7 @@ test("the README's example runs as it stands; the JSON API answers as its descri
     ledger: "running",
     cal_engine: "running",
     mining_agent: "running",
-    memory_mesh: "idle",
+    memory_mesh: "running",
     consensus: "running",
   };
   await until(async () => {

@@ -1,5 +1,13 @@
 import { toHex } from "./base/bytes.ts";
-import { createObserver, type Observer, sawFinal, sawProbe, sawProposal, sawVote } from "./cal/observer.ts";
+import {
+  createObserver,
+  type Observer,
+  sawExchange,
+  sawFinal,
+  sawProbe,
+  sawProposal,
+  sawVote,
+} from "./cal/observer.ts";
 import { epochOf } from "./chain/chain.ts";
 import { encodePeerMessage, type PeerMessage } from "./codec/peer-message.ts";
 import type { Node, Step } from "./node-state.ts";
@@ -91,6 +99,11 @@ export function probePeers(node: Node, peers: readonly number[], { effects, turn
       effects.push({ type: "send", peer, frame });
     }
   }
+}
+
+/** What the mesh found counts in the epoch that runs. */
+export function noteExchange({ observation }: Node, { peer, equal }: { peer: number; equal: boolean }): void {
+  if (observation.current !== undefined) sawExchange(observation.current.observer, peer, equal);
 }
 
 /** An answer counts in its round only. */

@@ -9,7 +9,7 @@ import { PRODUCTION } from "./consensus/rules.ts";
 import { certifiedHeight } from "./consensus/state.ts";
 import { lanesWakeAtMs } from "./lanes/lanes.ts";
 import { addBatch } from "./lanes/own-lane.ts";
-import { probePeers } from "./node-observe.ts";
+import { noteExchange, probePeers } from "./node-observe.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
 import { recover } from "./node-recover.ts";
 import { onSnapshotWritten } from "./node-snapshot.ts";
@@ -80,6 +80,9 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
       break;
     case "probe":
       probePeers(node, input.peers, current);
+      break;
+    case "mesh-exchange":
+      noteExchange(node, input);
       break;
     case "stop":
       node.stopping = true;

@@ -19,6 +19,8 @@ export type NodeInput =
   | { readonly type: "snapshot-written"; readonly height: number }
   /** The cal_engine service ticks: who of the members is there? `peers` are those connected that know the question. */
   | { readonly type: "probe"; readonly peers: readonly number[] }
+  /** The mesh has compared a shard with a peer: whether what both should have ended equal (domain.md, "CAL", component 4). */
+  | { readonly type: "mesh-exchange"; readonly peer: number; readonly equal: boolean }
   /** SIGTERM: take nothing new, tell the peers. */
   | { readonly type: "stop" };
 

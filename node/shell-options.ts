@@ -17,6 +17,7 @@ export type StartOptions = {
     readonly control: number;
     readonly client: number;
     readonly api: number;
+    readonly mesh: number;
     readonly consensus: number;
   };
   /** Transfers per second that one key may have executed through this node; 0 is no limit. */
@@ -45,6 +46,7 @@ export const START_HELP = `hmn-node start: runs one node of a Harmonic Mesh Netw
   --control-port N    HMN_CONTROL_PORT    ${PORTS.control} probes, status, metrics (HTTPS)
   --client-port N     HMN_CLIENT_PORT     ${PORTS.client} client protocol (TLS)
   --api-port N        HMN_API_PORT        ${PORTS.api} JSON API (HTTPS)
+  --mesh-port N       HMN_MESH_PORT       ${PORTS.mesh} memory mesh of other nodes (mutual TLS)
   --consensus-port N  HMN_CONSENSUS_PORT  ${PORTS.consensus} other nodes (mutual TLS)
   --allowance N       HMN_ALLOWANCE       ${ALLOWANCE_PER_SECOND} transfers per second and key; 0 is no limit
   --snapshot-blocks N HMN_SNAPSHOT_BLOCKS ${SNAPSHOT_BLOCKS} a snapshot after so many blocks, or 256 MiB of log
@@ -70,6 +72,7 @@ const optionsSchema = z.object({
   "control-port": port,
   "client-port": port,
   "api-port": port,
+  "mesh-port": port,
   "consensus-port": port,
   allowance: whole,
   "snapshot-blocks": whole.refine((value) => value >= 1, "at least one block"),
@@ -98,6 +101,7 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
     "control-port": environment.HMN_CONTROL_PORT ?? PORTS.control,
     "client-port": environment.HMN_CLIENT_PORT ?? PORTS.client,
     "api-port": environment.HMN_API_PORT ?? PORTS.api,
+    "mesh-port": environment.HMN_MESH_PORT ?? PORTS.mesh,
     "consensus-port": environment.HMN_CONSENSUS_PORT ?? PORTS.consensus,
     allowance: environment.HMN_ALLOWANCE ?? ALLOWANCE_PER_SECOND,
     "snapshot-blocks": environment.HMN_SNAPSHOT_BLOCKS ?? SNAPSHOT_BLOCKS,
@@ -121,6 +125,7 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
       control: options["control-port"],
       client: options["client-port"],
       api: options["api-port"],
+      mesh: options["mesh-port"],
       consensus: options["consensus-port"],
     },
     allowance: options.allowance,

@@ -8,6 +8,7 @@ import { type Chain, chainId } from "./chain/chain.ts";
 import { coherenceView } from "./chain/coherence-view.ts";
 import { mintFault } from "./chain/prove-mint.ts";
 import type { Engine } from "./shell-engine.ts";
+import type { RunningMesh } from "./shell-mesh.ts";
 import type { TickReport } from "./supervisor/core.ts";
 import type { Pace } from "./supervisor/interval.ts";
 import { type RunningServices, superviseServices } from "./supervisor/run.ts";
@@ -21,6 +22,7 @@ export type ServiceParts = {
   readonly intake: Intake;
   readonly holdings: Holdings;
   readonly metrics: Metrics;
+  readonly mesh: RunningMesh;
   readonly connectedPeers: () => readonly number[];
   /** The wire version spoken with a peer; undefined if it is not connected. */
   readonly wireVersionWith: (peer: number) => number | undefined;
@@ -35,7 +37,7 @@ export function startServices(parts: ServiceParts): RunningServices {
       ledger: () => keepHouse(parts),
       cal_engine: () => observePeers(parts),
       mining_agent: miningAgent(parts),
-      memory_mesh: () => idle("there is no memory mesh yet"),
+      memory_mesh: () => running(parts.mesh.upkeep().reason),
       consensus: () => watchConsensus(parts),
     },
     pace: () => paceOf(engine.chain()),
@@ -45,11 +47,10 @@ export function startServices(parts: ServiceParts): RunningServices {
   });
 }
 
-const idle = (reason: string): TickReport => ({ state: "idle", reason });
 const running = (reason = ""): TickReport => ({ state: "running", reason });
 
 /** Committed values alone: λ_eff and Ĉ (domain.md, "λ(t)"). */
-function paceOf(chain: Chain): Pace {
+export function paceOf(chain: Chain): Pace {
   const { lambdaEffectivePpm, coherencePpm } = coherenceView(chain);
   return { lambdaPpm: ppm(lambdaEffectivePpm), coherencePpm: ppm(coherencePpm) };
 }

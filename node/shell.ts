@@ -13,6 +13,7 @@ import { toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { accountsAfter } from "./chain/chain.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
+import type { MemoryEntry } from "./codec/memory-entry.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
 import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
@@ -21,6 +22,8 @@ import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis } from "./shell-genesis.ts";
 import { openJournal } from "./shell-journal.ts";
 import { eventLog, progressLog } from "./shell-log.ts";
+import type { RunningMesh } from "./shell-mesh.ts";
+import { meshPeers, startNodeMesh } from "./shell-mesh-start.ts";
 import { readNetwork, watchNetwork } from "./shell-network.ts";
 import type { StartOptions } from "./shell-options.ts";
 import { startServices } from "./shell-services.ts";
@@ -48,6 +51,7 @@ type Service = {
   readonly genesis: Genesis;
   readonly engine: Engine;
   readonly transport: Transport;
+  readonly mesh: RunningMesh;
   readonly intake: Intake;
   readonly clients: ClientServer;
   readonly api: JsonApi;
@@ -221,6 +225,8 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     },
     log,
   });
+  const onMemory = (entry: MemoryEntry): void => api?.memoryChanged(entry);
+  const mesh = await startNodeMesh({ ...shell, chainId: genesis.chainId, engine, onChanged: onMemory });
   const { holdings, allowance } = limitsOf(options, engine);
   intake = startIntake({
     ...{ metrics, log, allowance, slowMs: faults.slowMs },
@@ -247,18 +253,20 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     chain: () => engine.chain(),
     prove: (asked) => engine.prove(asked),
     journal,
+    memory: mesh,
   });
   const { connectedPeers, wireVersionWith, setPeers } = transport;
-  const services = startServices({ engine, intake, holdings, metrics, connectedPeers, wireVersionWith, log });
+  const services = startServices({ engine, intake, holdings, mesh, metrics, connectedPeers, wireVersionWith, log });
   const peersFile = watchNetwork(options.config, network, {
     peers: (peers) => {
       log.info({ peers: peers.map(({ id }) => id) }, "peers changed");
       setPeers(peers);
+      mesh.setPeers(meshPeers(peers));
     },
     refused: (cause) => log.error({ err: cause }, "changed network.json refused"),
   });
   log.info({ chainId: genesis.chainId, height: engine.view().height }, "node runs");
-  return { genesis, engine, transport, intake, clients, api, services, peersFile };
+  return { genesis, engine, transport, mesh, intake, clients, api, services, peersFile };
 }
 
 /** What each key may have executed through this node. */
@@ -274,7 +282,7 @@ function limitsOf({ allowance }: StartOptions, engine: Engine): { holdings: Hold
 }
 
 async function stopService(service: Service, log: Logger): Promise<void> {
-  const { engine, transport, intake, clients, api } = service;
+  const { engine, transport, mesh, intake, clients, api } = service;
   service.peersFile.close();
   engine.push({ type: "stop" });
   clients.stopTaking();
@@ -287,6 +295,7 @@ async function stopService(service: Service, log: Logger): Promise<void> {
   await clients.close();
   await api.close();
   service.services.close();
+  await mesh.close();
   intake.close();
   engine.close();
   await transport.close();

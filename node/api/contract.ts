@@ -158,7 +158,16 @@ export const PATHS = {
 export const networkFileSchema = z.object({
   network: z.string().min(1).max(63),
   peers: z
-    .array(z.object({ id: z.number().int().nonnegative(), host: z.string().min(1).max(253), port: z.number().int() }))
+    .array(
+      z.object({
+        id: z.number().int().nonnegative(),
+        host: z.string().min(1).max(253),
+        /** Of consensus. */
+        port: z.number().int(),
+        /** `PORTS.mesh` where missing. */
+        meshPort: z.number().int().optional(),
+      }),
+    )
     .max(100),
 });
 export type NetworkFile = z.infer<typeof networkFileSchema>;

@@ -1,15 +1,19 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { z } from "zod";
+import type { MemoryEntry } from "../codec/memory-entry.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import type { GateLimits } from "../transport/gate.ts";
 import { type BatchCalls, batchCalls } from "./batch-call.ts";
 import { type EventStream, openEventStream } from "./event-stream.ts";
 import type { Intake } from "./intake.ts";
 import type { ApiError } from "./json-contract.ts";
+import { type MemoryCalls, type MemoryWrite, memoryCalls } from "./memory-call.ts";
+import { summaryOf } from "./memory-routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
-import { isRefused, ROUTES, type Route, type Source } from "./routes.ts";
+import { isRefused, type Route, type Source } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 import { type HttpsApp, type HttpsTiming, httpsApp, type Listen, listenOn } from "./tls-server.ts";
 
 export type JsonApiOptions = Source & {
@@ -27,10 +31,12 @@ export type JsonApi = {
   readonly port: number;
   /** Tells everybody who listens to `/v1/events`. */
   blockExecuted(block: { readonly height: number; readonly applied: number; readonly resultsHash: string }): void;
+  /** Tells everybody who listens to `/v1/memory/watch`. */
+  memoryChanged(entry: MemoryEntry): void;
   close(): Promise<void>;
 };
 
-/** The ledger as JSON, for people, checks and programs that speak no client protocol: every route of the table. */
+/** The ledger and the memory mesh as JSON, for people, checks and programs that speak no client protocol: every route of the table. */
 export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
   const { credentials, metrics, connections, timing } = options;
   const app = httpsApp(credentials, {
@@ -39,7 +45,11 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
     ...(connections === undefined ? {} : { connections }),
     ...(timing === undefined ? {} : { timing }),
   });
-  const events = openEventStream({ onCutOff: () => metrics.connectionRefused("api", "slow") });
+  const onCutOff = (): void => metrics.connectionRefused("api", "slow");
+  const events = openEventStream({ onCutOff });
+  const changes = openEventStream({ onCutOff });
+  let lastChange = 0;
+  const writes = memoryCalls(options.memory);
   const calls = batchCalls(options.intake);
   // Made once, when somebody wants it.
   let document: object | undefined;
@@ -51,7 +61,7 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
     return json(reply, codeOf(error), bodyOf(error));
   });
   for (const route of ROUTES) {
-    if (route.body !== undefined) takeBytes(app, route.body);
+    if (route.body !== undefined && !app.hasContentTypeParser(route.body.type)) takeBytes(app, route.body);
     app.route({
       method: route.method,
       url: route.path.replaceAll(/{(\w+)}/g, ":$1"),
@@ -64,8 +74,12 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
         switch (route.answer) {
           case "batch":
             return postBatch(calls, request, reply);
+          case "memory":
+            return writeMemory(writes, { ...Object(params.value), ...Object(query.value) }, request, reply);
           case "events":
             return listen(events, reply);
+          case "memory-events":
+            return listen(changes, reply);
           case "openapi":
             document ??= openApi(options.version);
             return json(reply, 200, document);
@@ -79,8 +93,13 @@ export async function startJsonApi(options: JsonApiOptions): Promise<JsonApi> {
   return {
     port,
     blockExecuted: (block) => events.publish({ name: "block", id: block.height, data: block }),
+    memoryChanged: (entry) => {
+      lastChange += 1;
+      changes.publish({ name: "memory", id: lastChange, data: { ...summaryOf(entry), clock: `${entry.clock}` } });
+    },
     close: () => {
       events.close();
+      changes.close();
       return app.close();
     },
   };
@@ -113,6 +132,21 @@ async function postBatch(calls: BatchCalls, request: FastifyRequest, reply: Fast
     request.raw.socket.once("close", forget);
     reply.raw.once("close", () => request.raw.socket.off("close", forget));
   });
+  return json(reply, answer.code, answer.body);
+}
+
+async function writeMemory(
+  writes: MemoryCalls,
+  version: Omit<MemoryWrite, "content">,
+  { method, body, headers }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const isEmpty = headers["content-length"] === "0" || (body === undefined && method === "DELETE");
+  const content = body instanceof Uint8Array ? body : isEmpty ? new Uint8Array() : undefined;
+  if (content === undefined) {
+    return json(reply, 415, { error: "body: application/octet-stream is needed", field: "body" });
+  }
+  const answer = await writes.write({ ...version, content: method === "DELETE" ? undefined : content });
   return json(reply, answer.code, answer.body);
 }
 

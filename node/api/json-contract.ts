@@ -250,6 +250,76 @@ export const committedSchema = z
   })
   .meta({ description: "Executed in a final block." });
 
+const memoryAuthor = hex32("Public key of the author, the only one who writes the entry.");
+const memoryId = z
+  .string()
+  .regex(/^[A-Za-z0-9._~-]{1,64}$/, "1 to 64 letters, digits, and . _ ~ -")
+  .meta({ description: "The entry among those of its author." });
+const memoryClock = decimal(
+  64,
+  "Hybrid logical clock of the version: milliseconds since 1970 in the upper 48 bits, a counter below.",
+);
+const memorySignature = z
+  .string()
+  .regex(/^[0-9a-f]{128}$/, "128 lower-case hexadecimal digits")
+  .meta({ description: "The author's signature; docs/mesh.md says over what." });
+export const memoryKeyInput = z.strictObject({ author: memoryAuthor, id: memoryId });
+export const memoryVersionInput = z.strictObject({ clock: memoryClock, signature: memorySignature });
+export const memoryAuthorInput = z.strictObject({ author: memoryAuthor });
+export const memoryAuthorPageInput = z.strictObject({
+  after: z
+    .string()
+    .regex(/^[A-Za-z0-9._~-]{0,64}$/, "an id")
+    .prefault("")
+    .meta({ description: "Only ids behind this one." }),
+  limit,
+});
+export const memoryShardPageInput = z.strictObject({
+  shard: z
+    .string()
+    .regex(/^[0-9]$/, "from 0 to 9")
+    .transform(Number)
+    .meta({ description: "Part of the mesh." }),
+  after: z
+    .string()
+    .regex(/^([0-9a-f]{48})?$/, "the `next` of a page")
+    .prefault("")
+    .meta({ description: "The `next` of the page before." }),
+  limit,
+});
+
+const memoryFields = {
+  author: memoryAuthor,
+  id: memoryId,
+  shard: u32,
+  clock: memoryClock,
+  deleted: z.boolean().meta({ description: "A tombstone: there is nothing any more." }),
+  bytes: counter.meta({ description: "Of the content." }),
+  digest: hex32("SHA-256 of what is signed: it names the version."),
+};
+export const memorySummarySchema = z
+  .object(memoryFields)
+  .meta({ description: "A version of an entry, without its content." });
+export const memoryEntrySchema = z
+  .object({ ...memoryFields, content: z.string().meta({ description: "Base64." }), signature: memorySignature })
+  .meta({ description: "A version of an entry, as its author signed it." });
+export const memoryStoredSchema = z
+  .object({
+    ...memoryFields,
+    state: z.enum(["merged", "known", "waits", "forwarded"]).meta({
+      description: "Taken here, here already, waiting for its clock to come, or taken by a node that holds its shard.",
+    }),
+  })
+  .meta({ description: "Taken." });
+export const memoryAuthorPageSchema = z.object({
+  shards: z.array(u32).meta({ description: "What this node holds: entries of other shards are not in the answer." }),
+  entries: z.array(memorySummarySchema),
+});
+export const memoryShardPageSchema = z.object({
+  entries: z.array(memorySummarySchema),
+  next: z.string().meta({ description: "Ask again with after=next for what is newer." }),
+});
+
 export const errorSchema = z
   .object({
     error: z.string().meta({ description: "For people." }),

@@ -10,7 +10,7 @@ export type BatchResult = "accepted" | "refused" | "failed";
 type SafetyKind = Extract<NodeEvent, { type: "safety" }>["kind"];
 
 /** Which of the node's servers turned a connection away. */
-export type ServerName = "peers" | "clients" | "api" | "control";
+export type ServerName = "peers" | "mesh" | "clients" | "api" | "control";
 
 const BATCH_RESULTS: readonly BatchResult[] = ["accepted", "refused", "failed"];
 const SAFETY_KINDS: readonly SafetyKind[] = ["fork", "results-mismatch", "equivocation"];

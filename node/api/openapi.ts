@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { ROUTES, type Route } from "./routes.ts";
+import type { Route } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 
 /** The OpenAPI 3.1 description of the JSON API, made from the schemas that its requests and answers are checked with. */
 export function openApi(version: string): object {
@@ -15,7 +16,7 @@ export function openApi(version: string): object {
       title: "HMN node",
       version,
       description:
-        "The ledger as JSON: one node's word about executed blocks. 64- and 128-bit numbers are decimal texts. Every refusal says in `error` what is wrong and in `field` where.",
+        "The ledger as JSON: one node's word about executed blocks, and the memory mesh. 64- and 128-bit numbers are decimal texts. Every refusal says in `error` what is wrong and in `field` where.",
     },
     paths,
   };

@@ -6,7 +6,7 @@ const documentSchema = z.object({
   paths: z.record(
     z.string(),
     z.partialRecord(
-      z.enum(["get", "post"]),
+      z.enum(["get", "post", "put", "delete"]),
       z.object({
         summary: z.string().min(1),
         parameters: z.array(z.object({ name: z.string(), in: z.enum(["path", "query"]), schema: z.looseObject({}) })),
@@ -28,7 +28,12 @@ export const parseOpenApi = (text: string): OpenApiDocument => documentSchema.pa
 /** Throws unless the document knows this answer: path, method, code, and the body's shape, with no field that it does not name. */
 export function checkAnswer(
   document: OpenApiDocument,
-  { method = "get", path, code, body }: { method?: "get" | "post"; path: string; code: number; body: string },
+  {
+    method = "get",
+    path,
+    code,
+    body,
+  }: { method?: "get" | "post" | "put" | "delete"; path: string; code: number; body: string },
 ): void {
   const [route] = path.split("?");
   const template = Object.keys(document.paths).find((known) =>

@@ -23,6 +23,7 @@ export type {
   Totals,
   ValidatorSet,
 } from "./lookups.ts";
+export type { Memory, MemoryChange, MemoryStored, Remembered, WatchOptions } from "./memory.ts";
 export { type HmnClient, type NodeAddress, type OpenOptions, open } from "./open.ts";
 export type { RecordFailure, SendResult } from "./send-result.ts";
 export type { SendOptions } from "./sender.ts";

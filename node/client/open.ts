@@ -8,6 +8,7 @@ import type { Authorities } from "./authorities.ts";
 import { type BulkOptions, type Progress, sendAll } from "./bulk.ts";
 import { type Client, openClient } from "./client.ts";
 import { createLookups, type Lookups, type ValidatorSet } from "./lookups.ts";
+import { createMemory, type Memory } from "./memory.ts";
 import { createProver } from "./prove.ts";
 import type { Weights } from "./quorum.ts";
 import type { SendResult } from "./send-result.ts";
@@ -31,7 +32,7 @@ export type OpenOptions = {
   readonly nodes: readonly NodeAddress[];
   /** The network's certificate authorities, as text or as what reads them anew, e.g. from a mounted ConfigMap. */
   readonly ca: Authorities;
-  /** Signs batches that name no other key. */
+  /** Signs batches that name no other key, and memory entries. */
   readonly key: KeyPair;
   /** SHA-256 of the genesis: refuses a network of the same name with another history. */
   readonly chainId?: Hex;
@@ -66,6 +67,8 @@ export type HmnClient = Lookups &
     createAllTransfers(source: Iterable<Transfer> | AsyncIterable<Transfer>, options?: BulkOptions): Promise<Progress>;
     /** The last word about transfers whose sending ended `unknown`; it may take the ids' window of ten minutes. */
     settle(ids: readonly bigint[], options?: Pick<ReadOptions, "signal">): Promise<ReadonlyMap<bigint, Settled>>;
+    /** The memory mesh, in the name of `key`. */
+    readonly memory: Memory;
     close(): void;
   };
 
@@ -106,6 +109,7 @@ export async function open(options: OpenOptions): Promise<HmnClient> {
     createTransfers: client.transfer,
     createAllTransfers: (source, how = {}) => sendAll(source, client.transfer, how),
     connected: () => client.connected().flatMap((target) => nodes[target]?.validator ?? []),
+    memory: createMemory({ reader, lookups, targets: nodes.length }, options.key),
     settle: (ids, how = {}) => settle(ids, { lookups, targets: nodes.length, ...how }),
     close: () => {
       client.close();

@@ -8,6 +8,7 @@ import { startIntake } from "../api/intake.ts";
 import { type JsonApiOptions, startJsonApi } from "../api/json-api.ts";
 import { createMetrics } from "../api/metrics.ts";
 import { testJournal } from "../api/test-journal.ts";
+import { testMemory } from "../api/test-memory.ts";
 import { refuse } from "../base/result.ts";
 import { type Chain, chainId, heightOf, validatorsOf } from "../chain/chain.ts";
 import { type Material, watchCredentials } from "../transport/credentials.ts";
@@ -47,6 +48,7 @@ export async function testNode(options: {
       chain: () => chain,
       journal: testJournal(() => chain),
       prove: options.prove ?? (() => refuse("not_found")),
+      memory: testMemory(chainId(chain)),
       status: () => statusOf(validator, chain),
     },
   });

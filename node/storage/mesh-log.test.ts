@@ -10,7 +10,7 @@ const record = (number: number, length = 50): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (number * 31 + index) & 0xff);
 const records = (from: number, to: number): Uint8Array[] =>
   Array.from({ length: to - from }, (_, index) => record(from + index));
-const open = (disk: TestDisk): MeshLog => openMeshLog(disk, PATH, inlineExecutor(disk), { reserveBytes: 0 });
+const open = (disk: TestDisk): MeshLog => openMeshLog(disk, PATH, () => inlineExecutor(disk), { reserveBytes: 0 });
 
 describe("the log of the mesh", () => {
   it("gives back what was appended, over restarts and a replacement", async () => {

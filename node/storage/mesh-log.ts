@@ -30,11 +30,14 @@ const NO_KEY = new Uint8Array();
 /** The ledger's log has the last bytes of a disk to itself. */
 const RESERVE_BYTES = 4 * FREE_MIN_BYTES;
 
-/** Opens the file, or makes it. Throws what the disk throws. `reserveBytes` stay free on the disk. */
+/**
+ * Opens the file, or makes it. Throws what the disk throws. The executor is made for the first write: many nodes never have
+ * one. `reserveBytes` stay free on the disk.
+ */
 export function openMeshLog(
   disk: Disk,
   path: string,
-  executor: DiskExecutor,
+  newExecutor: () => DiskExecutor,
   { reserveBytes = RESERVE_BYTES }: { readonly reserveBytes?: number } = {},
 ): MeshLog {
   const findings: string[] = [];
@@ -56,12 +59,16 @@ export function openMeshLog(
   }
   let current: GroupFile = to;
   let failure: string | undefined;
-  const run = (ops: readonly DiskOp[], done: () => void = () => {}): void =>
-    executor.run(
+  let made: DiskExecutor | undefined;
+  const executor = (): DiskExecutor => {
+    made ??= newExecutor();
+    return made;
+  };
+  const run = (ops: readonly DiskOp[]): void =>
+    executor().run(
       { kind: "aside", ops: [{ type: "require-space", folder: dirname(path), bytes: reserveBytes }, ...ops] },
       (answer) => {
-        if (answer === undefined) done();
-        else failure = answer;
+        if (answer !== undefined) failure = answer;
       },
     );
   const write = (file: GroupFile, all: readonly Uint8Array[]): readonly DiskOp[] => [
@@ -86,12 +93,12 @@ export function openMeshLog(
       const head: DiskOp = { type: "write", file: current.file, position: 0, bytes: new Uint8Array(bytes) };
       failure = undefined;
       run([head, ...write(current, all), { type: "rename", from: temporary, to: path }]);
-      executor.run({ kind: "aside", ops: [] }, () => disk.close(old.file));
+      executor().run({ kind: "aside", ops: [] }, () => disk.close(old.file));
     },
     bytes: () => current.end,
     failure: () => failure,
     close: async () => {
-      await executor.close();
+      await made?.close();
       disk.close(current.file);
     },
   };

@@ -20,7 +20,7 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
       podSelector: { matchLabels: clusterSelector(name) },
       policyTypes: ["Ingress", "Egress"],
       ingress: [
-        { from: [pods], ports: [tcp(PORTS.consensus)] },
+        { from: [pods], ports: [tcp(PORTS.mesh), tcp(PORTS.consensus)] },
         { from: [{ namespaceSelector: {} }, ...outside(cluster, hosts)], ports: [tcp(PORTS.client), tcp(PORTS.api)] },
         {
           from: [
@@ -31,7 +31,7 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
         },
       ],
       egress: [
-        { to: [pods], ports: [tcp(PORTS.consensus)] },
+        { to: [pods], ports: [tcp(PORTS.mesh), tcp(PORTS.consensus)] },
         { to: [{ namespaceSelector: {} }], ports: [{ protocol: "UDP", port: DNS_PORT }, tcp(DNS_PORT)] },
       ],
     },

@@ -21,7 +21,7 @@ export function validatorService(cluster: ClusterObject, validator: number): Kub
       clusterIP: "None",
       publishNotReadyAddresses: true,
       selector: validatorSelector(name, validator),
-      ports: [port("control"), port("client"), port("api"), port("consensus")],
+      ports: [port("control"), port("client"), port("api"), port("mesh"), port("consensus")],
     },
   };
 }

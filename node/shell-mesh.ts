@@ -1,0 +1,222 @@
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { MemorySource } from "./api/memory-source.ts";
+import type { MeshMetrics } from "./api/mesh-metrics.ts";
+import { unreachable } from "./base/assert.ts";
+import type { Random } from "./base/random.ts";
+import { type Result, refuse } from "./base/result.ts";
+import type { Millis } from "./base/units.ts";
+import { gossipIntervalMs } from "./cal/gossip-interval.ts";
+import type { MemoryEntry } from "./codec/memory-entry.ts";
+import { encodeMeshRecord, type MeshRecord, parseMeshRecord } from "./codec/mesh-record.ts";
+import {
+  createMesh,
+  MESH_LIMITS,
+  type MeshEffect,
+  type MeshInput,
+  type MeshRefusal,
+  type Published,
+  pageOfAuthor,
+  pageOfShard,
+  recordsOf,
+  restoreRecord,
+  stepMesh,
+  viewOfMesh,
+} from "./mesh/mesh.ts";
+import type { Disk } from "./storage/disk.ts";
+import type { DiskExecutor } from "./storage/disk-executor.ts";
+import { openMeshLog } from "./storage/mesh-log.ts";
+import type { Pace } from "./supervisor/interval.ts";
+import { openTransport, type Transport, type TransportOptions } from "./transport/transport.ts";
+
+export type MeshOptions = {
+  /** Of the mesh's own port; its peers are the validators'. */
+  readonly transport: Omit<TransportOptions, "events">;
+  readonly disk: Disk;
+  readonly data: string;
+  readonly executor: () => DiskExecutor;
+  /** The committed validators of now. */
+  readonly members: () => readonly number[];
+  /** How near a peer's measured coherence is to this node's, in millionths; undefined: one of them was never measured. */
+  readonly proximityOf: (peer: number) => number | undefined;
+  readonly pace: () => Pace;
+  /** How long an epoch is: with each replica of a shared shard one exchange is begun in that time. */
+  readonly epochMs: () => Millis;
+  readonly metrics: MeshMetrics;
+  readonly onRefused: (reason: string) => void;
+  readonly onExchanged: (peer: number, equal: boolean) => void;
+  readonly onChanged: (entry: MemoryEntry) => void;
+  readonly log: Logger;
+};
+
+/** The memory mesh of a running node: its own connections, its own steps, its own file. Consensus waits for none of them. */
+export type RunningMesh = MemorySource &
+  Pick<Transport, "setPeers" | "port"> & {
+    /** One tick of the service: what the metrics say, who the validators are, whether the file wants to be written anew. */
+    upkeep(): { readonly reason: string };
+    close(): Promise<void>;
+  };
+
+const TICK_MS = 100;
+/** How long a record may wait for others before all are made durable together: the log of the ledger shares the disk. */
+const FLUSH_MS = 500;
+/** The file is written anew when it is larger than this and twice what is held. */
+const FILE_BYTES = 8 * 1024 * 1024;
+
+const STOPS = refuse<MeshRefusal>("unanswered", "this node stops");
+
+const chance: Random = {
+  below: (bound) => randomInt(bound),
+  oneIn: (n) => randomInt(n) === 0,
+  pick: (items) => {
+    const item = items[randomInt(items.length)];
+    if (item === undefined) throw new Error("pick from an empty list");
+    return item;
+  },
+};
+
+export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
+  const { metrics, log } = options;
+  const { self, chainId } = options.transport;
+  const mesh = createMesh({ self, chainId, limits: MESH_LIMITS });
+  const file = openMeshLog(options.disk, join(options.data, "mesh.log"), options.executor);
+  for (const finding of file.findings) log.warn({ finding }, "log of the mesh opened");
+  for (const bytes of file.records) {
+    const record = parseMeshRecord(bytes);
+    if (!record.ok || !restoreRecord(mesh, record.value)) log.warn({}, "a record of the mesh not understood");
+  }
+  let closed = false;
+  let unwritten: MeshRecord[] = [];
+  let flushedAtMs = 0;
+  let lastRequest = 0;
+  let members = "";
+  /** Who waits for the answer of each kind, by the number of the request. */
+  const publications = new Map<number, (result: Result<Published, MeshRefusal>) => void>();
+  const questions = new Map<number, (result: Result<MemoryEntry | undefined, MeshRefusal>) => void>();
+
+  const gossipMs = (): Millis => {
+    const { queued, meanLatencyMs } = viewOfMesh(mesh);
+    return gossipIntervalMs({ lambdaEffectivePpm: options.pace().lambdaPpm, queued, meanLatencyMs });
+  };
+  const feed = (input: MeshInput): void => {
+    const effects = stepMesh(mesh, input, {
+      wallMs: Date.now(),
+      nowMs: performance.now(),
+      random: chance,
+      scoreOf: () => undefined,
+      proximityOf: options.proximityOf,
+      gossipMs: gossipMs(),
+      exchangeEveryMs: options.epochMs(),
+    });
+    for (const effect of effects) carryOut(effect);
+  };
+  const carryOut = (effect: MeshEffect): void => {
+    switch (effect.type) {
+      case "send":
+        metrics.sent(effect.frame.length);
+        transport?.send(effect.peer, effect.frame);
+        return;
+      case "persist":
+        unwritten.push(effect.record);
+        return;
+      case "changed":
+        options.onChanged(effect.entry);
+        return;
+      case "published":
+        publications.get(effect.request)?.(effect.result);
+        publications.delete(effect.request);
+        return;
+      case "found":
+        questions.get(effect.request)?.(effect.result);
+        questions.delete(effect.request);
+        return;
+      case "exchanged":
+        metrics.exchanged(effect.equal);
+        options.onExchanged(effect.peer, effect.equal);
+        return;
+      case "refused":
+        metrics.refused(effect.reason);
+        return;
+      case "evicted":
+        metrics.evicted(effect.entries);
+        return;
+      default:
+        unreachable(effect);
+    }
+  };
+  const flush = (): void => {
+    flushedAtMs = performance.now();
+    file.append(unwritten.map(encodeMeshRecord));
+    unwritten = [];
+  };
+  const followMembers = (): void => {
+    const now = options.members();
+    if (now.join() === members) return;
+    members = now.join();
+    feed({ type: "members", members: now });
+  };
+  const ask = <T>(
+    answers: Map<number, (result: Result<T, MeshRefusal>) => void>,
+    input: (request: number) => MeshInput,
+  ): Promise<Result<T, MeshRefusal>> =>
+    new Promise((resolve) => {
+      if (closed) {
+        resolve(STOPS);
+        return;
+      }
+      lastRequest += 1;
+      answers.set(lastRequest, resolve);
+      feed(input(lastRequest));
+    });
+
+  let transport: Transport | undefined;
+  transport = await openTransport({
+    ...options.transport,
+    events: {
+      onConnected: (peer) => feed({ type: "peer-connected", peer }),
+      onDisconnected: (peer) => feed({ type: "peer-disconnected", peer }),
+      onFrame: (peer, frame) => {
+        metrics.received(frame.length);
+        feed({ type: "peer-frame", peer, frame });
+      },
+      onRefused: options.onRefused,
+    },
+  });
+  followMembers();
+  const timer = setInterval(() => {
+    followMembers();
+    feed({ type: "tick" });
+    if (unwritten.length > 0 && performance.now() - flushedAtMs >= FLUSH_MS) flush();
+  }, TICK_MS);
+  log.info({ entries: mesh.store.entries.size }, "mesh runs");
+
+  return {
+    chainId,
+    port: transport.port,
+    setPeers: transport.setPeers,
+    publish: (entry) => ask(publications, (request) => ({ type: "publish", request, entry })),
+    lookUp: (key) => ask(questions, (request) => ({ type: "look-up", request, ...key })),
+    pageOfAuthor: (page) => pageOfAuthor(mesh, page),
+    pageOfShard: (page) => pageOfShard(mesh, page),
+    shards: () => viewOfMesh(mesh).shards,
+    upkeep: () => {
+      const view = viewOfMesh(mesh);
+      metrics.state({ ...view, gossipSeconds: gossipMs() / 1_000 });
+      const failure = file.failure();
+      if (failure !== undefined || file.bytes() > Math.max(FILE_BYTES, 2 * view.bytes)) {
+        unwritten = [];
+        file.replace([...recordsOf(mesh)].map(encodeMeshRecord));
+      }
+      return { reason: failure === undefined ? "" : `entries are not written down: ${failure}` };
+    },
+    close: async () => {
+      closed = true;
+      clearInterval(timer);
+      await transport.close();
+      for (const answer of [...publications.values(), ...questions.values()]) answer(STOPS);
+      flush();
+      await file.close();
+    },
+  };
+}
