@@ -3,8 +3,15 @@ import type { Account, Entry, Genesis } from "./books.ts";
 /** Ledger numbers, from the published table of tokens (not from the ledger's code). */
 const FLX = 1;
 const ATR = 3;
-/** Smaller account ids belong to the system. */
+/** Smaller account ids belong to the system (docs/ledger.md): `256 · ledger + kind`, from 2³² on `2³² + 8 · validator + ledger`. */
 const FIRST_USER_ID = 1n << 64n;
+const FIRST_VALIDATOR_ID = 1n << 32n;
+const ISSUANCE = 1;
+const POOL = 6;
+const systemId = (ledger: number, kind: number): bigint => BigInt(256 * ledger + kind);
+
+/** Shares of a mint, which is the same double entry in every token. */
+const MINT_KINDS: readonly string[] = ["mint", "mint_pool"];
 
 type Sums = { debitsPending: bigint; debitsPosted: bigint; creditsPending: bigint; creditsPosted: bigint };
 const COLUMNS = ["debitsPending", "debitsPosted", "creditsPending", "creditsPosted"] as const;
@@ -37,7 +44,9 @@ export function recompute(entries: readonly Entry[]): Recomputed {
 
   for (const entry of entries) {
     const first = open.get(entry.pendingId);
-    if (entry.kind !== "issue" && entry.ledger !== FLX) {
+    if (MINT_KINDS.includes(entry.kind)) {
+      post(entry);
+    } else if (entry.kind !== "issue" && entry.ledger !== FLX) {
       // Transfers of the other tokens follow rules of their own, which are not recomputed here.
       unsupported.push(`entry ${entry.position}: ledger ${entry.ledger}`);
     } else if (["issue", "transfer", "account_fee"].includes(entry.kind)) {
@@ -95,4 +104,24 @@ export function wrongIssues(genesis: Genesis, entries: readonly Entry[]): string
       .filter((entry) => entry.ledger !== ATR)
       .map((entry) => `issued to the system's account ${entry.credit}: ${entry.amount}`),
   ];
+}
+
+/** Mints that are none by the published rules: from another account, to another one than a validator's own, or one share twice. */
+export function wrongMints(entries: readonly Entry[]): string[] {
+  const mints = entries.filter(({ kind }) => MINT_KINDS.includes(kind));
+  const seen = new Set<string>();
+  return mints.flatMap((entry) => {
+    const { id, kind, position, ledger, debit, credit } = entry;
+    const share = `${kind} ${id} to account ${credit}`;
+    const twice = seen.has(share);
+    seen.add(share);
+    const from = kind === "mint" ? systemId(ledger, ISSUANCE) : systemId(ATR, POOL);
+    const own = credit >= FIRST_VALIDATOR_ID && credit < FIRST_USER_ID && credit % 8n === BigInt(ledger);
+    return [
+      ...(debit === from && own
+        ? []
+        : [`entry ${position}: ${kind} of ledger ${ledger} from account ${debit} to ${credit}`]),
+      ...(twice ? [`entry ${position}: ${share} stands there twice`] : []),
+    ];
+  });
 }

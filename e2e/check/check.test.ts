@@ -221,3 +221,32 @@ test("a flood of violations of one kind is cut, and says how many were cut", () 
   expect(found.map((one) => one.kind)).toEqual(Array(6).fill("lost"));
   expect(found.at(-1)?.detail).toBe("and 5 more");
 });
+
+test("a mint comes from the token's issuance account, or for ATR its pool, to a validator's own account, each share once", () => {
+  const owner = (validator: number, ledger: number) => (1n << 32n) + BigInt(8 * validator + ledger);
+  const mint = (position: number, over: Partial<Entry> = {}) =>
+    entry(position, { kind: "mint", id: 77n, ledger: 2, debit: 513n, credit: owner(1, 2), amount: 5n, ...over });
+  const minted = (...mints: readonly Entry[]) => {
+    const entries = journal(entry(3), entry(4), ...mints);
+    const sums = new Map<bigint, { debits: bigint; credits: bigint }>();
+    const at = (id: bigint) => sums.get(id) ?? { debits: 0n, credits: 0n };
+    for (const { debit, credit, amount } of entries) {
+      sums.set(debit, { ...at(debit), debits: at(debit).debits + amount });
+      sums.set(credit, { ...at(credit), credits: at(credit).credits + amount });
+    }
+    const accounts = [...sums].map(([id, { debits, credits }]) => account(id, debits, credits));
+    return input({ nodes: [node(0, { entries, accounts }), node(1, { entries, accounts })] });
+  };
+  const pooled = { kind: "mint_pool", ledger: 3, debit: 774n, credit: owner(1, 3) };
+  expect(
+    findViolations(minted(mint(5), mint(6, { ledger: 1, debit: 257n, credit: owner(0, 1) }), mint(7, pooled))),
+  ).toEqual([]);
+  for (const wrong of [
+    { debit: TREASURY },
+    { credit: ALICE },
+    { credit: owner(1, 1) },
+    { ...pooled, ledger: 2, credit: owner(1, 2), debit: 518n },
+  ])
+    expect(kinds(minted(mint(5, wrong)))).toEqual(["issue@0", "issue@1"]);
+  expect(findViolations(minted(mint(5), mint(6)))[0]?.detail).toContain("twice");
+});

@@ -1,4 +1,4 @@
-import { recompute, wrongBalances, wrongIssues } from "./balances.ts";
+import { recompute, wrongBalances, wrongIssues, wrongMints } from "./balances.ts";
 import {
   type Entry,
   type Genesis,
@@ -77,7 +77,7 @@ export function findViolations({ promises, genesis, nodes, wanted }: CheckInput)
         .filter((entry) => !known.has(entry.id))
         .map((entry) => `nobody asked for the transfer ${entry.id} at ${entry.position}`),
     );
-    add("issue", validator, wrongIssues(genesis, node.entries));
+    add("issue", validator, [...wrongIssues(genesis, node.entries), ...wrongMints(node.entries)]);
     const recomputed = recompute(node.entries);
     add("unsupported", validator, recomputed.unsupported);
     add("balance", validator, wrongBalances(recomputed, node.accounts));
