@@ -172,6 +172,19 @@ test("every route is described, and every answer is as described", async () => {
     ["/v1/blocks", 200, { height: 1, blocks: [{ height: 1 }] }],
     ["/v1/blocks/0", 200, { height: 0 }],
     ["/v1/blocks/9", 404, { error: "no such block among those whose hashes are kept", field: "height" }],
+    [
+      "/v1/coherence",
+      200,
+      {
+        measuredEpoch: 0,
+        meanPsiPpm: 1_000_000,
+        lambdaPpm: 700_000,
+        alphaPpm: 1_000_000,
+        band: "green",
+        mode: "Normal",
+      },
+    ],
+    ["/v1/supply", 200, { tokens: { FLX: { held: "1000000000000", burned: "0" } }, mints: [] }],
     ["/v1/validators", 200, { epoch: 1, validators: [{ id: 0 }, { id: 1 }, { id: 2 }, { id: 3 }] }],
     [
       "/v1/parameters",

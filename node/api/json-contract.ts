@@ -7,20 +7,20 @@ import { networkParameters, nodeStatusSchema } from "./contract.ts";
  */
 export const LIMIT_MAX = 1_000;
 
-const decimal = (bits: 64 | 128, meaning: string) =>
+export const decimal = (bits: 64 | 128, meaning: string) =>
   z
     .string()
     .regex(bits === 128 ? /^[0-9]{1,39}$/ : /^[0-9]{1,20}$/, "a decimal number")
     .transform((text) => BigInt(text))
     .refine((value) => value < 1n << BigInt(bits), `at most 2^${bits} - 1`)
     .meta({ description: `${meaning} Decimal, ${bits} bits.` });
-const hex32 = (meaning: string) =>
+export const hex32 = (meaning: string) =>
   z
     .string()
     .regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits")
     .meta({ description: meaning });
-const u32 = z.number().int().min(0).max(0xffff_ffff);
-const counter = z.number().int().nonnegative();
+export const u32 = z.number().int().min(0).max(0xffff_ffff);
+export const counter = z.number().int().nonnegative();
 const height = counter.meta({ description: "Height of a final block; 0 is genesis." });
 
 /** Numbers in a path or a query arrive as text. */
@@ -106,7 +106,9 @@ export const transferSchema = z
 const entrySchema = z.object({
   position: z.number().int().positive(),
   height,
-  kind: z.string().meta({ description: "issue, transfer, pending, post, void, expire or a fee." }),
+  kind: z.string().meta({
+    description: "issue, transfer, pending, post, void, expire, a fee, or a move of the system such as mint.",
+  }),
   id: decimal(128, "Of the transfer, or of the account that is opened or credited."),
   debit: decimal(128, "Account id."),
   credit: decimal(128, "Account id."),
@@ -121,7 +123,7 @@ const entrySchema = z.object({
   time: decimal(64, "Block time, nanoseconds since 1970."),
 });
 
-const atHeight = { height: height.meta({ description: "Newest block that the answer counts." }) };
+export const atHeight = { height: height.meta({ description: "Newest block that the answer counts." }) };
 export const accountPageSchema = z.object({ ...atHeight, accounts: z.array(accountSchema) });
 const heldFrom = z
   .number()

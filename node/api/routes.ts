@@ -11,10 +11,13 @@ import {
   totalsOf,
   validatorsOf,
 } from "../chain/chain.ts";
+import { coherenceView } from "../chain/coherence-view.ts";
 import { HEADS_KEPT } from "../chain/heads.ts";
 import { proofObject } from "../chain/proof-file.ts";
+import { supplyView } from "../chain/supply-view.ts";
 import { BATCH_BYTES_MAX } from "../codec/batch.ts";
 import { balancesAt } from "./balances.ts";
+import { coherenceSchema, supplySchema } from "./coherence-contract.ts";
 import {
   accountPageInput,
   accountPageSchema,
@@ -172,6 +175,20 @@ export const ROUTES: readonly Route[] = [
       if (proof.ok) return proofObject(proof.value);
       return proof.reason === "epoch_too_old" ? refuse("elsewhere", proof.detail ?? proof.reason) : undefined;
     },
+  }),
+  get({
+    ...plain,
+    path: "/v1/coherence",
+    summary: "How well the validators work together: scores, stability, weights.",
+    schema: coherenceSchema,
+    answer: (_input, { chain }) => ({ height: heightOf(chain()), ...coherenceView(chain()) }),
+  }),
+  get({
+    ...plain,
+    path: "/v1/supply",
+    summary: "What exists of each token, its cap, and the newest mints.",
+    schema: supplySchema,
+    answer: (_input, { chain }) => ({ height: heightOf(chain()), ...supplyView(chain()) }),
   }),
   get({
     ...plain,

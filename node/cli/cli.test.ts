@@ -25,6 +25,7 @@ import { parseMetrics, quantileOf } from "./metrics-text.ts";
 import { prove } from "./prove.ts";
 import { stats } from "./stats.ts";
 import { status } from "./status.ts";
+import { supply } from "./supply.ts";
 import { transfer } from "./transfer.ts";
 import { verify } from "./verify.ts";
 
@@ -112,6 +113,7 @@ test.each([
   ["status", status],
   ["health", health],
   ["stats", stats],
+  ["supply", supply],
   ["account", account],
   ["transfer", transfer],
   ["bench", bench],
