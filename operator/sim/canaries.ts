@@ -29,6 +29,10 @@ export const CANARIES: Readonly<Record<string, { readonly seeds: number; readonl
       };
     },
   },
+  "freeze is not heard": {
+    seeds: 20,
+    breaks: (mind) => (snapshot) => mind({ ...snapshot, fleet: { ...snapshot.fleet, frozen: false } }),
+  },
   "delete instead of evict": {
     seeds: 5,
     breaks: changing((action) =>

@@ -4,12 +4,17 @@ import type { Action } from "../reconcile/actions.ts";
 import type { World } from "../reconcile/world.ts";
 import type { Thing } from "../reconcile/world-store.ts";
 
-/** Before actions are carried out: no healthy validator that runs what it should is evicted. */
-export function checkActions(world: World, actions: readonly Action[]): void {
+/**
+ * Before actions are carried out: no healthy validator that runs what it should is evicted, and while the operator is frozen
+ * only what goes back.
+ */
+export function checkActions(world: World, actions: readonly Action[], frozen: boolean): void {
   for (const action of actions) {
     if (action.type !== "evict") continue;
     const pod = world.find("Pod", action.pod);
     if (pod === undefined || pod.metadata.uid !== action.uid || !world.nodes.isReady(pod)) continue;
+    const goesBack = world.rollouts().at(-1)?.status.state === "RollingBack";
+    assert(!frozen || goesBack, "a frozen operator moves only what goes back");
     const set = world.objects("StatefulSet").find(({ metadata }) => `${metadata.name}-0` === action.pod);
     const wanted = (set?.spec as { template: { metadata: { labels: Record<string, string> } } } | undefined)?.template;
     const revision = pod.metadata.labels[LABELS.revision];

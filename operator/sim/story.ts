@@ -63,18 +63,26 @@ const HAPPENINGS = {
   uncordon: 30,
   meddle: 90,
   traffic: 100,
+  repush: 120,
+  restore: 60,
+  freeze: 200,
+  thaw: 30,
+  window: 150,
 } as const;
 export type Happening = keyof typeof HAPPENINGS;
 export const happenings = Object.keys(HAPPENINGS) as readonly Happening[];
 
 const ACTIONS = ["Pause", "Resume", "Promote", "Abort"] as const satisfies readonly ApprovalSpec["action"][];
 
+/** The operator's own switches, which whoever runs it may throw at any time. */
+export type Switches = { frozen: boolean };
+
 /** One second of trouble. Tells what happened. */
-export function happen(world: World, random: Random): readonly Happening[] {
-  return happenings.filter((name) => random.oneIn(HAPPENINGS[name]) && doIt(world, random, name));
+export function happen(world: World, random: Random, switches: Switches): readonly Happening[] {
+  return happenings.filter((name) => random.oneIn(HAPPENINGS[name]) && doIt(world, random, switches, name));
 }
 
-function doIt(world: World, random: Random, name: Happening): boolean {
+function doIt(world: World, random: Random, switches: Switches, name: Happening): boolean {
   const { nodes } = world;
   const id = random.below(nodes.hosts().length);
   switch (name) {
@@ -122,10 +130,29 @@ function doIt(world: World, random: Random, name: Happening): boolean {
     case "traffic":
       nodes.traffic.batches = random.pick([0, 4, 40, 400]);
       return true;
+    case "repush":
+      // A tag comes to mean another image: from now on for every pod that starts.
+      nodes.moved.set(`hmn-node:${random.pick(Object.keys(RELEASES))}`, `hmn-node@sha256:again-${random.below(3)}`);
+      return true;
+    case "restore":
+      if (nodes.moved.size === 0) return false;
+      nodes.moved.clear();
+      return true;
+    case "freeze":
+    case "thaw":
+      if (switches.frozen === (name === "freeze")) return false;
+      switches.frozen = !switches.frozen;
+      return true;
+    case "window":
+      world.edit((spec) => ({ ...spec, rollout: { ...spec.rollout, windows: random.oneIn(2) ? [NIGHT] : [] } }));
+      return true;
     default:
       return unreachable(name);
   }
 }
+
+/** Not within the time of any story, which begins at midnight. */
+const NIGHT = { days: [], start: "22:00", durationMinutes: 60, timeZone: "UTC" };
 
 /** Somebody else changes or deletes what is ours. */
 function meddle(world: World, random: Random): boolean {

@@ -6,7 +6,7 @@ import { createWorld } from "../reconcile/world.ts";
 import { createRunner } from "../reconcile/world-run.ts";
 import type { Canary } from "./canaries.ts";
 import { checkActions, checkStatus, checkTrust, isAsWanted } from "./checks.ts";
-import { behaviourOf, type Happening, happen, LAST_RELEASE, onRelease, specOf } from "./story.ts";
+import { behaviourOf, type Happening, happen, LAST_RELEASE, onRelease, type Switches, specOf } from "./story.ts";
 
 export type SwarmOptions = {
   readonly seed: number;
@@ -41,7 +41,15 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
   const light = Math.floor(400 / (count - 2));
   const skewed = random.oneIn(2);
   const weights = Array.from({ length: count }, (_, id) => (skewed ? (id < 2 ? 300 : light) : 75 + random.below(26)));
-  const world = createWorld({ spec: specOf(count), behaviour: behaviourOf, weights, budget: random.oneIn(2) });
+  const switches: Switches = { frozen: false };
+  // An operator knows its own options: a stale view of others has them as they are now.
+  const fleet = Object.defineProperty({ frozen: false, maxConcurrentRollouts: 0, rivals: () => [] }, "frozen", {
+    get: () => switches.frozen,
+  });
+  const world = createWorld({
+    ...{ spec: specOf(count), behaviour: behaviourOf, weights, budget: random.oneIn(2) },
+    fleet: () => fleet,
+  });
   const trace = createHash("sha256");
   const run = createRunner(world, {
     seed: BigInt(seed),
@@ -50,7 +58,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     decide: canary === undefined ? decide : canary(decide, world),
     onActions: (actions) => {
       trace.update(JSON.stringify(actions));
-      checkActions(world, actions);
+      checkActions(world, actions, switches.frozen);
     },
   });
   const happened = new Map<Happening, number>();
@@ -64,15 +72,21 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
   };
   const weather = () => {
     for (; second < storm; ) {
-      for (const name of happen(world, random)) happened.set(name, (happened.get(name) ?? 0) + 1);
+      for (const name of happen(world, random, switches)) happened.set(name, (happened.get(name) ?? 0) + 1);
       pass();
     }
   };
   const calm = () => {
     world.nodes.stalled.clear();
     world.nodes.cordoned.clear();
+    world.nodes.moved.clear();
+    switches.frozen = false;
     world.nodes.traffic.batches = 40;
-    world.edit((spec) => ({ ...onRelease(LAST_RELEASE)(spec), paused: false }));
+    world.edit((spec) => ({
+      ...onRelease(LAST_RELEASE)(spec),
+      paused: false,
+      rollout: { ...spec.rollout, windows: [] },
+    }));
     for (const end = second + CALM_SECONDS; !isAsWanted(world); ) {
       assert(second < end, `what was wanted last runs at the latest after ${CALM_SECONDS} s; ${waits()}`);
       pass();
@@ -101,6 +115,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     drain: 0,
     uncordon: 0,
     rotate: 0,
+    ...{ repush: 0, restore: 0, freeze: 0, thaw: 0, window: 0 },
   };
   return {
     trace: trace.digest("hex"),
