@@ -19,6 +19,8 @@ export type ChangePlan = {
   readonly difference: string;
   /** Fields of the spec that change and move no pod. */
   readonly others: readonly string[];
+  /** Validators that join, or leave, in this order; not part of any rollout. */
+  readonly members: { readonly join: readonly number[]; readonly leave: readonly number[] };
   /** What has to end, or to be done, before a validator moves. */
   readonly first: readonly string[];
   readonly phases: readonly PlannedPhase[];
@@ -60,12 +62,18 @@ export function changePlan(
 ): ChangePlan {
   const to = inputsOf(wanted);
   const target = revisionOf(to);
+  const { replicas } = wanted.validators;
+  const run = live?.status.validators?.length || replicas;
   const still = {
     to: wanted.version,
-    total: wanted.validators.replicas,
+    total: run,
     totalWeight: 0,
     phases: [],
     atLeast: millis(0),
+    members: {
+      join: Array.from({ length: Math.max(0, replicas - run) }, (_, index) => run + index),
+      leave: Array.from({ length: Math.max(0, run - replicas) }, (_, index) => run - 1 - index),
+    },
   };
   if (live === undefined) {
     const first = wanted.paused ? [PAUSED] : [];
@@ -182,7 +190,8 @@ function phasesOf(of: {
 }): Pick<ChangePlan, "phases" | "totalWeight" | "atLeast"> {
   const { wanted, kind, from = 1, watched = false } = of;
   const upgrade = kind === "Upgrade";
-  const { replicas } = wanted.validators;
+  // Those that run now: who joins or leaves does so outside of rollouts.
+  const replicas = of.nodes.length === 0 ? wanted.validators.replicas : of.nodes.length;
   const known = new Map(of.nodes.map((node) => [node.id, node]));
   let nodes: readonly Voter[] = Array.from(
     { length: replicas },
@@ -241,7 +250,7 @@ function changedFields(before: ClusterSpec, after: ClusterSpec): readonly string
   };
   const inputs = Object.keys({ ...inputsOf(before), ...inputsOf(after) });
   for (const [key, value] of Object.entries(after)) {
-    if (!inputs.includes(key)) compare(`spec.${key}`, Reflect.get(before, key), value);
+    if (!inputs.includes(key) && key !== "validators") compare(`spec.${key}`, Reflect.get(before, key), value);
   }
   return found;
 }

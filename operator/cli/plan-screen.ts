@@ -9,6 +9,7 @@ export function planScreen(name: string, plan: ChangePlan, look: Look): string {
     plan.others.length === 0
       ? []
       : [heading("CHANGES THAT MOVE NO POD", look), ...plan.others.flatMap((line) => paragraph(line, look))],
+    memberLines(plan, look),
     plan.first.length === 0 ? [] : [heading("FIRST", look), ...plan.first.flatMap((line) => paragraph(line, look))],
     plan.phases.length === 0
       ? []
@@ -17,10 +18,13 @@ export function planScreen(name: string, plan: ChangePlan, look: Look): string {
   );
 }
 
-function whatText({ kind, difference, to, phases }: ChangePlan): string {
+function whatText(plan: ChangePlan): string {
+  const { kind, difference, to, phases } = plan;
   switch (kind) {
     case "Nothing":
-      return "no pod would change";
+      return plan.members.join.length + plan.members.leave.length === 0
+        ? "no pod would change"
+        : "no validator changes its release";
     case "UnderWay":
       return `nothing new: ${to} is the active rollout's`;
     case "FirstDeployment":
@@ -28,6 +32,16 @@ function whatText({ kind, difference, to, phases }: ChangePlan): string {
     default:
       return phases.length === 0 ? "back to what ran before; no rollout of its own" : `upgrade: ${difference}`;
   }
+}
+
+function memberLines({ members: { join, leave } }: ChangePlan, look: Look): readonly string[] {
+  if (join.length + leave.length === 0) return [];
+  const named = (ids: readonly number[]) => `validator${ids.length === 1 ? "" : "s"} ${ids.join(", ")}`;
+  const who = join.length > 0 ? `${named(join)} to join` : `${named(leave)} to leave`;
+  return [
+    heading("MEMBERS", look),
+    ...paragraph(`${who}, one at a time, while all are healthy and no rollout is active`, look),
+  ];
 }
 
 function phaseLines(phase: PlannedPhase, plan: ChangePlan, look: Look): readonly string[] {

@@ -69,6 +69,21 @@ test("changes that move no pod", () => {
   `);
 });
 
+test("members join and leave outside of rollouts, one at a time", () => {
+  const more = screenOf(specInput({ validators: { replicas: 6 } }), clusterObject(), firstDeployment());
+  expect(more).toMatchInlineSnapshot(`
+    "PLAN for hmn-demo/payments  no validator changes its release
+
+    MEMBERS
+      validators 4, 5 to join, one at a time, while all are healthy and no rollout is active
+    "
+  `);
+  const five = clusterObject({ validators: [0, 1, 2, 3, 4].map((id) => validator(id)) });
+  const fewer = screenOf(onVersion("1.1.0", { validators: { replicas: 4 } }), five, firstDeployment());
+  expect(fewer).toContain("validator 4 to leave, one at a time");
+  expect(fewer).toContain("5 of 5 validators on 1.1.0");
+});
+
 test("a first deployment", () => {
   expect(screenOf(onVersion("1.1.0"))).toMatchInlineSnapshot(`
     "PLAN for hmn-demo/payments  first deployment: version 1.1.0, image registry.example/hmn-node:1.1.0
