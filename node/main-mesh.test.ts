@@ -1,11 +1,14 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { nodeIdentity } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
+import { toHex } from "./base/bytes.ts";
 import { type HmnClient, type MemoryChange, open } from "./client/index.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
-import { type TestCluster, type TestNode, testCluster } from "./test-cluster.ts";
+import { MAIN, type TestCluster, type TestNode, testCluster } from "./test-cluster.ts";
 
 let folder = "";
 let cluster: TestCluster;
@@ -94,6 +97,24 @@ test("four nodes: written on one, read on all; a cut network heals into the same
   watching.abort();
   await watched;
 
+  // The same on the command line.
+  const keyFile = join(folder, "author.key");
+  writeFileSync(keyFile, toHex(new Uint8Array(32).fill(7)));
+  const cli = (node: TestNode, ...args: string[]) => {
+    const reach = ["--node", `127.0.0.1:${node.ports.api}/${nodeIdentity(node.id, cluster.network)}`];
+    const all = [MAIN, "memory", ...args, ...reach, "--ca", join(node.tls, "ca.crt"), "--key", keyFile];
+    return spawnSync(process.execPath, all, { encoding: "utf8" });
+  };
+  const [first, last] = [present(nodes[0], "node"), present(nodes[3], "node")];
+  expect(cli(first, "put", "cli", "by hand")).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('"id":"cli"'),
+  });
+  await until(async () => expect(textOf(await three.memory.get({ author, id: "cli" }))).toBe("by hand"));
+  expect(cli(last, "get", "cli")).toMatchObject({ status: 0, stdout: "by hand\n" });
+  expect(cli(last, "get", "nothing")).toMatchObject({ status: 1, stderr: expect.stringContaining("no entry nothing") });
+  expect(cli(last, "put", "cli")).toMatchObject({ status: 2, stderr: expect.stringContaining("TEXT is missing") });
+
   // Two and two: both sides write, the same key too, where the later one wins.
   const [left, right] = [nodes.slice(0, 2), nodes.slice(2)];
   for (const node of nodes) setPeers(node, left.includes(node) ? left : right);
@@ -124,7 +145,6 @@ test("four nodes: written on one, read on all; a cut network heals into the same
 
   // All stop and come back: what they hold is on their own disks.
   expect(await Promise.all(nodes.map((node) => node.end("SIGTERM")))).toEqual([0, 0, 0, 0]);
-  const first = present(nodes[0], "node");
   first.start();
   await until(async () => expect(await metric(first, "hmn_mesh_entries")).toBeGreaterThan(15));
   for (const node of nodes.slice(1)) node.start();

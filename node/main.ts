@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   supply: { summary: "what exists of each token", load: async () => (await import("./cli/supply.ts")).supply },
   account: { summary: "an account and its history", load: async () => (await import("./cli/account.ts")).account },
   transfer: { summary: "signs and sends one transfer", load: async () => (await import("./cli/transfer.ts")).transfer },
+  memory: { summary: "entries of the memory mesh", load: async () => (await import("./cli/memory.ts")).memory },
   keygen: { summary: "makes a key", load: async () => (await import("./cli/keygen.ts")).keygen },
   genesis: { summary: "makes or checks a genesis file", load: async () => (await import("./cli/genesis.ts")).genesis },
   verify: {

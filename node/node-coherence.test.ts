@@ -75,3 +75,18 @@ test("a stopped validator is missed and unavailable by everyone's word, and mint
   expect(network.chain(3).governance.coherence).toEqual(network.chain(0).governance.coherence);
   expect(checkpointOf(network.chain(3))).toEqual(checkpointOf(network.chain(0)));
 });
+
+test("what the mesh of the others found of a validator becomes its mesh agreement", () => {
+  const network = running({ parameters, probeEveryMs: 2_000 });
+  for (let epoch = 2; epoch <= 4; epoch++) {
+    // Of four exchanges one ends equal.
+    for (const id of [0, 1, 2]) {
+      for (let exchange = 0; exchange < 4; exchange++)
+        network.feed(id, { type: "mesh-exchange", peer: 3, equal: exchange === 0 });
+    }
+    untilEpoch(network, epoch);
+  }
+  const states = validatorStates(network.chain(0));
+  expect(present(states.get(3), "it is a validator").omega.meshPpm).toBe(250_000);
+  expect(present(states.get(0), "it is a validator").omega.meshPpm).toBe(1_000_000);
+});

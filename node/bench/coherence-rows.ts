@@ -10,6 +10,7 @@ import { encodeBallot } from "../codec/vote.ts";
 import { mintBudget, mintDue } from "../mint/budget.ts";
 import { mint } from "../mint/mint.ts";
 import { type CoherenceRow, rateRow } from "./coherence-row.ts";
+import { MESH_ROWS } from "./mesh-rows.ts";
 
 /**
  * What an earlier implementation really did, over numbers that move by script as they did there: unsigned, in one process.
@@ -142,6 +143,7 @@ export const COHERENCE_ROWS: readonly CoherenceRow[] = [
   epochMeasured(100),
   wholeMint,
   resonanceScored,
+  ...MESH_ROWS,
 ];
 
 const within = (ppm: number): number => Math.min(1_000_000, Math.max(500_000, ppm));
