@@ -31,6 +31,8 @@ export type MemoryEntry = EntryKey & {
   readonly digest: Hex;
   readonly contentHash: Hex;
   readonly shard: number;
+  /** Author and id in one text. */
+  readonly key: string;
   /** The whole entry as it travels. */
   readonly bytes: Uint8Array;
 };
@@ -76,8 +78,13 @@ export const isSigned = ({ author, contentHash, signature, ...entry }: MemoryEnt
 };
 
 /** The part of the mesh that holds a key. */
-export function shardOf({ author, id }: EntryKey): number {
-  const hash = sha256(new TextEncoder().encode(`${author}/${id}`));
+export const shardOf = (key: EntryKey): number => shardOfText(keyText(key));
+
+/** Author and id in one text. */
+export const keyText = ({ author, id }: EntryKey): string => `${author}/${id}`;
+
+function shardOfText(key: string): number {
+  const hash = sha256(Buffer.from(key, "latin1"));
   return new DataView(hash.buffer, hash.byteOffset).getUint32(0, true) % SHARDS;
 }
 
@@ -117,8 +124,9 @@ function entryOf(fields: Content, chainId: Hex, signature: Uint8Array, bytes: Ui
   const hash = sha256(content);
   const digest = sha256Hex(signedBytes(fields, chainId, hash));
   const deleted = fields.content === undefined;
-  const shard = shardOf(fields);
-  return { author, id, clock, deleted, content, signature, digest, contentHash: toHex(hash), shard, bytes };
+  const key = keyText(fields);
+  const shard = shardOfText(key);
+  return { author, id, clock, deleted, content, signature, digest, contentHash: toHex(hash), shard, key, bytes };
 }
 
 /** Purpose, chain id, author, length of the id (u32), id, clock, flag, hash of the content. */

@@ -2,10 +2,9 @@ import { describe, expect, it } from "vitest";
 import { present } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
 import { seededRandom } from "../base/random.ts";
-import { compareVersions, type MemoryEntry } from "../codec/memory-entry.ts";
+import { compareVersions, keyText, type MemoryEntry } from "../codec/memory-entry.ts";
 import { encodeMeshMessage } from "../codec/mesh-message.ts";
 import { createMesh, MESH_LIMITS, pageOfAuthor, pageOfShard, recordsOf, restoreRecord, viewOfMesh } from "./mesh.ts";
-import { keyText } from "./store.ts";
 import { authorOf, CHAIN, contentOf, START_MS, signed, testNetwork } from "./test-mesh.ts";
 
 type Network = ReturnType<typeof testNetwork>;

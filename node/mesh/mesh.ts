@@ -1,7 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { HYBRID_TIME_MAX, type HybridTime } from "../codec/hybrid-clock.ts";
-import { type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
+import { keyText, type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
 import { parseMeshMessage, type SyncMessage } from "../codec/mesh-message.ts";
 import type { MeshRecord } from "../codec/mesh-record.ts";
 import { REPLICAS, SHARDS, shardReplicas } from "../codec/shard-placement.ts";
@@ -21,7 +21,7 @@ import {
   replicasOf,
   sharedShards,
 } from "./state.ts";
-import { dropHeld, keyText, mergeEntry, treeOf } from "./store.ts";
+import { dropHeld, mergeEntry, treeOf } from "./store.ts";
 
 export { MESH_LIMITS } from "./limits.ts";
 export {

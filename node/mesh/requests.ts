@@ -1,6 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import { accept, type Refusal, refuse } from "../base/result.ts";
-import { compareVersions, type EntryKey, isSigned, parseEntry, shardOf } from "../codec/memory-entry.ts";
+import { compareVersions, type EntryKey, isSigned, keyText, parseEntry, shardOf } from "../codec/memory-entry.ts";
 import { encodeMeshMessage, type MeshMessage } from "../codec/mesh-message.ts";
 import { admit, checkEntry, pushEntry } from "./admit.ts";
 import { REQUEST_MS, REQUESTS_MAX } from "./limits.ts";
@@ -16,7 +16,7 @@ import {
   type Request,
   replicasOf,
 } from "./state.ts";
-import { isOverQuota, keyText } from "./store.ts";
+import { isOverQuota } from "./store.ts";
 
 /** A client's entry: taken here, or handed to the replicas of its shard. */
 export function publish(

@@ -1,6 +1,6 @@
 import type { Hex } from "../base/bytes.ts";
 import { type HybridTime, hybridTimeText } from "../codec/hybrid-clock.ts";
-import { compareVersions, type EntryKey, type MemoryEntry } from "../codec/memory-entry.ts";
+import { compareVersions, type MemoryEntry } from "../codec/memory-entry.ts";
 import { SHORT_DIGITS } from "../codec/mesh-message.ts";
 import { SHARDS } from "../codec/shard-placement.ts";
 import { createTree, type DigestTree, insertItem, removeItem } from "./digest-tree.ts";
@@ -48,11 +48,13 @@ export const createStore = (limits: MeshLimits): Store => ({
   bytes: 0,
 });
 
-export const keyText = ({ author, id }: EntryKey): string => `${author}/${id}`;
-
 /** What merging this entry would do, but for limits: decides before anything is spent on its signature. */
-export function standingOf(store: Store, entry: MemoryEntry): "newer" | Exclude<Merge["type"], "merged"> {
-  const held = store.entries.get(keyText(entry));
+export const standingOf = (store: Store, entry: MemoryEntry): Standing =>
+  standingAgainst(store, entry, store.entries.get(entry.key));
+
+type Standing = "newer" | Exclude<Merge["type"], "merged">;
+
+function standingAgainst(store: Store, entry: MemoryEntry, held: Held | undefined): Standing {
   const newer = held === undefined ? 1 : compareVersions(entry, held.entry);
   if (newer <= 0) return newer === 0 ? "known" : "stale";
   return entry.clock < store.watermark ? "refused" : "newer";
@@ -60,14 +62,13 @@ export function standingOf(store: Store, entry: MemoryEntry): "newer" | Exclude<
 
 /** Takes an entry whose signature is right. */
 export function mergeEntry(store: Store, entry: MemoryEntry): Merge {
-  const key = keyText(entry);
-  const held = store.entries.get(key);
-  const standing = standingOf(store, entry);
+  const held = store.entries.get(entry.key);
+  const standing = standingAgainst(store, entry, held);
   if (standing === "known") return { type: "known" };
   if (standing === "stale" && held !== undefined) return { type: "stale", newest: held.entry };
   if (standing !== "newer") return { type: "refused", reason: "below_watermark", dropped: [] };
-  if (held !== undefined) dropHeld(store, held);
-  hold(store, key, { entry, place: placeOf(entry) });
+  if (held !== undefined) takeOut(store, held);
+  hold(store, { entry, place: placeOf(entry) });
   const dropped = enforceQuota(store, entry.author);
   return dropped.some((each) => each.entry === entry)
     ? { type: "refused", reason: "author_quota", dropped }
@@ -77,7 +78,7 @@ export function mergeEntry(store: Store, entry: MemoryEntry): Merge {
 /** Whether the author's limits leave no room for this one beside what they hold: a node asks before it takes a new entry of a client. */
 export function isOverQuota({ authors, entries, limits }: Store, entry: MemoryEntry): boolean {
   const author = authors.get(entry.author);
-  const held = entries.get(keyText(entry))?.entry;
+  const held = entries.get(entry.key)?.entry;
   if (author === undefined || (held !== undefined && entry.bytes.length <= held.bytes.length)) return false;
   return (
     author.keys.size + (held === undefined ? 1 : 0) > limits.authorEntries ||
@@ -86,16 +87,21 @@ export function isOverQuota({ authors, entries, limits }: Store, entry: MemoryEn
 }
 
 export function dropHeld(store: Store, held: Held): void {
-  const { entry } = held;
-  const key = keyText(entry);
+  const { key, author: name } = held.entry;
+  takeOut(store, held);
   store.entries.delete(key);
+  const author = store.authors.get(name);
+  author?.keys.delete(key);
+  if (author?.keys.size === 0) store.authors.delete(name);
+}
+
+/** Everything that a version stands in beside its key, under which another one may take its place. */
+function takeOut(store: Store, held: Held): void {
+  const { entry } = held;
   store.bytes -= entry.bytes.length;
   if (!store.below.delete(held)) removeItem(treeOf(store, entry), held);
   const author = store.authors.get(entry.author);
-  if (author === undefined) return;
-  author.keys.delete(key);
-  author.bytes -= entry.bytes.length;
-  if (author.keys.size === 0) store.authors.delete(entry.author);
+  if (author !== undefined) author.bytes -= entry.bytes.length;
 }
 
 /** Takes an entry out of the digests; it stays held. */
@@ -112,8 +118,9 @@ export function treeOf(store: Store, { shard }: { readonly shard: number }): Dig
   return tree;
 }
 
-function hold(store: Store, key: string, held: Held): void {
+function hold(store: Store, held: Held): void {
   const { entry } = held;
+  const { key } = entry;
   store.entries.set(key, held);
   store.bytes += entry.bytes.length;
   insertItem(treeOf(store, entry), held);

@@ -3,11 +3,11 @@ import { toHex } from "../base/bytes.ts";
 import { type Random, seededRandom } from "../base/random.ts";
 import { millis } from "../base/units.ts";
 import { hybridTimeAt } from "../codec/hybrid-clock.ts";
-import { type MemoryEntry, sealEntry, signEntry } from "../codec/memory-entry.ts";
+import { keyText, type MemoryEntry, sealEntry, signEntry } from "../codec/memory-entry.ts";
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import type { MeshLimits } from "./limits.ts";
 import { createMesh, MESH_LIMITS, type Mesh, type MeshEffect, type MeshInput, stepMesh } from "./mesh.ts";
-import { keyText, type Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export const CHAIN = "ab".repeat(32);
 export const START_MS = 1_700_000_000_000;
