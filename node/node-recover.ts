@@ -13,8 +13,9 @@ import { type Committee, committeeOf, type QuorumRule } from "./codec/certificat
 import { sign, verify } from "./codec/signature.ts";
 import { restore } from "./consensus/restore.ts";
 import type { Internals } from "./consensus/rules.ts";
-import type { ConsensusConfig } from "./consensus/state.ts";
+import { type ConsensusConfig, mayHaveLost } from "./consensus/state.ts";
 import { gatherCars } from "./lanes/lanes.ts";
+import { abandonIncarnation } from "./lanes/own-lane.ts";
 import { recoverLanes } from "./lanes/recover.ts";
 import { createDuties } from "./node-duties.ts";
 import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
@@ -80,6 +81,9 @@ export function recover(
   const intact = recovered.votesIntact && whole;
   const restored = restore(consensus, turn, { records: recovered.votes, intact, fresh });
   if (!restored.ok) throw new Error(`the vote journal is refused: ${restored.detail ?? restored.reason}`);
+  // A volume that lost its journal, now or once, may have lost the own lane's end with it: cars that peers gave back since then
+  // do not say what an earlier life said after them (rule 8).
+  if (mayHaveLost(consensus)) abandonIncarnation(node.lanes);
   for (const action of turn.out) {
     if (action.type === "journal") effects.push({ type: "persist", stream: "votes", record: action.record });
   }

@@ -81,6 +81,12 @@ export function noteExecuted(
 export function onSnapshotWritten(node: Node, step: Step, height: number): void {
   const { snapshotKeeper: keeper } = node;
   if (keeper.fetched?.height === height) {
+    // While it was written the missing blocks came from a peer that has them: there is no way back.
+    if (height <= heightOf(node.chain)) {
+      keeper.fetched = undefined;
+      keeper.written = height;
+      return;
+    }
     beginFrom(node, step, keeper.fetched.parts);
     return;
   }

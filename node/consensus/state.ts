@@ -255,6 +255,9 @@ export function createState(config: ConsensusConfig, position: Position): Consen
 export const isVoter = (state: ConsensusState): boolean =>
   state.self !== undefined && state.memory === "whole" && !state.forked;
 
+/** Whether its journal may have been lost once: it is gone now, or does not go back to the beginning (rule 3). */
+export const mayHaveLost = ({ memory, voteAbove }: ConsensusState): boolean => memory === "lost" || voteAbove.epoch > 0;
+
 /** Whether it may vote in this view: after a loss only above the views that its former self can have reached (rule 3). */
 export const mayVoteIn = (state: ConsensusState, view: number): boolean =>
   isVoter(state) && !state.closed && isAbove({ epoch: state.epoch, view }, state.voteAbove);

@@ -79,12 +79,18 @@ function takePool(own: OwnLane): readonly Uint8Array[] {
   return batches;
 }
 
-/** Later than every incarnation of this lane that a block has ordered or that is held here. */
+/** What tells two lives apart whose clocks are behind: nobody loses a volume twice within the same millisecond of a minute. */
+const LIVES_NS = 1n << 36n;
+
+/**
+ * Later than every incarnation of this lane that a block has ordered or that is held here, and none that an earlier life may
+ * have named of which nothing is left.
+ */
 function openIncarnation(lanes: Lanes, { wallNs }: LaneTurn): bigint {
   const { ordered, tracks } = laneOf(lanes, lanes.config.self);
   let newest = ordered?.incarnation ?? 0n;
   for (const { incarnation } of tracks) if (incarnation > newest) newest = incarnation;
-  return wallNs > newest ? wallNs : newest + 1n;
+  return wallNs > newest ? wallNs : newest + 1n + (wallNs % LIVES_NS);
 }
 
 /**

@@ -133,7 +133,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "a restart forgets the own votes",
     broken: { brokenShell: "forgets-votes" },
-    caughtBy: ["honest votes", "no false accusation", "agreement", "no fork"],
+    caughtBy: ["honest votes", "no false accusation", "agreement", "no fork", "liveness"],
     seeds: 10,
   },
 ];

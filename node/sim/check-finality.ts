@@ -17,7 +17,14 @@ export type FinalityChecker = {
   onRecord(node: number, bytes: Uint8Array, membersAt: MembersAt): void;
   onExecuted(node: number, height: number, resultsHash: Hex): void;
   /** A node came back with these blocks in its log, and with these results after replaying them. */
-  onRestart(node: number, log: readonly Uint8Array[], resultsHash: Hex, membersAt: MembersAt): void;
+  onRestart(
+    node: number,
+    log: { readonly base: number; readonly blocks: readonly Uint8Array[] },
+    resultsHash: Hex,
+    membersAt: MembersAt,
+  ): void;
+  /** A node goes on behind this height, from the state that a peer gave it. */
+  onAdopted(node: number, height: number): void;
   chain(): readonly SealedBlock[];
   resultsHash(height: number): Hex | undefined;
   /** Views below final blocks that no final block came of. */
@@ -162,15 +169,22 @@ export function createFinalityChecker(setting: {
       check(same, "equal results", () => `height ${height}: node ${node} has ${resultsHash}, not ${known}`);
       results.set(height, known);
     },
-    onRestart: (node, log, resultsHash, membersAt) => {
+    onRestart: (node, { base, blocks }, resultsHash, membersAt) => {
+      if (base > (written.get(node) ?? 0)) written.set(node, base);
       // What a crash left on disk was not announced; what a lost volume took is fetched again.
-      for (const bytes of log.slice(written.get(node) ?? 0)) onRecord(node, bytes, membersAt);
-      written.set(node, log.length);
-      executed.set(node, log.length);
-      const known = results.get(log.length) ?? resultsHash;
+      for (const bytes of blocks.slice(Math.max(0, (written.get(node) ?? 0) - base))) onRecord(node, bytes, membersAt);
+      const height = base + blocks.length;
+      written.set(node, height);
+      executed.set(node, height);
+      const known = results.get(height) ?? resultsHash;
       const same = known === resultsHash;
-      check(same, "restart", () => `node ${node} replays height ${log.length} to ${resultsHash}, not ${known}`);
-      results.set(log.length, known);
+      check(same, "restart", () => `node ${node} replays height ${height} to ${resultsHash}, not ${known}`);
+      results.set(height, known);
+    },
+    onAdopted: (node, height) => {
+      check(height <= chain.length, "agreement", () => `node ${node} goes on from height ${height}, which nobody has`);
+      written.set(node, height);
+      executed.set(node, height);
     },
     chain: () => chain,
     resultsHash: (height) => results.get(height),

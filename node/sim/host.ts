@@ -1,13 +1,31 @@
 import { assert, present, unreachable } from "../base/assert.ts";
-import type { Random } from "../base/random.ts";
+import { type Random, seededRandom } from "../base/random.ts";
 import { heightOf, resultsHashOf } from "../chain/chain.ts";
+import { exportChain, importChain } from "../chain/snapshot.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
 import { chainOf, createNode, type Node, step } from "../node.ts";
 import type { ClientAnswer, NodeEffect, NodeEvent, NodeInput, PersistEffect } from "../ports.ts";
 import { createClock, type DriftingClock, realMs, wallMs } from "./clock.ts";
-import { blockStore, crashDisk, createDisk, type Disk, loseJournal, recovered, sync, write } from "./disk.ts";
+import {
+  beginAt,
+  blockStore,
+  crashDisk,
+  createDisk,
+  type Disk,
+  heightOn,
+  keepSnapshot,
+  loseJournal,
+  readPart,
+  recovered,
+  release,
+  sync,
+  write,
+} from "./disk.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { Scenario } from "./scenario.ts";
+
+/** Between two parts of a snapshot, at most. */
+const PULL_MS = 100;
 
 /** Ways to run a sound node on a broken machine, for the canaries. */
 export type BrokenShell = "sends-before-sync" | "forgets-votes";
@@ -23,6 +41,8 @@ export type Host = {
   /** Timers that are set, by name, each with a number that makes an older one void. */
   readonly timers: Map<string, number>;
   timerCount: number;
+  /** Of its disk's slow work: a chance of its own, so that more or fewer snapshots change nothing else. */
+  readonly pace: Random;
 };
 
 /** What the world does for a host. */
@@ -41,6 +61,9 @@ export type World = {
   report(host: Host, event: NodeEvent): void;
   onDurable(host: Host, write: Extract<PersistEffect, { type: "persist" }>): void;
   onRestart(host: Host, resultsHash: string): void;
+  /** The node goes on from a peer's state. */
+  onAdopted(host: Host, height: number): void;
+  later(afterMs: number, work: () => void): void;
   onCrash(host: Host): void;
   /** The volume has lost its vote journal. */
   onWiped(host: Host): void;
@@ -54,6 +77,7 @@ export const createHost = (id: number, random: Random): Host => ({
   life: 0,
   timers: new Map(),
   timerCount: 0,
+  pace: seededRandom(BigInt(id)),
 });
 
 export function start(host: Host, world: World): void {
@@ -71,6 +95,8 @@ export function start(host: Host, world: World): void {
       timing: scenario.timing,
       lanes: scenario.lanes,
       blocks: blockStore(host.disk),
+      snapshots: { exportChain, importChain, readPart: (height, part) => readPart(host.disk, height, part) },
+      snapshotPolicy: { everyBlocks: scenario.snapshotEveryBlocks, everyBytes: Number.POSITIVE_INFINITY },
     },
     { ...found, votes },
     { nowMs: wallMs(host.clock, world.nowMs()) },
@@ -78,7 +104,9 @@ export function start(host: Host, world: World): void {
   );
   host.node = node;
   const chain = chainOf(node);
-  const height = host.disk.blocks.length;
+  const restored = found.snapshot?.height ?? 0;
+  if (restored > heightOn(host.disk)) beginAt(host.disk, restored);
+  const height = heightOn(host.disk);
   world.onRestart(host, present(resultsHashOf(chain, height), "replayed blocks have results"));
   assert(heightOf(chain) >= height, "replay executes every block of the log");
   carryOut(host, world, effects);
@@ -87,6 +115,35 @@ export function start(host: Host, world: World): void {
 export function feed(host: Host, world: World, input: NodeInput): void {
   if (host.node === undefined) return;
   carryOut(host, world, step(host.node, input, { nowMs: wallMs(host.clock, world.nowMs()) }));
+}
+
+/** Part after part between other steps, as storage does; then the snapshot has its name, and the node hears of it. */
+function pull(
+  host: Host,
+  world: World,
+  { effect, parts, life }: { effect: Extract<NodeEffect, { type: "snapshot" }>; parts: Uint8Array[]; life: number },
+): void {
+  world.later(host.pace.below(PULL_MS), () => {
+    if (host.node === undefined || host.life !== life) return;
+    const part = effect.next();
+    if (part !== undefined) {
+      parts.push(part);
+      pull(host, world, { effect, parts, life });
+      return;
+    }
+    const { height, blockHash } = effect;
+    const before = heightOf(chainOf(host.node));
+    keepSnapshot(host.disk, { height, blockHash, parts });
+    world.faults["snapshot made"] += 1;
+    const effects = step(host.node, { type: "snapshot-written", height }, { nowMs: wallMs(host.clock, world.nowMs()) });
+    if (height > before && heightOf(chainOf(host.node)) >= height) {
+      // Nothing of the log below is needed any more; nothing above was there.
+      beginAt(host.disk, height);
+      world.faults["snapshot synced"] += 1;
+      world.onAdopted(host, height);
+    }
+    carryOut(host, world, effects);
+  });
 }
 
 /** The process dies where it stands, and what was not synced goes as the disk likes. */
@@ -168,8 +225,11 @@ function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
       host.disk.notes.set(effect.height, { first: effect.first, count: effect.entries, note: effect.note });
       break;
     case "snapshot":
+      pull(host, world, { effect, parts: [], life: host.life });
+      break;
     case "release":
-      assert(false, "the simulated node keeps its whole log");
+      release(host.disk, effect.belowHeight);
+      world.faults["log released"] += 1;
       break;
     case "persist":
     case "replace-votes":

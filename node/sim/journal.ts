@@ -5,11 +5,12 @@ import { batchesAt } from "../node-journal.ts";
 import { blockStore } from "./disk.ts";
 import type { Host } from "./host.ts";
 
-/** A host's journal without its genesis, told from its disk as a node's storage tells it. */
+/** A host's journal behind what its volume began with, told from its disk as a node's storage tells it. */
 export function journalOf({ disk }: Host): readonly JournalEntry[] {
-  const store = blockStore(disk);
+  // What the node let go is told too: the checkers' disk has it.
+  const store = blockStore({ ...disk, released: disk.base });
   return disk.blocks.flatMap((_, index) => {
-    const height = index + 1;
+    const height = disk.base + index + 1;
     const executed = present(batchesAt(store, height), "the log has every block with its cars");
     const journal = present(disk.notes.get(height), "every block is executed, and noted");
     return entriesOf({ height, ...executed, journal });

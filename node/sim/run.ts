@@ -24,7 +24,6 @@ import { check, Violation } from "./violation.ts";
 /** After the storm everything must come right within this time. */
 const HEAL_MS = 60_000;
 const TICK_MS = 250;
-/** New batches still come for a while after the storm. */
 const CLIENTS_AFTER_MS = 2_000;
 
 export type RunOptions = {
@@ -115,9 +114,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
           faults,
           leads,
         });
-  let nowMs = 0;
-  let stormy = true;
-  let done = false;
+  let [nowMs, stormy, done] = [0, true, false];
   const later = (afterMs: number, work: () => void): void => queue.add(nowMs + afterMs, { type: "work", work });
   const note = (...parts: readonly (string | number | Uint8Array)[]): void => {
     for (const part of parts) trace.update(typeof part === "number" ? `${part} ` : part);
@@ -180,10 +177,12 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
           votes.onJournaled(host.id, record);
           lanes.onJournaled(record);
         }
-        finality.onRestart(host.id, host.disk.blocks, resultsHash, membersAt(host));
+        finality.onRestart(host.id, host.disk, resultsHash, membersAt(host));
       }
       later(1, () => connect(host, host.life));
     },
+    onAdopted: (host, height) => isHonest(host) && finality.onAdopted(host.id, height),
+    later,
     onWiped: (host) => votes.onJournalLost(host.id),
     onCrash: (host) => {
       note("crash", host.id);

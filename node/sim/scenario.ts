@@ -28,6 +28,7 @@ export type Scenario = Weather & {
   readonly timing: Timing;
   readonly lanes: LanePace;
   readonly compactEveryBlocks: number;
+  readonly snapshotEveryBlocks: number;
   readonly genesis: GenesisFile;
   readonly keys: readonly KeyPair[];
   readonly clientKeys: readonly KeyPair[];
@@ -68,11 +69,12 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
       blockCarsMax: random.pick([2, 1024]),
     },
     compactEveryBlocks: random.pick([3, 10, 256]),
+    snapshotEveryBlocks: random.pick([3, 5, 20]),
     keys,
     clientKeys,
     genesis: {
       network: `sim-${seed}`,
-      parameters: { epochLengthMs: 10_000 },
+      parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
       authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
       validators: bonds.map((bond, id) => ({

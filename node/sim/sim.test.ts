@@ -4,6 +4,7 @@ import { addFaults, FAULTS, noFaults } from "./faults.ts";
 import { runSeed } from "./run.ts";
 
 const STORM_MS = 12_000;
+const LONG_STORM_MS = 45_000;
 
 describe("a network under a seed", () => {
   const totals = noFaults();
@@ -17,6 +18,13 @@ describe("a network under a seed", () => {
     expect(again.traceHash, replay).toBe(report.traceHash);
     expect(report.acknowledged, replay).toBeGreaterThan(10);
     addFaults(totals, report.faults);
+  });
+
+  // Longer: blocks are let go, and whoever loses its volume comes back by a peer's snapshot, and loses it again.
+  it.each([3, 7, 9])("comes back from a lost volume (seed %i)", (seed) => {
+    const { violation, faults } = runSeed({ seed, stormMs: LONG_STORM_MS, shape: { amnesiac: true } });
+    expect(violation).toBeUndefined();
+    addFaults(totals, faults);
   });
 
   it("met every kind of fault", () => {

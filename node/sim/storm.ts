@@ -51,7 +51,7 @@ export function storm(
       break;
     case "wipe": {
       const amnesiac = hosts.find(({ id }) => id === scenario.amnesiac);
-      if (amnesiac === undefined || !amnesiac.disk.votesIntact || faults["journal lost"] > 0) break;
+      if (amnesiac === undefined || !amnesiac.disk.votesIntact || faults["journal lost"] > 1) break;
       faults["journal lost"] += 1;
       crash(amnesiac, world);
       wipeJournal(amnesiac, world);
