@@ -49,21 +49,20 @@ export function insertItem<T extends Placed>(tree: DigestTree<T>, item: T): void
 
 /** Removes an item; false if it was not there. */
 export function removeItem<T extends Placed>(tree: DigestTree<T>, item: T): boolean {
-  const path: Knot<T>[] = [];
-  let knot: Knot<T> | undefined = tree.root;
-  for (let depth = 0; knot?.children !== undefined; depth++) {
-    path.push(knot);
-    knot = knot.children[digitAt(item.place, depth)];
-  }
-  const at = knot?.items.indexOf(item) ?? -1;
-  if (knot === undefined || at < 0) return false;
-  knot.items.splice(at, 1);
-  for (const passed of [...path, knot]) {
-    passed.count -= 1;
-    passed.hash = undefined;
+  const leaf = knotAt(tree, item.place);
+  const at = leaf?.items.indexOf(item) ?? -1;
+  if (leaf === undefined || at < 0) return false;
+  leaf.items.splice(at, 1);
+  let shrunk: Knot<T> | undefined;
+  let knot = tree.root;
+  for (let depth = 0; ; depth++) {
+    knot.count -= 1;
+    knot.hash = undefined;
+    if (knot.children === undefined) break;
+    if (knot.count <= LEAF_MAX) shrunk ??= knot;
+    knot = childFor(knot.children, item.place, depth);
   }
   // The same set has the same tree, whatever it was before.
-  const shrunk = path.find(({ count }) => count <= LEAF_MAX);
   if (shrunk !== undefined) Object.assign(shrunk, { items: [...itemsIn(shrunk)], children: undefined });
   return true;
 }

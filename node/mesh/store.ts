@@ -70,7 +70,7 @@ export function mergeEntry(store: Store, entry: MemoryEntry): Merge {
   if (held !== undefined) takeOut(store, held);
   hold(store, { entry, place: placeOf(entry) });
   const dropped = enforceQuota(store, entry.author);
-  return dropped.some((each) => each.entry === entry)
+  return dropped.length > 0 && dropped.some((each) => each.entry === entry)
     ? { type: "refused", reason: "author_quota", dropped }
     : { type: "merged", dropped };
 }
