@@ -14,8 +14,16 @@ const CONTRACT = "node/api/contract";
 const FOR_NOBODY = ["node/sim/", "node/fuzz/", "operator/sim/"];
 /** All that the operator may know of the node. */
 const NODE_FOR_OPERATOR = ["node/base/", CONTRACT];
+/**
+ * Layouts of what the operator signs with the authority's key (decision record 10): it must not sign bytes that a node made,
+ * and must not have a second opinion of what they mean. They load no library that signs.
+ */
+const ORDERS_FOR_OPERATOR = ["node/codec/authority-body", "node/codec/batch-head", "node/codec/validator-record"];
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   "node/base/": [],
+  "node/codec/authority-body": ["node/base/", "node/codec/"],
+  "node/codec/batch-head": ["node/base/", "node/codec/"],
+  "node/codec/validator-record": ["node/base/", "node/codec/"],
   "node/codec/": ["node/base/", "node/ports", "node/chain/types"],
   "node/ledger/": ["node/base/", "node/codec/"],
   "node/chain/types": ["node/base/"],
@@ -115,6 +123,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "operator/rollout/",
     "operator/runtime/",
     ...NODE_FOR_OPERATOR,
+    ...ORDERS_FOR_OPERATOR,
   ],
   "operator/runtime/": ["operator/api/group", "operator/reconcile/actions", "node/base/"],
   "operator/sim/": ["operator/*", ...NODE_FOR_OPERATOR],

@@ -49,7 +49,7 @@ it("executes nothing by rules that its release does not know, says so, and goes 
     ...{ version: "1.0.0", network: "payments", validator: OBSERVER, publicKey: "", chainId: network.chainId },
     ...{ waitingFor: "", stopping: false, chain: { view: halted, lagMs: 0 }, readOnly: undefined, damage: undefined },
     ...{ freeBytes: 1, connectedPeers: [], refusedPeers: [], services, faults: [], silent: false },
-    ...{ caBundleHash: "", certificateHash: "" },
+    ...{ caBundleHash: "", certificateHash: "", governance: undefined },
   };
   expect(statusOf(facts)).toMatchObject({ state: "Halted", reason: tooOld, ready: false });
   expect(readinessOf(facts)).toEqual({ ready: false, reason: tooOld });

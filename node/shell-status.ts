@@ -22,6 +22,8 @@ export type Facts = {
   readonly readOnly: string | undefined;
   /** What is damaged on its disk, first of all; undefined: nothing that is known. */
   readonly damage: string | undefined;
+  /** Who joins and leaves; absent before genesis. */
+  readonly governance: NodeStatus["governance"];
   readonly freeBytes: number;
   readonly connectedPeers: readonly number[];
   /** Peers that were reached, and why they are not connected. */
@@ -93,6 +95,7 @@ export function statusOf(facts: Facts): NodeStatus {
     view: view?.view ?? 0,
     epoch: view?.epoch ?? 0,
     validators: view === undefined ? [] : [...view.validators],
+    ...(facts.governance === undefined ? {} : { governance: facts.governance }),
     connectedPeers: [...facts.connectedPeers],
     refusedPeers: facts.refusedPeers.map(({ peer, reason: why }) => ({ peer, reason: why.slice(0, REASON_MAX) })),
     finality: view?.finality ?? null,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Allowance, createAllowance, UNLIMITED } from "./api/allowance.ts";
 import { type ClientServer, startClientServer } from "./api/client-server.ts";
-import { LEDGERS, type NetworkFile } from "./api/contract.ts";
+import { LEDGERS, type NetworkFile, operatorIdentity } from "./api/contract.ts";
 import { startControlServer } from "./api/control-server.ts";
 import { createHoldings, type Holdings } from "./api/holdings.ts";
 import { type Intake, startIntake } from "./api/intake.ts";
@@ -20,6 +20,7 @@ import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis } from "./shell-genesis.ts";
+import { countersignature, governanceOf } from "./shell-governance.ts";
 import { openJournal } from "./shell-journal.ts";
 import { eventLog, progressLog } from "./shell-log.ts";
 import type { RunningMesh } from "./shell-mesh.ts";
@@ -96,6 +97,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     stopping,
     chain: service === undefined ? undefined : { view: service.engine.view(), lagMs: service.engine.lagMs() },
     readOnly: folder.ok ? service?.engine.readOnly() : `the disk takes no writes: ${folder.detail ?? folder.reason}`,
+    governance: service === undefined ? undefined : governanceOf(service.engine.chain()),
     damage: folder.ok ? folder.value.storage.damage()[0] : undefined,
     freeBytes: freeBytes(options.data),
     connectedPeers: service?.transport.connectedPeers() ?? [],
@@ -133,6 +135,15 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     status: () => statusOf(facts()),
     readiness: () => readinessOf(facts()),
     health: () => healthOf(facts()),
+    operator: operatorIdentity(network.network),
+    countersign: (body) =>
+      service === undefined || !folder.ok
+        ? refuse("not_ready", "it has no chain or no key yet")
+        : countersignature(body, {
+            validator: options.validator,
+            keyPair: folder.value.keyPair,
+            chainId: service.genesis.chainId,
+          }),
   });
   log.info({ port: control.port }, "control server listens");
 

@@ -10,6 +10,7 @@ import { readingTargets } from "./observe/reading-targets.ts";
 import type { Options } from "./options.ts";
 import { createApplier } from "./reconcile/apply.ts";
 import { decide } from "./reconcile/decide.ts";
+import { createOrders } from "./reconcile/orders.ts";
 import { createOwnWrites } from "./reconcile/own-writes.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
 import { createClient } from "./runtime/client.ts";
@@ -88,6 +89,7 @@ export async function startOperator({ options, connection, log, identity, onLost
     crashLogs: (clusterKey: string) =>
       crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),
   };
+  const orders = createOrders();
   const fleets = createFleets(caches, options);
   const ownWrites = createOwnWrites(caches, (cluster, kinds) => {
     log.warn({ cluster, kinds }, "the watch has not shown a write of ours; it is listed again");
@@ -95,9 +97,10 @@ export async function startOperator({ options, connection, log, identity, onLost
   const recorder = createRecorder({ verbs, log, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
   const reconcile = createReconciler({
     cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
-    observe: (clusterKey) => observe(caches, { ...findings, fleet: fleets.of }, clusterKey, millis(Date.now())),
+    observe: (clusterKey) =>
+      observe(caches, { ...findings, fleet: fleets.of, orderFault: orders.fault }, clusterKey, millis(Date.now())),
     decide,
-    apply: createApplier({ verbs, caches, recorder, ownWrites, metrics, log }),
+    apply: createApplier({ verbs, caches, orders, recorder, ownWrites, metrics, log }),
     ownWrites,
     fleets,
     log,

@@ -44,7 +44,8 @@ export function recompute(entries: readonly Entry[]): Recomputed {
 
   for (const entry of entries) {
     const first = open.get(entry.pendingId);
-    if (MINT_KINDS.includes(entry.kind)) {
+    // Stake of a validator that joins moves like a mint.
+    if (MINT_KINDS.includes(entry.kind) || entry.kind === "bond") {
       post(entry);
     } else if (entry.kind !== "issue" && entry.ledger !== FLX) {
       // Transfers of the other tokens follow rules of their own, which are not recomputed here.

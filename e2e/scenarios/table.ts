@@ -7,6 +7,7 @@ import { goodUpgrade } from "./good-upgrade.ts";
 import { invalidSpecs } from "./invalid-specs.ts";
 import { operatorKilled } from "./operator-killed.ts";
 import { rotation } from "./rotation.ts";
+import { scale } from "./scale.ts";
 import type { Scenario } from "./scenario.ts";
 import { sealed } from "./sealed.ts";
 import { superseded } from "./superseded.ts";
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   superseded,
   drainedHost,
   rotation,
+  scale,
   deletionRetain,
   unschedulableNode,
   fullDisk,

@@ -47,6 +47,36 @@ export const finalityProofSchema = z.object({
   certificate: z.string().max(64 * 1024),
 });
 
+/** Ids of whom the operator runs are below this; others' validators are their owners' business. */
+export const OPERATOR_IDS = 100;
+
+/** What stands in the chain about who joins and leaves, with ids below `OPERATOR_IDS`. */
+export const governanceSchema = z.object({
+  /** Highest serial of an order that the authority gave. */
+  serial: z.string().regex(/^[0-9]{1,20}$/),
+  validators: z
+    .array(
+      z.object({
+        id: z.number().int().nonnegative(),
+        /** The key that it votes with, or wants to. */
+        publicKey: hex(32),
+        /** In 10⁻⁶ ATR. */
+        bond: z.string().regex(/^[0-9]{1,39}$/),
+        wants: z.enum(["join", "return", "leave"]).nullable(),
+        jailed: z.boolean(),
+      }),
+    )
+    .max(OPERATOR_IDS),
+});
+
+/** `POST` on the control port, by the operator alone: the vote key's signature under an order about this very validator. */
+export const COUNTERSIGN = {
+  path: "/countersign",
+  /** The 128 bytes of the order, which whoever asks has made itself. */
+  request: z.object({ body: hex(128) }),
+  answer: z.object({ signature: hex(64) }),
+} as const;
+
 export const nodeStatusSchema = z.object({
   /** Version of the release, as built into the image. */
   version: z.string().max(64),
@@ -81,6 +111,8 @@ export const nodeStatusSchema = z.object({
   validators: z
     .array(z.object({ id: z.number().int().nonnegative(), weight: z.number().int().positive(), publicKey: hex(32) }))
     .max(100),
+  /** Absent before genesis, and in releases before it existed. */
+  governance: governanceSchema.optional(),
   /** Peers with a live connection. */
   connectedPeers: z.array(z.number().int().nonnegative()).max(100),
   /** Peers that were reached, and why they are not connected; absent in releases before it existed. */
@@ -215,7 +247,8 @@ export const genesisFileSchema = z.object({
     .max(100),
   accounts: z
     .array(z.object({ id: u128, ownerKey: hex(32), ledger: z.number().int().min(1).max(5), balance: u128 }))
-    .max(64),
+    // 64 of the users', and the one that joining validators are bonded from.
+    .max(65),
   /** Defaults where missing. */
   parameters: z.partialRecord(z.enum(networkParameters), z.number().int().nonnegative()).optional(),
   /** Most of each token that may exist at a time, by its name; the 128 bits of an amount where missing. */

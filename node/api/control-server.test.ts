@@ -3,6 +3,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { accept, refuse } from "../base/result.ts";
 import { type Facts, healthOf, readinessOf, statusOf } from "../shell-status.ts";
 import { type Credentials, type Material, watchCredentials } from "../transport/credentials.ts";
 import { type TestAuthority, testAuthority, writeMaterial } from "../transport/test-authority.ts";
@@ -57,6 +58,10 @@ const running: Facts = {
   },
   caBundleHash: "f0".repeat(32),
   certificateHash: "0f".repeat(32),
+  governance: {
+    serial: "7",
+    validators: [{ id: 0, publicKey: "ab".repeat(32), bond: "1000000000", wants: null, jailed: false }],
+  },
   faults: [],
   silent: false,
 };
@@ -80,6 +85,8 @@ beforeEach(async () => {
     status: () => statusOf(facts),
     readiness: () => readinessOf(facts),
     health: () => healthOf(facts),
+    operator: "operator.payments",
+    countersign: (body) => (body[0] === 1 ? accept("cd".repeat(64)) : refuse("order_malformed")),
   });
 });
 afterEach(async () => {
@@ -90,12 +97,13 @@ afterEach(async () => {
 
 function get(
   path: string,
-  { ca = authority.ca, client }: { ca?: string; client?: Material } = {},
+  { ca = authority.ca, client, post }: { ca?: string; client?: Material; post?: unknown } = {},
 ): Promise<{ code: number; body: string }> {
   const identity = client === undefined ? {} : { cert: client.cert, key: client.key };
   return new Promise((resolve, reject) => {
     const options = { host: "127.0.0.1", port: server.port, servername: SERVERNAME, path, ca, ...identity };
-    const call = request({ ...options, agent: false }, (response) => {
+    const sent = post === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" } };
+    const call = request({ ...options, ...sent, agent: false }, (response) => {
       let body = "";
       response.on("data", (chunk) => {
         body += chunk;
@@ -103,7 +111,7 @@ function get(
       response.on("end", () => resolve({ code: response.statusCode ?? 0, body }));
     });
     call.on("error", reject);
-    call.end();
+    call.end(post === undefined ? undefined : JSON.stringify(post));
   });
 }
 
@@ -118,6 +126,19 @@ test("probes are open, status and metrics are for holders of a certificate of th
   }
   expect((await get("/metrics", { client: operator })).body).toContain("process_cpu_seconds_total");
   expect((await get("/nothing", { client: operator })).code).toBe(404);
+});
+
+test("orders are countersigned for the operator, and for no other holder of a certificate", async () => {
+  const operator = await authority.issue("operator.payments");
+  const peer = await authority.issue("1.payments");
+  const ask = (client: Material | undefined, body: unknown) =>
+    get("/countersign", { post: { body }, ...(client === undefined ? {} : { client }) });
+  const order = `01${"00".repeat(127)}`;
+  expect(await ask(operator, order)).toEqual({ code: 200, body: JSON.stringify({ signature: "cd".repeat(64) }) });
+  expect((await ask(peer, order)).code).toBe(403);
+  expect((await ask(undefined, order)).code).toBe(401);
+  expect((await ask(operator, `09${"00".repeat(127)}`)).code).toBe(409);
+  for (const bad of [undefined, "", order.slice(2), `${order}00`, 7]) expect((await ask(operator, bad)).code).toBe(400);
 });
 
 test("the status is what the contract says, before genesis and after", async () => {

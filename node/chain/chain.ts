@@ -283,6 +283,7 @@ export const headOf = (chain: Chain, height: number): Head | undefined => chain.
 
 /** The epoch of the next block. */
 export const epochOf = (chain: Chain): Epoch => chain.governance.epoch;
+export const authoritySerialOf = (chain: Chain): bigint => chain.governance.serial;
 /** What the network's parameters are for the next block. */
 export const parametersOf = (chain: Chain): Parameters => chain.governance.parameters.values;
 /** The same with bounds and with what waits for a boundary. */

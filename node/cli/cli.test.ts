@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { startControlServer } from "../api/control-server.ts";
 import { createMetrics } from "../api/metrics.ts";
 import { toHex } from "../base/bytes.ts";
+import { refuse } from "../base/result.ts";
 import { keyOf, publicKeyOf, TREASURY, testChain, testGenesis } from "../chain/test-genesis.ts";
 import { journalOf } from "../chain/test-journal.ts";
 import { type TestNode, testNode } from "../client/test-node.ts";
@@ -147,6 +148,7 @@ const facts: Facts = {
     services: undefined,
     caBundleHash: "f0".repeat(32),
     certificateHash: "0f".repeat(32),
+    governance: undefined,
     faults: [],
     silent: false,
   },
@@ -164,6 +166,8 @@ test("status, health and stats of a node, over its control port, also from insid
   const server = await startControlServer({
     ...{ listen: { host: "127.0.0.1", port: 0 }, credentials, registry: metrics.registry, onRefused: () => {} },
     ...{ status: () => statusOf(facts), readiness: () => readinessOf(facts), health: () => healthOf(facts) },
+    operator: "operator.test",
+    countersign: () => refuse("order_malformed"),
   });
   ending.push(
     () => server.close(),

@@ -1,45 +1,49 @@
 import { assert } from "../base/assert.ts";
-import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "../base/bytes.ts";
+import { concatBytes, equalBytes, type Hex, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { ACCOUNT_RECORD_BYTES } from "./account.ts";
 import { AUTHORITY_RECORD_BYTES } from "./authority-record.ts";
+import {
+  BATCH_TYPE_NUMBERS,
+  BATCH_VERSION,
+  type BatchType,
+  encodeBatchHead,
+  MAGIC,
+  SIGNED_BYTES,
+} from "./batch-head.ts";
 import { CONVERSION_BYTES } from "./conversion.ts";
-import { HASH_BYTES, sha256, sha256Hex } from "./hash.ts";
+import { sha256, sha256Hex } from "./hash.ts";
 import { REPORT_BYTES, REPORTS_MAX } from "./report.ts";
 import { ROTATION_BYTES } from "./rotation.ts";
 import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from "./signature.ts";
 import { TRANSFER_BYTES } from "./transfer.ts";
 import { VALIDATOR_RECORD_BYTES } from "./validator-record.ts";
 
+export { BATCH_VERSION, type BatchType } from "./batch-head.ts";
+
 /**
  * A client's signed batch (consensus.md, "Client batch"). Header, little-endian: magic "HMNB" @0, type u8 @4, version u8
  * @5, count u16 @6, chain id @8, client key @40, stream u64 @72, sequence u64 @80, expiry in ms u64 @88, SHA-256 of the
  * payload @96; Ed25519 over these 128 bytes @128; the records from @192 on, so that everything is 8-aligned.
  */
-export const BATCH_VERSION = 1;
 export const BATCH_RECORDS_MAX = 8_190;
 /** Fewer accounts than transfers, since each brings a signature of its own to verify. */
 export const BATCH_ACCOUNTS_MAX = 1_024;
-const SIGNED_BYTES = 128;
 const HEADER_BYTES = SIGNED_BYTES + SIGNATURE_BYTES;
 export const BATCH_BYTES_MAX = HEADER_BYTES + BATCH_RECORDS_MAX * TRANSFER_BYTES;
-const MAGIC = new TextEncoder().encode("HMNB");
-const U64_MAX = (1n << 64n) - 1n;
 
-export type BatchType = "transfers" | "accounts" | "rotations" | "conversions" | "validator" | "authority" | "reports";
-
-/** Per type its number in the header, the bytes of a record, and how many records a batch may have: fewer where each brings signatures to verify. */
+/** Per type the bytes of a record, and how many records a batch may have: fewer where each brings signatures to verify. */
 const types = {
-  transfers: { number: 1, recordBytes: TRANSFER_BYTES, recordsMax: BATCH_RECORDS_MAX },
-  accounts: { number: 2, recordBytes: ACCOUNT_RECORD_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
-  rotations: { number: 3, recordBytes: ROTATION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
-  conversions: { number: 4, recordBytes: CONVERSION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
-  validator: { number: 5, recordBytes: VALIDATOR_RECORD_BYTES, recordsMax: 64 },
-  authority: { number: 6, recordBytes: AUTHORITY_RECORD_BYTES, recordsMax: 16 },
-  reports: { number: 7, recordBytes: REPORT_BYTES, recordsMax: REPORTS_MAX },
-} as const satisfies Readonly<Record<BatchType, { number: number; recordBytes: number; recordsMax: number }>>;
+  transfers: { recordBytes: TRANSFER_BYTES, recordsMax: BATCH_RECORDS_MAX },
+  accounts: { recordBytes: ACCOUNT_RECORD_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  rotations: { recordBytes: ROTATION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  conversions: { recordBytes: CONVERSION_BYTES, recordsMax: BATCH_ACCOUNTS_MAX },
+  validator: { recordBytes: VALIDATOR_RECORD_BYTES, recordsMax: 64 },
+  authority: { recordBytes: AUTHORITY_RECORD_BYTES, recordsMax: 16 },
+  reports: { recordBytes: REPORT_BYTES, recordsMax: REPORTS_MAX },
+} as const satisfies Readonly<Record<BatchType, { recordBytes: number; recordsMax: number }>>;
 const typeByNumber: ReadonlyMap<number, BatchType> = new Map(
-  Object.entries(types).map(([type, { number }]) => [number, type as BatchType]),
+  Object.entries(BATCH_TYPE_NUMBERS).map(([type, number]) => [number, type as BatchType]),
 );
 
 export type Batch = {
@@ -82,23 +86,9 @@ export function encodeBatch(fields: {
     Number.isInteger(count) && count >= 1 && count <= types[fields.type].recordsMax,
     "batch holds whole records in bounds",
   );
-  assert(fields.stream >= 0n && fields.stream <= U64_MAX, "stream fits 64 bits");
-  assert(fields.sequence >= 0n && fields.sequence <= U64_MAX, "sequence fits 64 bits");
-  const chain = fromHex(fields.chainId, HASH_BYTES);
-  assert(chain !== undefined, "chain id is 32 bytes");
-  const header = new Uint8Array(SIGNED_BYTES);
-  const view = new DataView(header.buffer);
-  header.set(MAGIC, 0);
-  view.setUint8(4, types[fields.type].number);
-  view.setUint8(5, BATCH_VERSION);
-  view.setUint16(6, count, true);
-  header.set(chain, 8);
-  header.set(fields.keyPair.publicKey, 40);
-  view.setBigUint64(72, fields.stream, true);
-  view.setBigUint64(80, fields.sequence, true);
-  view.setBigUint64(88, BigInt(fields.expiryMs), true);
-  header.set(sha256(fields.payload), 96);
-  return concatBytes(header, sign(header, fields.keyPair.secretKey), fields.payload);
+  const { publicKey, secretKey } = fields.keyPair;
+  const header = encodeBatchHead({ ...fields, count, publicKey });
+  return concatBytes(header, sign(header, secretKey), fields.payload);
 }
 
 /**

@@ -1,13 +1,12 @@
 import sodium from "sodium-native";
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./key-sizes.ts";
+
+export { PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES } from "./key-sizes.ts";
 
 /**
  * Ed25519 (RFC 8032) by libsodium, the one signature library on every node: validators that disagree on one signature
  * would fork. libsodium refuses small-order keys and non-canonical encodings.
  */
-export const SIGNATURE_BYTES = 64;
-export const PUBLIC_KEY_BYTES = 32;
-export const SEED_BYTES = 32;
-
 export type KeyPair = { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array };
 
 /** The key pair of a 32-byte secret seed. */

@@ -15,6 +15,7 @@ import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { repairsSchema } from "./repairs.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
+import { scaleStatusSchema } from "./scale.ts";
 import { servicesSchema } from "./services.ts";
 import { tlsSchema, tlsStatusSchema } from "./tls.ts";
 
@@ -94,13 +95,8 @@ export const clusterSpecSchema = z
           .min(4)
           .max(100)
           .default(4)
-          .describe("Number of validators. Four is the least that tolerates one faulty node.")
-          .meta(
-            cel({
-              rule: "self == oldSelf",
-              message:
-                "spec.validators.replicas cannot be changed yet: members join and leave by committed transactions, which this version does not do; keep the old number",
-            }),
+          .describe(
+            "Number of validators. Four is the least that tolerates one faulty node. A new number is reached one validator at a time: the next id joins, the highest id leaves.",
           ),
       })
       .prefault({})
@@ -238,7 +234,7 @@ export const clusterStatusSchema = z
     observedGeneration: z.int().min(0).describe("Generation of the spec that this status speaks of."),
     conditions: z.array(conditionSchema).max(16).describe("Conditions, by type.").meta(listMap("type")),
     phase: z
-      .enum(["Pending", "BringingUp", "Running", "RollingOut", "RollingBack", "Paused", "Stalled"])
+      .enum(["Pending", "BringingUp", "Running", "Scaling", "RollingOut", "RollingBack", "Paused", "Stalled"])
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
@@ -255,11 +251,18 @@ export const clusterStatusSchema = z
     targetRevision: z.string().max(64).describe("Revision of the inputs in the spec."),
     readyValidators: z.int().min(0).max(100).describe("Validators that are Ready."),
     updatedValidators: z.int().min(0).max(100).describe("Validators on the target revision."),
-    totalValidators: z.int().min(0).max(100).describe("Validators that the spec asks for."),
+    totalValidators: z.int().min(0).max(100).describe("Validators that are run now."),
     ready: z.string().max(16).describe("Ready validators of all, for people."),
     rollout: z.string().max(253).describe("The active HmnRollout, or the last one."),
     lastRolloutNumber: z.int().min(0).describe("Number of the last HmnRollout."),
     disruption: disruptionSchema.optional().describe("The one slot for moving a node; absent while free."),
+    size: z
+      .int()
+      .min(4)
+      .max(100)
+      .optional()
+      .describe("Validators that are run now, those on their way in or out included; absent before genesis."),
+    scale: scaleStatusSchema.optional().describe("The validator that is joining or leaving; absent when none is."),
     tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
     waitingFor: waitingForSchema.optional().describe("The one cause of waiting; absent when nothing is waited for."),
     validators: z.array(validatorStatusSchema).max(100).describe("Each validator.").meta(listMap("id")),

@@ -127,10 +127,7 @@ export function objectSchema(kind: KindDefinition): Schema {
   };
 }
 
-/**
- * The CustomResourceDefinition. No scale subresource: the number of validators cannot change yet, and a `/scale` that
- * refuses every new number would only invite autoscalers.
- */
+/** The CustomResourceDefinition. */
 export function customResourceDefinition(kind: KindDefinition) {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
@@ -153,7 +150,7 @@ export function customResourceDefinition(kind: KindDefinition) {
           name: VERSION,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: { status: {}, ...(kind.scale === undefined ? {} : { scale: kind.scale }) },
           additionalPrinterColumns: kind.columns,
           ...(kind.selectable.length > 0
             ? { selectableFields: kind.selectable.map((jsonPath) => ({ jsonPath })) }

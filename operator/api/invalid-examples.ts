@@ -60,13 +60,6 @@ export const invalidExamples: readonly InvalidExample[] = [
     expect: "should be greater than or equal to 4",
   },
   {
-    name: "another number of validators",
-    field: "spec.validators.replicas",
-    before: validCluster(),
-    object: validCluster({ validators: { replicas: 5 } }),
-    expect: "spec.validators.replicas cannot be changed yet",
-  },
-  {
     name: "an account id that belongs to the system",
     field: "spec.genesis.accounts[0].id",
     object: validCluster({ genesis: { accounts: [account("18446744073709551615")] } }),

@@ -23,6 +23,8 @@ export type KindDefinition = {
   readonly spec: z.ZodType;
   readonly status: z.ZodType;
   readonly columns: readonly PrinterColumn[];
+  /** Where `kubectl scale` reads and writes. */
+  readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string };
   /** Rules over the whole object; of the metadata only the name can be read there. */
   readonly rules: readonly CelRule[];
   /** Fields that `--field-selector` may name. */
@@ -44,6 +46,7 @@ export const clusterKind: KindDefinition = {
   description: "A Harmonic Mesh Network cluster: what is wanted in spec, what is observed in status.",
   spec: clusterSpecSchema,
   status: clusterStatusSchema,
+  scale: { specReplicasPath: ".spec.validators.replicas", statusReplicasPath: ".status.totalValidators" },
   columns: [
     {
       name: "Version",

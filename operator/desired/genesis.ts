@@ -1,13 +1,20 @@
 import { type GenesisFile, LEDGERS } from "../../node/api/contract.ts";
 import type { Hex } from "../../node/base/bytes.ts";
 import type { Millis } from "../../node/base/units.ts";
+import type { ClusterSpec } from "../api/cluster.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { ownedMetadata } from "./metadata.ts";
 import { genesisName } from "./names.ts";
 
 /** Every genesis validator's bond: 1 000 ATR in 10^-6 ATR. Equal bonds give equal weights. */
-const BOND = "1000000000";
+const BOND = 1_000_000_000n;
+/**
+ * ATR of the operator's own, out of which it bonds validators that join later: enough for as many as there may ever be.
+ * The last id but one, which is nobody else's choice.
+ */
+export const BONDING_ACCOUNT = (1n << 128n) - 2n;
+const VALIDATORS_MAX = 100;
 const NANOS_PER_MILLI = 1_000_000n;
 
 /** The state before the first block. Written once, when all validators have shown the keys that they made on their volumes. */
@@ -24,15 +31,31 @@ export function genesisFile(
       id,
       consensusKey,
       ownerKey: facts.authority,
-      bond: BOND,
+      bond: String(BOND),
     })),
-    accounts: spec.genesis.accounts.map((account) => ({
-      id: account.id,
-      ownerKey: account.ownerPublicKey,
-      ledger: LEDGERS[account.token],
-      balance: account.balance,
-    })),
+    accounts: [
+      ...spec.genesis.accounts.map((account) => ({
+        id: account.id,
+        ownerKey: account.ownerPublicKey,
+        ledger: LEDGERS[account.token],
+        balance: account.balance,
+      })),
+      ...bonding(spec, facts),
+    ],
   };
+}
+
+function bonding({ validators, genesis }: ClusterSpec, { authority }: { authority: Hex }): GenesisFile["accounts"] {
+  const id = String(BONDING_ACCOUNT);
+  if (genesis.accounts.some((account) => account.id === id)) return [];
+  const balance = BOND * BigInt(VALIDATORS_MAX - validators.replicas);
+  return balance === 0n ? [] : [{ id, ownerKey: authority, ledger: LEDGERS.ATR, balance: String(balance) }];
+}
+
+/** What a validator with this bond lacks to weigh as much as those of the genesis. */
+export function missingBond(bond: string): bigint {
+  const missing = BOND - BigInt(bond);
+  return missing > 0n ? missing : 0n;
 }
 
 export const genesisConfig = (cluster: ClusterObject, file: GenesisFile): KubeObject => ({

@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   genesis: "hmn.dev/genesis",
   /** On the client Service: hash of what the user asks of it. */
   asked: "hmn.dev/asked",
+  /** On pods: hash of the peers' file, while it changes, for the same. */
+  peers: "hmn.dev/peers",
   /** On pods: hash of the certificates that they shall use, for the same. */
   tls: "hmn.dev/tls",
 } as const;

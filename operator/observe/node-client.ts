@@ -1,5 +1,7 @@
 import { Agent } from "node:https";
-import { type NodeStatus, nodeIdentity, nodeStatusSchema, PORTS } from "../../node/api/contract.ts";
+import { z } from "zod";
+import { COUNTERSIGN, type NodeStatus, nodeIdentity, nodeStatusSchema, PORTS } from "../../node/api/contract.ts";
+import { type Hex, toHex } from "../../node/base/bytes.ts";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
 import { readBody, send } from "../runtime/http.ts";
 import { parseScrape, type Scrape } from "./scrape.ts";
@@ -16,16 +18,30 @@ export type Address = {
 const TIMEOUT_MS = 2_000;
 /** A finality certificate of 100 validators takes 64 KiB as hexadecimal. */
 const STATUS_MAX_BYTES = 512 * 1024;
+/** A block has to hold the order before the answer comes. */
+const ORDER_TIMEOUT_MS = 10_000;
+const ANSWER_MAX_BYTES = 16 * 1024;
+const JSON_TYPE = "application/json";
+/** What of the answer to a batch is looked at. */
+const committed = z.object({ failures: z.array(z.object({ code: z.string().max(64) })) });
 const METRICS_MAX_BYTES = 2 * 1024 * 1024;
 
 /** Reads the nodes of one network over mutual TLS. */
 export type NodeClient = {
   readonly status: (address: Address) => Promise<Result<NodeStatus, "unreachable">>;
   readonly scrape: (address: Address) => Promise<Result<Scrape, "unreachable">>;
+  /** The vote key's signature under an order about this node's validator, hexadecimal. */
+  readonly countersign: (address: Address, body: Uint8Array) => Promise<Result<Hex, "unreachable">>;
+  /** Hands over a signed batch; accepted when a block holds it and every record of it was applied. */
+  readonly submit: (address: Address, batch: Uint8Array) => Promise<Result<void, "unreachable" | "refused">>;
   readonly close: () => void;
 };
 
-export function createNodeClient({ ca, certificate, key }: Credentials, port: number = PORTS.control): NodeClient {
+export function createNodeClient(
+  { ca, certificate, key }: Credentials,
+  port: number = PORTS.control,
+  apiPort: number = PORTS.api,
+): NodeClient {
   const agent = new Agent({ ca, cert: certificate, key, minVersion: "TLSv1.3", keepAlive: true, maxSockets: 2 });
   const get = async (address: Address, path: string, maxBytes: number): Promise<Result<string, "unreachable">> => {
     const host = address.ip.includes(":") ? `[${address.ip}]` : address.ip;
@@ -41,6 +57,26 @@ export function createNodeClient({ ca, certificate, key }: Credentials, port: nu
       return accept(body);
     } catch (error) {
       return refuse("unreachable", `${path}: ${reasonOf(error)}`);
+    }
+  };
+  const post = async (
+    address: Address,
+    to: { readonly port: number; readonly path: string; readonly type: string },
+    body: string | Uint8Array,
+  ): Promise<Result<{ code: number; body: string }, "unreachable">> => {
+    const host = address.ip.includes(":") ? `[${address.ip}]` : address.ip;
+    try {
+      const options = {
+        agent,
+        method: "POST",
+        headers: { "content-type": to.type },
+        servername: nodeIdentity(address.validator, address.network),
+        signal: AbortSignal.timeout(ORDER_TIMEOUT_MS),
+      };
+      const response = await send(new URL(`https://${host}:${to.port}${to.path}`), options, body);
+      return accept({ code: response.statusCode ?? 0, body: await readBody(response, ANSWER_MAX_BYTES) });
+    } catch (error) {
+      return refuse("unreachable", `${to.path}: ${reasonOf(error)}`);
     }
   };
   return {
@@ -63,6 +99,27 @@ export function createNodeClient({ ca, certificate, key }: Credentials, port: nu
       if (!body.ok) return body;
       const scrape = parseScrape(body.value);
       return scrape.ok ? scrape : refuse("unreachable", `/metrics is not understood: ${scrape.detail ?? ""}`);
+    },
+    countersign: async (address, body) => {
+      const asked: z.input<typeof COUNTERSIGN.request> = { body: toHex(body) };
+      const answer = await post(address, { port, path: COUNTERSIGN.path, type: JSON_TYPE }, JSON.stringify(asked));
+      if (!answer.ok) return answer;
+      const { code, body: text } = answer.value;
+      const signed = COUNTERSIGN.answer.safeParse(parsed(text));
+      return code === 200 && signed.success
+        ? accept(signed.data.signature)
+        : refuse("unreachable", `${COUNTERSIGN.path} answers ${code}: ${text.slice(0, 200)}`);
+    },
+    submit: async (address, batch) => {
+      const where = { port: apiPort, path: "/v1/batches", type: "application/octet-stream" };
+      const answer = await post(address, where, batch);
+      if (!answer.ok) return answer;
+      const { code, body } = answer.value;
+      if (code !== 200) return refuse("refused", `${where.path} answers ${code}: ${body.slice(0, 200)}`);
+      const result = committed.safeParse(parsed(body));
+      if (!result.success) return refuse("unreachable", `${where.path} is not understood`);
+      const [failure] = result.data.failures;
+      return failure === undefined ? accept(undefined) : refuse("refused", failure.code);
     },
     close: () => agent.destroy(),
   };

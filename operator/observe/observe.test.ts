@@ -13,6 +13,7 @@ const nothing = {
   samples: () => [],
   metricSource: () => undefined,
   crashLogs: () => new Map(),
+  orderFault: () => "",
   fleet: () => free,
 };
 const mine = { "hmn.dev/cluster": "c" };

@@ -26,6 +26,7 @@ export type Findings = {
   readonly samples: (clusterKey: string) => readonly Sample[];
   readonly metricSource: (clusterKey: string) => MetricSourceState | undefined;
   readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
+  readonly orderFault: (clusterKey: string) => string;
   readonly fleet: (clusterKey: string) => Fleet;
 };
 
@@ -69,6 +70,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     samples: findings.samples(clusterKey),
     ...(metricSource === undefined ? {} : { metricSource }),
     crashLogs: findings.crashLogs(clusterKey),
+    orderFault: findings.orderFault(clusterKey),
     fleet: findings.fleet(clusterKey),
   };
 }

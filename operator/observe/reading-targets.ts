@@ -9,10 +9,13 @@ import { decodeCluster } from "./decode.ts";
 import type { Credentials } from "./node-client.ts";
 import type { NodeTarget, ReadingTarget } from "./node-reader.ts";
 
-/** Which nodes there are to read, from the caches. */
-export function readingTargets(caches: Caches): readonly ReadingTarget[] {
+type Known = Pick<Caches, "get" | "items" | "ofCluster">;
+
+/** Which nodes there are to read, from the caches: of all clusters, or of one. */
+export function readingTargets(caches: Known, only?: string): readonly ReadingTarget[] {
   const targets: ReadingTarget[] = [];
   for (const item of caches.items("HmnCluster")) {
+    if (only !== undefined && itemKey(item) !== only) continue;
     const cluster = decodeCluster(item);
     if (!cluster.ok) continue;
     const clusterKey = itemKey(item);
@@ -27,7 +30,7 @@ export function readingTargets(caches: Caches): readonly ReadingTarget[] {
   return targets;
 }
 
-function credentialsOf(caches: Caches, { metadata: { name, namespace } }: Item): Credentials | undefined {
+function credentialsOf(caches: Known, { metadata: { name, namespace } }: Item): Credentials | undefined {
   const text = (secret: string, field: string): string | undefined => {
     const item = caches.get("Secret", keyOf(namespace, secret)) as (Item & V1Secret) | undefined;
     const data = item?.data?.[field];

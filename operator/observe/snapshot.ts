@@ -152,6 +152,8 @@ export type Snapshot = {
   readonly samples: readonly Sample[];
   /** Absent where the operator scrapes the nodes itself. */
   readonly metricSource?: MetricSourceState;
+  /** Why the last order to the nodes was not taken, for people; empty if none was refused. */
+  readonly orderFault: string;
   /** Last log lines of a container that crashed, by pod UID (at most 4 KiB each). */
   readonly crashLogs: ReadonlyMap<string, string>;
   readonly fleet: Fleet;

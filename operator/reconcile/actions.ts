@@ -69,6 +69,20 @@ export type Action =
       readonly step: "add" | "switch" | "drop";
       readonly commonName: string;
     }
+  /**
+   * Signs an order about a validator with the authority's key, which owns every validator that the operator makes, and hands
+   * it to another node. Whether it was executed is seen in the nodes' status.
+   */
+  | {
+      readonly type: "order";
+      readonly validator: number;
+      readonly chainId: string;
+      /** The validator whose node takes it. */
+      readonly through: number;
+      readonly order:
+        | { readonly kind: "join"; readonly voteKey: string; readonly serial: string; readonly amount: string }
+        | { readonly kind: "leave" };
+    }
   | {
       readonly type: "event";
       readonly about: "HmnCluster" | { readonly rollout: string };

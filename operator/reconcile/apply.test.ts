@@ -8,6 +8,7 @@ import type { Item } from "../runtime/resource.ts";
 import { itemKey } from "../runtime/resource.ts";
 import type { Action } from "./actions.ts";
 import { type Applier, createApplier } from "./apply.ts";
+import { createOrders } from "./orders.ts";
 import { createOwnWrites, type OwnWrites } from "./own-writes.ts";
 
 const cluster = fakeItem("c", "5");
@@ -41,6 +42,8 @@ beforeEach(async () => {
   time = 1_000_000;
   const { verbs, metrics, log } = parts;
   const caches = {
+    items: () => [],
+    ofCluster: () => [],
     get: (kind: KindName, key: string) => shown.get(`${kind} ${key}`),
     version: () => "0",
     relist: (kind: KindName) => relisted.push(kind),
@@ -51,7 +54,7 @@ beforeEach(async () => {
     () => time,
   );
   const recorder = createRecorder({ verbs, log, controller: "hmn.dev/test", instance: "i", now: () => time });
-  apply = createApplier({ verbs, caches, recorder, ownWrites, metrics, log });
+  apply = createApplier({ verbs, caches, orders: createOrders(), recorder, ownWrites, metrics, log });
 });
 afterEach(() => parts.api.close());
 const run = (...actions: readonly Action[]) => apply(cluster, "a/c", actions);

@@ -1,6 +1,8 @@
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { API_VERSION } from "../api/group.ts";
+import { governanceSecretName } from "../desired/names.ts";
 import type { Caches } from "../observe/caches.ts";
+import { readingTargets } from "../observe/reading-targets.ts";
 import { isKindName, type KindName, resources } from "../observe/resources.ts";
 import { isStatus } from "../runtime/api-error.ts";
 import type { Recorder } from "../runtime/events.ts";
@@ -10,6 +12,7 @@ import { type Item, keyOf } from "../runtime/resource.ts";
 import type { Verbs } from "../runtime/verbs.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import { issuedSecret, rotatedAuthority, type SecretText } from "./issue.ts";
+import type { Orders } from "./orders.ts";
 import type { OwnWrites } from "./own-writes.ts";
 
 /** How a list of actions went; what was not reached is decided anew. */
@@ -22,7 +25,8 @@ export type Outcome =
 
 export type ApplierOptions = {
   readonly verbs: Verbs;
-  readonly caches: Pick<Caches, "get">;
+  readonly caches: Pick<Caches, "get" | "items" | "ofCluster">;
+  readonly orders: Orders;
   readonly recorder: Recorder;
   readonly ownWrites: OwnWrites;
   readonly metrics: Metrics;
@@ -33,7 +37,7 @@ export type ApplierOptions = {
 export type Applier = (cluster: Item, clusterKey: string, actions: readonly Action[]) => Promise<Outcome>;
 
 export function createApplier(options: ApplierOptions): Applier {
-  const { verbs, caches, recorder, ownWrites, metrics, log, now = Date.now } = options;
+  const { verbs, caches, orders, recorder, ownWrites, metrics, log, now = Date.now } = options;
 
   const carryOut = async (cluster: Item, clusterKey: string, action: Action): Promise<void> => {
     const namespace = cluster.metadata.namespace ?? "";
@@ -99,6 +103,15 @@ export function createApplier(options: ApplierOptions): Applier {
       case "rotate-authority": {
         const before = await secretText(action.secret, namespace);
         return patchSecret(clusterKey, namespace, action, await rotatedAuthority(action, before, now()));
+      }
+      case "order": {
+        const target = readingTargets(caches, clusterKey)[0];
+        const { seed = "", publicKey = "" } = await secretText(governanceSecretName(cluster.metadata.name), namespace);
+        if (target === undefined) return;
+        const given = await orders.give(action, target, { seed: seed.trim(), publicKey: publicKey.trim() });
+        // Whether it counts is seen in the nodes' status; until then it is given again.
+        if (!given.ok) log.warn({ cluster: clusterKey, reason: given.reason, detail: given.detail }, "order not taken");
+        return;
       }
       case "event": {
         const { about, severity, reason, message } = action;
@@ -201,6 +214,8 @@ function subjectOf(action: Action): Readonly<Record<string, string>> {
     case "issue":
     case "rotate-authority":
       return { kind: "Secret", name: action.secret };
+    case "order":
+      return { kind: "Validator", name: String(action.validator), order: action.order.kind };
     case "event":
       return { reason: action.reason };
     default:

@@ -28,6 +28,8 @@ export type Facts = {
   readonly image: string | undefined;
   readonly obstacle: Obstacle | undefined;
   readonly tls: TlsStatus;
+  /** Another number of validators is wanted than there is. */
+  readonly scaling: boolean;
 };
 
 /** Reasons of waiting that only a person ends: by the conventions these and no others are `Stalled`. */
@@ -81,8 +83,10 @@ export function isReadyCluster({
   view,
   target,
   current,
-}: Pick<Facts, "snapshot" | "view" | "target" | "current">): boolean {
+  scaling,
+}: Pick<Facts, "snapshot" | "view" | "target" | "current" | "scaling">): boolean {
   return (
+    !scaling &&
     !snapshot.rollouts.some(({ status }) => isActive(status)) &&
     target === current &&
     view.nodes.every((node) => isHealthy(node) && node.podRevision === target) &&

@@ -12,12 +12,14 @@ import { activeRollout, assignedRevision, currentRelease } from "../rollout/star
 import { type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
-import { events } from "./events.ts";
+import { events, scaleEvents } from "./events.ts";
 import { idle } from "./idle.ts";
+import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { rotate } from "./rotation.ts";
+import { scale, sizeOf } from "./scale.ts";
 import { signerProof } from "./signer-proof.ts";
 import { clusterStatus } from "./status.ts";
 
@@ -32,7 +34,9 @@ const LOOK_IDLE = seconds(10);
  * The operator's mind: one snapshot in, what to do out. It keeps nothing between calls; what must outlive one is recorded
  * in a status, which is written before anything is done on the strength of it.
  */
-export function decide(snapshot: Snapshot): Decision {
+export function decide(asked: Snapshot): Decision {
+  // Everything is decided for the validators that are run; only scaling looks at how many are wanted.
+  const snapshot = ofSize(asked, sizeOf(asked));
   const { cluster, rollouts } = snapshot;
   // Owned objects go by garbage collection; volumes as their StatefulSets say.
   if (cluster.metadata.deleting) return { actions: [], requeueAfterMs: LOOK_IDLE };
@@ -53,9 +57,13 @@ export function decide(snapshot: Snapshot): Decision {
     active === undefined
       ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
       : advance(situationOf(snapshot, view, stored, active, { target, quarantine: retry.quarantine, approvals }));
-  const turn = rotate(snapshot, view, active === undefined && (step.slot ?? cluster.status.disruption) === undefined);
-  // The rotation's slot is the rotation's to give back, unless something with more right takes it.
-  const slot = step.slot === undefined || step.slot.kind === "Rotation" ? turn.slot : step.slot;
+  const free = active === undefined && (step.slot ?? cluster.status.disruption) === undefined;
+  const turn = rotate(snapshot, view, free);
+  const wanted = asked.cluster.spec.validators.replicas;
+  const scaling = scale(snapshot, view, wanted, free && turn.slot === undefined && target === current.revision);
+  // Their slots are theirs to give back, unless something with more right takes them.
+  const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
+  const slot = theirs ? (turn.slot ?? scaling.slot) : step.slot;
   const quarantine = withEntry(retry.quarantine, step.quarantine);
   const status = clusterStatus(snapshot, view, {
     active,
@@ -63,7 +71,8 @@ export function decide(snapshot: Snapshot): Decision {
     current,
     slot,
     tls: turn.status,
-    wait: step.wait,
+    scaling: { size: scaling.size, scale: scaling.status, wanted },
+    wait: step.wait ?? (active === undefined ? scaling.wait : undefined),
     background: turn.wait,
     obstacle,
     repairs,
@@ -88,12 +97,21 @@ export function decide(snapshot: Snapshot): Decision {
     ...marks(snapshot, view),
     ...(recorded ? step.acts : []),
     ...(recorded && tlsRecorded ? turn.acts : []),
+    ...(recorded ? scaling.acts : []),
     ...prune(snapshot, [target, current.revision]),
+    ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),
+    ...scaleEvents(cluster.status.scale, status.scale, status.size),
   ];
   const busy = active !== undefined || actions.length > 0;
   return { actions, requeueAfterMs: millis(busy ? LOOK_ACTIVE : LOOK_IDLE) };
 }
+
+const ofSize = (snapshot: Snapshot, replicas: number): Snapshot => {
+  const { cluster } = snapshot;
+  const spec = { ...cluster.spec, validators: { ...cluster.spec.validators, replicas } };
+  return { ...snapshot, cluster: { ...cluster, spec } };
+};
 
 const statusWrite = (
   kind: "HmnCluster" | "HmnRollout",

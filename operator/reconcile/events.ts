@@ -61,6 +61,25 @@ const worsened = (before: ClusterStatus, after: ClusterStatus): readonly Action[
     ];
   });
 
+/** One event when a validator begins to join or leave, and one when it has. */
+export function scaleEvents(
+  before: ClusterStatus["scale"],
+  after: ClusterStatus["scale"],
+  size: number | undefined,
+): readonly Action[] {
+  const event = (reason: string, message: string): readonly Action[] => [
+    { type: "event", about: "HmnCluster", severity: "Normal", reason, message },
+  ];
+  if (after !== undefined && before?.direction !== after.direction)
+    return after.direction === "Up"
+      ? event("ValidatorJoining", `validator ${after.validator} is joining`)
+      : event("ValidatorLeaving", `validator ${after.validator} is leaving`);
+  if (before === undefined || after !== undefined) return [];
+  return before.direction === "Up"
+    ? event("ValidatorJoined", `validator ${before.validator} votes: there are ${size} now`)
+    : event("ValidatorLeft", `validator ${before.validator} has left and is removed: there are ${size} now`);
+}
+
 /** The timeline is cut at its front when full, so entries are told apart by what they are, not by their place. */
 function newEntries(before: RolloutStatus | undefined, next: RolloutStatus | undefined) {
   const known = new Set((before?.timeline ?? []).map((entry) => JSON.stringify(entry)));

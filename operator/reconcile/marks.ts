@@ -1,14 +1,19 @@
 import { LABELS } from "../api/group.ts";
 import { shortHash } from "../desired/hash.ts";
-import { ANNOTATIONS, genesisName, leafSecretName } from "../desired/names.ts";
+import { ANNOTATIONS, configName, genesisName, leafSecretName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
-import { wantedMinAvailable } from "./plan.ts";
+import { formerVoters, wantedMinAvailable } from "./plan.ts";
 
 /** What pods carry that their template does not know. */
 export function marks(snapshot: Snapshot, view: View): readonly Action[] {
-  return [...genesisMarks(snapshot, view), ...tlsMarks(snapshot, view), ...voterLabels(snapshot, view)];
+  return [
+    ...genesisMarks(snapshot, view),
+    ...tlsMarks(snapshot, view),
+    ...peerMarks(snapshot, view),
+    ...voterLabels(snapshot, view),
+  ];
 }
 
 /** A changed annotation makes the kubelet refresh a pod's volumes at once instead of within a minute or two. */
@@ -53,10 +58,42 @@ function tlsMarks({ authority, leaves, cluster }: Snapshot, view: View): readonl
   });
 }
 
+/** While a validator joins, the others learn at once whom to dial. */
+function peerMarks({ cluster, configMaps }: Snapshot, view: View): readonly Action[] {
+  if (cluster.status.scale?.direction !== "Up") return [];
+  const name = configName(cluster.metadata.name);
+  const file = configMaps.find(({ metadata }) => metadata?.name === name)?.data?.["network.json"];
+  if (file === undefined || JSON.parse(file).peers.length !== view.nodes.length) return [];
+  const wanted = shortHash(file);
+  return view.nodes.flatMap(({ pod, podUid, stopping }): Action[] =>
+    pod === undefined || stopping || pod.metadata?.annotations?.[ANNOTATIONS.peers] === wanted
+      ? []
+      : [
+          {
+            type: "mark-pod",
+            pod: pod.metadata?.name ?? "",
+            uid: podUid,
+            annotations: { [ANNOTATIONS.peers]: wanted },
+          },
+        ],
+  );
+}
+
 /** Committed voters are counted by the budget: again after recreation, and only once the budget asks for enough. */
 function voterLabels(snapshot: Snapshot, view: View): readonly Action[] {
   const budget = snapshot.budgets.find((object) => object.metadata?.name === snapshot.cluster.metadata.name);
-  if (view.voters.length === 0 || budget?.spec?.minAvailable !== wantedMinAvailable(snapshot, view)) return [];
+  if (view.voters.length === 0) return [];
+  // Leave: unlabel, then lower.
+  const left = formerVoters(snapshot, view).map(
+    ({ metadata }): Action => ({
+      type: "mark-pod",
+      pod: metadata?.name ?? "",
+      uid: metadata?.uid ?? "",
+      labels: { [LABELS.voter]: "false" },
+    }),
+  );
+  // Join: raise, then label.
+  if (left.length > 0 || budget?.spec?.minAvailable !== wantedMinAvailable(snapshot, view)) return left;
   return view.nodes.flatMap((node): Action[] =>
     node.voting && node.pod?.metadata?.labels?.[LABELS.voter] !== "true"
       ? [

@@ -1,4 +1,5 @@
 import type { Hex } from "../../node/base/bytes.ts";
+import { LABELS } from "../api/group.ts";
 import type { Repair } from "../api/repairs.ts";
 import { budget, minAvailable } from "../desired/budget.ts";
 import { authorityConfig, networkConfig } from "../desired/config.ts";
@@ -158,10 +159,22 @@ function basedOn(actual: Snapshot["statefulSets"][number] | undefined, wanted: K
 
 /** By the committed validators; while nobody can be asked it stays as it is. */
 export function wantedMinAvailable(snapshot: Snapshot, view: View): number {
-  if (view.voters.length > 0) return minAvailable(view.voters);
   const now = named(snapshot.budgets, snapshot.cluster.metadata.name)?.spec?.minAvailable;
-  return typeof now === "number" ? now : 0;
+  const before = typeof now === "number" ? now : 0;
+  if (view.voters.length === 0) return before;
+  const wanted = minAvailable(view.voters);
+  // A pod that is counted and no voter any more would let one voter too many go.
+  return formerVoters(snapshot, view).length > 0 ? Math.max(before, wanted) : wanted;
 }
+
+/** Pods that the budget counts although their validators have left. */
+export const formerVoters = ({ pods }: Snapshot, view: View): Snapshot["pods"] =>
+  pods.filter(
+    ({ metadata }) =>
+      metadata?.labels?.[LABELS.voter] === "true" &&
+      metadata.deletionTimestamp === undefined &&
+      !view.voters.some(({ id }) => String(id) === metadata.labels?.[LABELS.validator]),
+  );
 
 /** The release of the spec, rendered once and kept before anything runs it. */
 function newRevision(snapshot: Snapshot, stored: ReadonlyMap<string, StoredRevision>): readonly Action[] {

@@ -1,5 +1,6 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
 import type { Repair } from "../api/repairs.ts";
+import type { ScaleStatus } from "../api/scale.ts";
 import type { TlsStatus } from "../api/tls.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { isHealthy, reasonOf } from "../rollout/replace.ts";
@@ -18,6 +19,11 @@ export type Outcome = {
   readonly current: { readonly revision: string; readonly version: string };
   readonly slot: Disruption | undefined;
   readonly tls: TlsStatus;
+  readonly scaling: {
+    readonly size: number | undefined;
+    readonly scale: ScaleStatus | undefined;
+    readonly wanted: number;
+  };
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
   readonly background: Wait | undefined;
@@ -30,7 +36,7 @@ export type Outcome = {
 /** The whole status, of which only what changed is news: times of unchanged statements stay. */
 export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome): ClusterStatus {
   const { cluster, rollouts } = snapshot;
-  const { active, target, current } = outcome;
+  const { active, target, current, scaling } = outcome;
   // A step that only records says nothing about waiting: what was waited for stands until the next one.
   const wait =
     outcome.wait ??
@@ -44,6 +50,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...{ snapshot, view, target, current: current.revision, phase, wait, image },
     obstacle: outcome.obstacle,
     tls: outcome.tls,
+    scaling: isScaling(outcome),
   };
   const ready = view.nodes.filter((node) => node.podReady).length;
   const waitingFor = waiting(snapshot, outcome, wait);
@@ -63,6 +70,8 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ready: `${ready}/${view.nodes.length}`,
     rollout: active?.metadata.name ?? rollouts.at(-1)?.metadata.name ?? "",
     lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
+    ...(scaling.size === undefined ? {} : { size: scaling.size }),
+    ...(scaling.scale === undefined ? {} : { scale: scaling.scale }),
     tls: outcome.tls,
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
@@ -97,13 +106,14 @@ function waiting(snapshot: Snapshot, { obstacle }: Outcome, wait: Wait | undefin
   return { ...cause, message: cause.message.slice(0, 1024), command: cause.command.slice(0, 512), since };
 }
 
-function phaseOf(
-  { cluster }: Snapshot,
-  { active, current, obstacle }: Outcome,
-  wait: Wait | undefined,
-): NonNullable<ClusterStatus["phase"]> {
+const isScaling = ({ scaling: { size, scale, wanted } }: Outcome): boolean =>
+  scale !== undefined || (size !== undefined && size !== wanted);
+
+function phaseOf({ cluster }: Snapshot, outcome: Outcome, wait: Wait | undefined): NonNullable<ClusterStatus["phase"]> {
+  const { active, current, obstacle } = outcome;
   if (stalledReasons.includes(obstacle?.reason ?? wait?.reason ?? "")) return "Stalled";
   if (cluster.spec.paused && (active !== undefined || wait?.reason === "Paused")) return "Paused";
+  if (active === undefined && isScaling(outcome)) return "Scaling";
   if (active === undefined) return current.revision === "" ? "Pending" : "Running";
   if (active.status.state === "RollingBack") return "RollingBack";
   return active.spec.kind === "FirstDeployment" ? "BringingUp" : "RollingOut";

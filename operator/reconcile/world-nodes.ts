@@ -4,6 +4,7 @@ import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { ANNOTATIONS } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
+import { type ModelChain, publicKeyOf } from "./world-chain.ts";
 import type { Thing } from "./world-store.ts";
 
 /** How a release behaves in the model. */
@@ -49,17 +50,15 @@ const HISTORY_MS = 15 * 60_000;
 
 export function createNodes(options: {
   readonly behaviour: (version: string) => Behaviour;
-  /** Committed weight of each validator, by id. */
-  readonly weights: readonly number[];
+  readonly chain: ModelChain;
   readonly network: string;
   /** What a node's process has read of its certificates; undefined while nobody can speak to it. */
   readonly told: (pod: Thing) => Pick<NodeStatus, "caBundleHash" | "certificateHash"> | undefined;
   readonly pods: () => readonly Thing[];
   readonly genesis: () => Thing | undefined;
 }): ModelNodes {
-  const { weights } = options;
-  const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
-  const isQuorum = (ids: readonly number[]) => 3 * weightOf(ids) > 2 * weightOf([...weights.keys()]);
+  const { chain } = options;
+  const { isQuorum } = chain;
   const processes = new Map<string, Process>();
   const readings = new Map<number, NodeReading>();
   const crashLogs = new Map<string, string>();
@@ -84,7 +83,6 @@ export function createNodes(options: {
       (condition) =>
         "type" in condition && condition.type === "Ready" && "status" in condition && condition.status === "True",
     );
-  const publicKey = (id: number) => String(id).padStart(64, "0");
 
   /** The genesis reaches a pod that was made after it, or that was marked. */
   const knowsGenesis = (pod: Thing) => {
@@ -208,19 +206,20 @@ export function createNodes(options: {
       network: options.network,
       chainId: begun ? "c".repeat(64) : null,
       validator: id,
-      publicKey: publicKey(id),
-      state: ready ? "Voting" : begun ? "CatchingUp" : "WaitingForGenesis",
+      publicKey: publicKeyOf(id),
+      state: ready ? (chain.isMember(id) ? "Voting" : "Following") : begun ? "CatchingUp" : "WaitingForGenesis",
       reason: "",
       ready,
-      role: "Voter",
+      role: chain.isMember(id) ? "Voter" : "Observer",
       height: begun ? height : 0,
       certifiedHeight: begun ? height : 0,
       resultsHash: "d".repeat(64),
       checkpoint: { height: checkpoint, stateRoot: "e".repeat(64) },
       lastBlockAtMs: begun ? lastBlockAt : 0,
       view: height,
-      epoch: 1,
-      validators: begun ? weights.map((weight, voter) => ({ id: voter, weight, publicKey: publicKey(voter) })) : [],
+      epoch: begun ? chain.told().epoch : 0,
+      validators: [],
+      ...(begun ? chain.told() : {}),
       connectedPeers: [],
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
@@ -244,7 +243,7 @@ export function createNodes(options: {
     crashLogs: () => crashLogs,
     height: () => height,
     hosts: () =>
-      weights.map((_, id) => ({
+      chain.ids().map((id) => ({
         metadata: { name: `host-${id}`, labels: { "topology.kubernetes.io/zone": `z${id}` } },
         status: { addresses: [{ type: "InternalIP", address: `10.0.0.${id + 1}` }] },
       })),
@@ -252,8 +251,10 @@ export function createNodes(options: {
       seconds += 1;
       const pods = options.pods();
       for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined) run(pod, now);
-      voting = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).map(idOf);
+      const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).map(idOf);
+      voting = ready.filter(chain.isMember);
       if (isQuorum(voting)) {
+        chain.tick(ready);
         height += 1;
         lastBlockAt = now;
       }

@@ -8,6 +8,7 @@ import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 import { createCertificates, type Lives, type ModelCertificates } from "./world-certificates.ts";
+import { createChain, type ModelChain } from "./world-chain.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
 import { createStore, type Thing } from "./world-store.ts";
 
@@ -30,6 +31,7 @@ export type World = {
   /** A person's word about a rollout, as its admission policy lets it through. */
   approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
   nodes: ModelNodes;
+  chain: ModelChain;
   certificates: ModelCertificates;
   /** Nodes that were Ready and are down because the operator evicted them. */
   downByUs: ReadonlySet<number>;
@@ -133,8 +135,14 @@ export function createWorld(options: {
         touch(pod);
         return true;
       }
-      case "delete":
+      case "delete": {
+        const id = Number(find(action.kind, action.name)?.metadata.labels[LABELS.validator] ?? -1);
+        if (action.kind === "StatefulSet") assert(!chain.isMember(id), "no member's node is removed");
         store.remove(action.kind, action.name);
+        return true;
+      }
+      case "order":
+        chain.take(action);
         return true;
       case "issue": {
         const { secret: name, replaces } = action;
@@ -160,6 +168,11 @@ export function createWorld(options: {
   };
 
   const controllers = () => {
+    for (const pod of objects("Pod")) {
+      if (find("StatefulSet", pod.metadata.name.slice(0, -2)) !== undefined) continue;
+      if (pod.metadata.deletionTimestamp === undefined) stop(pod);
+      else if (Date.parse(pod.metadata.deletionTimestamp) <= now) store.remove("Pod", pod.metadata.name);
+    }
     for (const set of objects("StatefulSet")) {
       set.status = { observedGeneration: set.metadata.generation };
       const name = `${set.metadata.name}-0`;
@@ -179,9 +192,10 @@ export function createWorld(options: {
     }
   };
 
+  const chain = createChain(options.weights ?? Array.from({ length: spec.validators.replicas }, () => 100));
   const nodes = createNodes({
     behaviour: options.behaviour,
-    weights: options.weights ?? Array.from({ length: spec.validators.replicas }, () => 100),
+    chain,
     network: spec.network,
     pods: () => objects("Pod"),
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
@@ -199,6 +213,7 @@ export function createWorld(options: {
 
   return {
     nodes,
+    chain,
     certificates,
     downByUs,
     events,
@@ -279,6 +294,7 @@ export function createWorld(options: {
         configMaps: list("ConfigMap"),
         secrets: list("Secret"),
         ...certificates.facts(),
+        orderFault: "",
         budgets: list("PodDisruptionBudget"),
         networkPolicies: list("NetworkPolicy"),
         serviceAccounts: list("ServiceAccount"),

@@ -36,10 +36,11 @@ function byState(situation: Situation): Step {
   const { status, spec } = situation.rollout;
   const state = status.state ?? "Moving";
   const { slot } = situation;
-  if (slot?.kind === "Rotation" && (state === "Moving" || state === "Settling"))
+  const other = slot?.kind === "Rotation" || slot?.kind === "Scale";
+  if (other && (state === "Moving" || state === "Settling"))
     return waitFor(situation, {
-      reason: "RotatingCertificates",
-      message: `The rollout goes on when node ${slot.validator} uses its new certificate`,
+      reason: "SlotTaken",
+      message: `The rollout goes on when node ${slot.validator} is done with: ${slot.kind}`,
       who: "Operator",
       command: podsCommand(situation),
     });

@@ -16,8 +16,8 @@ export function repair(
   slot: ClusterStatus["disruption"],
   now: Millis,
 ): { readonly slot: Disruption | undefined; readonly acts: readonly Action[] } {
-  // Replacing a certificate moves no pod; whoever does it gives the slot back.
-  if (slot?.kind === "Rotation") return { slot, acts: [] };
+  // Who replaces a certificate or changes the number of validators gives the slot back.
+  if (slot?.kind === "Rotation" || slot?.kind === "Scale") return { slot, acts: [] };
   const holder = slot === undefined ? undefined : view.nodes[slot.validator];
   if (holder !== undefined) {
     const progress = progressOf(view, holder, current);

@@ -19,7 +19,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
 }
 
 /** Sends one request and gives the answer as soon as its head is there. Rejects with status 0 if nothing answers. */
-export function send(url: URL, options: RequestOptions, body?: string): Promise<IncomingMessage> {
+export function send(url: URL, options: RequestOptions, body?: string | Uint8Array): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === "http:" ? httpRequest : httpsRequest)(url, options, resolve);
     request.once("error", (cause) =>

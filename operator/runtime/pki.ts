@@ -1,6 +1,6 @@
-import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, createPublicKey, randomBytes, sign, webcrypto } from "node:crypto";
 import { assert } from "../../node/base/assert.ts";
-import { toHex } from "../../node/base/bytes.ts";
+import { fromHex, toHex } from "../../node/base/bytes.ts";
 
 /** PEM texts. */
 export type KeyAndCertificate = { readonly certificate: string; readonly key: string };
@@ -93,12 +93,20 @@ export async function issueLeaf(
 /** RFC 8410: the fixed head of an Ed25519 private key in PKCS #8, before its 32-byte seed. */
 const ED25519_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
+const signingKey = (seed: Uint8Array) =>
+  createPrivateKey({ key: Buffer.concat([ED25519_HEAD, seed]), format: "der", type: "pkcs8" });
+
+/** Ed25519 (RFC 8032) with the key of a hexadecimal seed. */
+export function signWithSeed(seed: string, message: Uint8Array): Uint8Array {
+  const bytes = fromHex(seed, 32);
+  assert(bytes !== undefined, "a seed has 32 bytes");
+  return new Uint8Array(sign(null, message, signingKey(bytes)));
+}
+
 /** A new Ed25519 key as hexadecimal seed and public key. */
 export function generateSigningKey(): { readonly seed: string; readonly publicKey: string } {
   const seed = randomBytes(32);
-  const key = createPublicKey(
-    createPrivateKey({ key: Buffer.concat([ED25519_HEAD, seed]), format: "der", type: "pkcs8" }),
-  );
+  const key = createPublicKey(signingKey(seed));
   const { x } = key.export({ format: "jwk" });
   assert(x !== undefined, "an Ed25519 key has a public part");
   return { seed: toHex(seed), publicKey: toHex(Buffer.from(x, "base64url")) };

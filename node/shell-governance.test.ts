@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { governanceSchema } from "./api/contract.ts";
+import { toHex } from "./base/bytes.ts";
+import { testChain } from "./chain/test-genesis.ts";
+import { type AuthorityRecord, encodeAuthorityBody, joinAuthorityRecord } from "./codec/authority-body.ts";
+import { decodeAuthorityRecords, voteKeySigned } from "./codec/authority-record.ts";
+import { keyPairFromSeed } from "./codec/signature.ts";
+import { countersignature, governanceOf } from "./shell-governance.ts";
+
+const keyPair = keyPairFromSeed(new Uint8Array(32).fill(7));
+const self = { validator: 4, keyPair, chainId: "ab".repeat(32) };
+const join: Extract<AuthorityRecord, { kind: "join" }> = {
+  ...{ kind: "join", serial: 1n, validator: 4, voteKey: toHex(keyPair.publicKey) },
+  ...{ ownerKey: "cd".repeat(32), account: 5n, amount: 6n },
+};
+
+test("an order about this validator and its key is signed as the chain wants it", () => {
+  const body = encodeAuthorityBody(join);
+  const signature = countersignature(body, self);
+  if (!signature.ok) throw new Error(signature.reason);
+  const voteKeySignature = Buffer.from(signature.value, "hex");
+  const [decoded] = decodeAuthorityRecords(joinAuthorityRecord({ body, voteKeySignature, signatures: new Map() }));
+  if (decoded?.ok !== true) throw new Error(decoded?.reason);
+  expect(voteKeySigned(decoded.value, { voteKey: join.voteKey, chainId: self.chainId })).toBe(true);
+  expect(voteKeySigned(decoded.value, { voteKey: join.voteKey, chainId: "00".repeat(32) })).toBe(false);
+});
+
+test.each<[string, Uint8Array, string]>([
+  ["another validator", encodeAuthorityBody({ ...join, validator: 5 }), "not_about_this_key"],
+  ["another key", encodeAuthorityBody({ ...join, voteKey: "ef".repeat(32) }), "not_about_this_key"],
+  ["an order without a key", encodeAuthorityBody({ kind: "release", serial: 1n, validator: 4 }), "not_about_this_key"],
+  ["something shorter", new Uint8Array(32).fill(1), "order_malformed"],
+  ["an order with more in it", encodeAuthorityBody(join).with(1, 1), "order_malformed"],
+])("nothing else is signed: %s", (_, body, reason) => {
+  expect(countersignature(body, self)).toMatchObject({ ok: false, reason });
+});
+
+test("what the operator is told of the chain keeps to the contract", () => {
+  const told = governanceSchema.parse(governanceOf(testChain()));
+  expect(told.serial).toBe("0");
+  expect(told.validators.map(({ id, wants }) => [id, wants])).toEqual([0, 1, 2, 3].map((id) => [id, null]));
+});

@@ -1,0 +1,35 @@
+import { LABELS } from "../api/group.ts";
+import { leafSecretName } from "../desired/names.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import type { View } from "../rollout/view.ts";
+import type { Action } from "./actions.ts";
+
+/** Ids of validators are below this. */
+const IDS = 100;
+
+/** Objects of validators that are not run any more. Their volumes go or stay as their StatefulSets say. */
+export function leftovers(snapshot: Snapshot, view: View): readonly Action[] {
+  const { cluster, statefulSets, services, secrets } = snapshot;
+  const { name } = cluster.metadata;
+  const size = cluster.spec.validators.replicas;
+  const isLeft = (id: number) => id >= size && !view.voters.some((voter) => voter.id === id);
+  const ofNobody = (object: { metadata?: { labels?: Record<string, string> } }) =>
+    isLeft(Number(object.metadata?.labels?.[LABELS.validator] ?? -1));
+  const leaves = new Set(
+    Array.from({ length: IDS }, (_, id) => id)
+      .filter(isLeft)
+      .map((id) => leafSecretName(name, id)),
+  );
+  type Named = { metadata?: { name?: string; uid?: string; deletionTimestamp?: unknown } };
+  const removal = (apiVersion: string, kind: string, { metadata }: Named): readonly Action[] =>
+    metadata?.deletionTimestamp === undefined
+      ? [{ type: "delete", apiVersion, kind, name: metadata?.name ?? "", uid: metadata?.uid ?? "" }]
+      : [];
+  return [
+    ...statefulSets.filter(ofNobody).flatMap((object) => removal("apps/v1", "StatefulSet", object)),
+    ...services.filter(ofNobody).flatMap((object) => removal("v1", "Service", object)),
+    ...secrets
+      .filter(({ metadata }) => leaves.has(metadata?.name ?? ""))
+      .flatMap((object) => removal("v1", "Secret", object)),
+  ];
+}
