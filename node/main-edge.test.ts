@@ -98,6 +98,8 @@ test("the README's example runs as it stands; the JSON API answers as its descri
   for (const path of Object.keys(described.paths)) {
     // A proof is of a batch that this client does not know by its id.
     if (["/v1/events", "/v1/batches", "/v1/proofs/batches/{batch}"].includes(path)) continue;
+    // main-mesh.test.ts is about these.
+    if (path.startsWith("/v1/memory")) continue;
     const { entries } = JSON.parse((await zero.get("api", "/v1/journal?limit=1000", "nobody")).body);
     const { id } = entries.find((entry: { kind: string }) => entry.kind === "transfer");
     const place = path.replace("/accounts/{id}", `/accounts/${PAYER}`).replace("{id}", id).replace("{height}", "1");
