@@ -54,15 +54,16 @@ test("a document keeps everything outside of a subject's marks", () => {
   expect(() => replaceMarked("no marks", "node", "new")).toThrow("lacks the marks");
 });
 
-test("each row of coherence gives a figure, beside its floor where an earlier implementation did the same", () => {
+test("a row of coherence gives its figures, beside its floor where an earlier implementation did the same", () => {
   const told: string[] = [];
-  const results = benchCoherence({ runs: 2, measureMs: 1, only: [] }, (line) => void told.push(line)).results();
+  const parts = ["parity, unsigned, in process: CAL", "parity, unsigned, in process: mint", "RΦV"];
+  const results = benchCoherence({ runs: 2, measureMs: 1, only: parts }, (line) => void told.push(line)).results();
   expect(told).toHaveLength(2);
-  expect(results.map(({ name }) => name)).toEqual(COHERENCE_ROWS.map(({ name }) => name));
+  const asked = COHERENCE_ROWS.map(({ name }) => name).filter((name) => parts.some((part) => name.includes(part)));
+  expect(asked).toHaveLength(3);
+  expect(results.map(({ name }) => name)).toEqual(asked);
   expect(results.every(({ value, runs }) => value > 0 && runs === 2)).toBe(true);
-  const parity = results.filter(({ name }) => name.startsWith("parity"));
-  expect(parity.map(({ target }) => target)).toEqual([648_000, 1_314_000, 112_000]);
-  expect(benchCoherence({ runs: 1, measureMs: 1, only: ["mint"] }, () => {}).results()).toHaveLength(2);
+  expect(results.map(({ target }) => target)).toEqual([648_000, 1_314_000, null]);
 });
 
 test("the limit adds up what four validators and four hops cost", () => {
