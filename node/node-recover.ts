@@ -8,6 +8,7 @@ import {
   newestJournal,
   versionFault,
 } from "./chain/chain.ts";
+import type { ChainRules } from "./chain/rules.ts";
 import { type BlockRecord, isLinked, parseRecord, verifyRecord } from "./codec/block-record.ts";
 import { type Committee, committeeOf, type QuorumRule } from "./codec/certificate.ts";
 import { sign, verify } from "./codec/signature.ts";
@@ -29,14 +30,17 @@ import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
 import { createCatchUp } from "./sync/catch-up.ts";
 import { createSnapshotSync } from "./sync/snapshot-sync.ts";
 
+/** For the simulator: production leaves the chain's rules as they are. */
+export type NodeInternals = Internals & { readonly chainRules?: ChainRules };
+
 /** The node as its log leaves it: the newest snapshot, every final block behind it executed again, every own vote remembered. */
 export function recover(
   config: NodeConfig,
   recovered: Recovered,
   context: StepContext,
-  { rules, compactEveryBlocks }: Internals,
+  { rules, compactEveryBlocks, chainRules }: NodeInternals,
 ): { node: Node; effects: NodeEffect[] } {
-  const start = startOf(config, recovered);
+  const start = startOf(config, recovered, chainRules);
   const consensusConfig: ConsensusConfig = {
     validator: config.self,
     chainId: idOf(start.chain),
@@ -95,9 +99,9 @@ export class ReleaseTooOld extends Error {}
 
 type Start = Standing & { readonly own: boolean };
 
-function startOf(config: NodeConfig, { snapshot }: Recovered): Start {
+function startOf(config: NodeConfig, { snapshot }: Recovered, chainRules: ChainRules | undefined): Start {
   if (snapshot === undefined) {
-    const created = createChain(config.genesis, config.stateVersionMax);
+    const created = createChain(config.genesis, config.stateVersionMax, chainRules);
     if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
     return { chain: created.value, recent: [], epochs: [], own: true };
   }

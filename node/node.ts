@@ -11,7 +11,7 @@ import { lanesWakeAtMs } from "./lanes/lanes.ts";
 import { addBatch } from "./lanes/own-lane.ts";
 import { noteExchange, probePeers } from "./node-observe.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
-import { recover } from "./node-recover.ts";
+import { type NodeInternals, recover } from "./node-recover.ts";
 import { onSnapshotWritten } from "./node-snapshot.ts";
 import { type Node, type NodeConfig, WAITING_MAX } from "./node-state.ts";
 import { drain, stepOf } from "./node-turn.ts";
@@ -38,7 +38,7 @@ export function createNode(
   config: NodeConfig,
   recovered: Recovered,
   context: StepContext,
-  internals = PRODUCTION,
+  internals: NodeInternals = PRODUCTION,
 ): { node: Node; effects: readonly NodeEffect[] } {
   const { node, effects } = recover(config, recovered, context, internals);
   const step = stepOf(node, context, effects);

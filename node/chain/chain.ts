@@ -28,6 +28,7 @@ import { countOffence, offenceFault as faultOf } from "./offences.ts";
 import { openLedger } from "./open-ledger.ts";
 import { outcomeLeaf } from "./outcome.ts";
 import { type Parameters, type ParameterView, parameterViews, STATE_VERSION_MAX } from "./parameters.ts";
+import { CHAIN_RULES, type ChainRules } from "./rules.ts";
 import { releaseUnbonded } from "./stake.ts";
 import { type StateRoot, type Subroot, stateRoot } from "./state-root.ts";
 import { createStreams, expireStreams, type Streams, standingOf, take } from "./streams.ts";
@@ -61,6 +62,7 @@ export type Chain = ChainState & {
   readonly verified: Set<Hex>;
   /** The state version whose rules the release that executes here runs up to. */
   readonly stateVersionMax: number;
+  readonly rules: ChainRules;
   /** What a boundary decides by a state: asked by proposer, voter and execution. */
   readonly boundaries: WeakMap<Governance, NextEpoch>;
   /** What the newest executed block noted, or the genesis; undefined where a snapshot was restored and nothing executed since. */
@@ -70,8 +72,12 @@ export type Chain = ChainState & {
   checkpoint: Checkpoint;
 };
 
-/** The chain at its genesis, height 0. `stateVersionMax` is for tests: what another release would run up to. */
-export function createChain(file: GenesisFile, stateVersionMax = STATE_VERSION_MAX): Result<Chain> {
+/** The chain at its genesis, height 0. The rest is for tests: what another release would run up to, a broken rule. */
+export function createChain(
+  file: GenesisFile,
+  stateVersionMax = STATE_VERSION_MAX,
+  rules = CHAIN_RULES,
+): Result<Chain> {
   const parsed = parseGenesis(file);
   if (!parsed.ok) return parsed;
   const genesis = parsed.value;
@@ -87,7 +93,7 @@ export function createChain(file: GenesisFile, stateVersionMax = STATE_VERSION_M
     roots: stateRoot({ ledger, streams }),
     heads: new Map([[0, head]]),
     verified: new Set(),
-    stateVersionMax,
+    ...{ stateVersionMax, rules },
     boundaries: new WeakMap(),
     journal: closeBlock(ledger),
     governance,
@@ -144,12 +150,13 @@ function beginBlock(chain: Chain, { height, time, view, votes, evidence }: Execu
 }
 
 function closeEpoch(chain: Chain, block: ExecutableBlock): void {
-  const { ledger, genesis } = chain;
+  const { ledger, genesis, rules } = chain;
   const { height, time } = block;
   convertFees(ledger, { height, time, supplyCaps: genesis.supplyCaps });
   const next = boundaryAt(chain, block.executed.height);
   assert(next.hash === block.next, "a closing block names the next epoch");
-  const minted = executeMint(next.coherence, next.members, { ledger, ...genesis, height, time });
+  const scene = { ledger, ...genesis, height, time };
+  const [minted] = Array.from({ length: rules.mints }, () => executeMint(next.coherence, next.members, scene));
   chain.governance = beginEpoch(chain.governance, next, { height, time, minted });
   const { number, firstHeight, members } = chain.governance.epoch;
   chain.counts = withEpoch(chain.counts, createCounts(number, firstHeight, members));
@@ -305,9 +312,9 @@ export function closingAt(
 }
 
 /** Exactly the state after E counts; what came later counts at the next boundary (rule 6). */
-function boundaryAt({ heads, boundaries, counts }: Chain, executedHeight: number): NextEpoch {
+function boundaryAt({ heads, boundaries, counts, rules }: Chain, executedHeight: number): NextEpoch {
   const { governance } = present(heads.get(executedHeight), "E is executed and its state is kept");
-  const next = boundaries.get(governance) ?? nextEpoch(governance, counts);
+  const next = boundaries.get(governance) ?? nextEpoch(governance, counts, rules);
   boundaries.set(governance, next);
   return next;
 }

@@ -12,6 +12,7 @@ import { REPLICAS, SHARDS, shardReplicas } from "../codec/shard-placement.ts";
 import type { Governance } from "./governance.ts";
 import type { MintRecord } from "./mint-record.ts";
 import type { Parameters } from "./parameters.ts";
+import type { ChainRules } from "./rules.ts";
 import { conductOf, type VoteCounts } from "./vote-counts.ts";
 
 /** How well the validators worked together, as the newest boundary fixed it (domain.md, "CAL"). Never changed in place. */
@@ -40,14 +41,11 @@ export const NOT_MEASURED: Coherence = {
  * What the boundary at the end of an epoch fixes of the epoch before it, from the state after E. The fate of all votes for
  * that epoch is known by then (rule 5), and conflicts are those that the state after E knows.
  */
-export function nextCoherence(before: Governance, counts: readonly VoteCounts[]): Coherence {
+export function nextCoherence(before: Governance, counts: readonly VoteCounts[], rules: ChainRules): Coherence {
   const { previous, validators, reports, coherence } = before;
   if (previous === undefined) return coherence;
   const { number, members } = previous;
-  const of = present(
-    counts.find(({ epoch }) => epoch === number),
-    "votes of the epoch before are counted",
-  );
+  const of = present(rules.measured(counts, number), "votes of the epoch before are counted");
   const known = members.map(({ id }) => present(validators.get(id), "a member is a validator"));
   const sharing = shardReplicas(
     members.map(({ id }) => id),

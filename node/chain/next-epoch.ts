@@ -4,6 +4,7 @@ import { VALIDATORS_MAX } from "../codec/certificate.ts";
 import { type Coherence, epochLengthNs, nextCoherence } from "./coherence.ts";
 import { approved, epochHash, type Governance, memberOf } from "./governance.ts";
 import { type ParameterChange, type Parameters, valuesAfter } from "./parameters.ts";
+import type { ChainRules } from "./rules.ts";
 import type { Member } from "./types.ts";
 import type { Validator } from "./validator.ts";
 import type { VoteCounts } from "./vote-counts.ts";
@@ -35,11 +36,11 @@ type Weighed = { readonly id: number; readonly weight: number };
  * The epoch after the one that `before` stands in (domain.md, "Consensus, as far as users see it"). Of `counts` only the
  * epoch before is looked at, which no block after E changes.
  */
-export function nextEpoch(before: Governance, counts: readonly VoteCounts[]): NextEpoch {
+export function nextEpoch(before: Governance, counts: readonly VoteCounts[], rules: ChainRules): NextEpoch {
   const number = before.epoch.number + 1;
   const ordered = before.parameters.pending.filter(({ name }) => name !== "stateVersion");
   const parameters = valuesAfter(before.parameters.values, ordered);
-  const coherence = nextCoherence(before, counts);
+  const coherence = nextCoherence(before, counts, rules);
   const stayers = weighStayers(before, parameters, coherence);
   const removed = removals(before, stayers);
   const gone = new Set(removed.map(({ validator }) => validator));

@@ -6,7 +6,6 @@ import { type Nanos, nanos } from "../base/units.ts";
 import { hashBytes, parse, readCounter, readFlag, readHash, writeCounter } from "../codec/parse.ts";
 import { MalformedBytes, type Reader } from "../codec/reader.ts";
 import { type Writer, writer } from "../codec/writer.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import { exportLedger } from "../ledger/snapshot-export.ts";
 import { importLedger } from "../ledger/snapshot-import.ts";
 import { type Chain, fold, versionFault } from "./chain.ts";
@@ -18,6 +17,7 @@ import { readGovernance, writeGovernance } from "./governance-bytes.ts";
 import { HEADS_KEPT, type Head, type ResultsStep, resultsHashAfter } from "./heads.ts";
 import { readList, writeList } from "./lists.ts";
 import { STATE_VERSION_MAX } from "./parameters.ts";
+import { CHAIN_RULES } from "./rules.ts";
 import { stateRoot } from "./state-root.ts";
 import { readStreamPart, streamParts } from "./stream-bytes.ts";
 import { createStreams, restoreStream, type Streams } from "./streams.ts";
@@ -181,6 +181,7 @@ export function importChain(
   file: GenesisFile,
   parts: Iterable<Uint8Array>,
   stateVersionMax = STATE_VERSION_MAX,
+  rules = CHAIN_RULES,
 ): Result<Chain> {
   const genesis = parseGenesis(file);
   if (!genesis.ok) return genesis;
@@ -190,7 +191,8 @@ export function importChain(
   if (read.fault !== undefined) return read.fault;
   if (!ledger.ok) return ledger;
   if (read.chain === undefined) return refuse("snapshot_malformed", "it ends within the chain's part");
-  return assemble(genesis.value, { ...read.chain, ledger: ledger.value, streams: read.streams, stateVersionMax });
+  const { chain, streams } = read;
+  return assemble(genesis.value, { ...chain, ledger: ledger.value, streams, stateVersionMax, rules });
 }
 
 type PartsRead = {
@@ -251,7 +253,8 @@ function assemble(
     ledger,
     streams,
     stateVersionMax,
-  }: ChainPart & { ledger: Ledger; streams: Streams; stateVersionMax: number },
+    rules,
+  }: ChainPart & Pick<Chain, "ledger" | "streams" | "stateVersionMax" | "rules">,
 ): Result<Chain> {
   const chain: Chain = {
     genesis,
@@ -267,6 +270,7 @@ function assemble(
     lanes,
     height,
     time,
+    rules,
     boundaries: new WeakMap(),
     checkpoint: { height, time, stateRoot: "", subroots: [] },
   };

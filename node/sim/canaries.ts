@@ -1,6 +1,7 @@
+import { CHAIN_RULES } from "../chain/rules.ts";
 import { type Contradiction, contradiction } from "../codec/evidence.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 
 /** A deliberately broken network, to show that the checkers would see it. */
 export type Canary = {
@@ -135,5 +136,21 @@ export const CANARIES: readonly Canary[] = [
     broken: { brokenShell: "forgets-votes" },
     caughtBy: ["honest votes", "no false accusation", "agreement", "no fork", "liveness"],
     seeds: 10,
+  },
+  {
+    name: "weights follow live values instead of the epoch that was measured",
+    broken: {
+      chainRules: { ...CHAIN_RULES, measured: (counts) => counts.at(-1) },
+      shape: { byzantine: false },
+      untilEpoch: 4,
+    },
+    caughtBy: ["coherence", "equal coherence", "liveness"],
+    seeds: 3,
+  },
+  {
+    name: "a mint is executed twice",
+    broken: { chainRules: { ...CHAIN_RULES, mints: 2 }, shape: { nodes: 4, byzantine: false }, untilEpoch: 8 },
+    caughtBy: ["one mint"],
+    seeds: 3,
   },
 ];

@@ -21,6 +21,7 @@ export const FAULTS = [
   "client retry",
   "bad batch",
   "epoch closed",
+  "mint",
   "tail block",
   "vote regained",
   "liar slashed",

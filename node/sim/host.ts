@@ -1,6 +1,7 @@
 import { assert, present, unreachable } from "../base/assert.ts";
 import { type Random, seededRandom } from "../base/random.ts";
 import { heightOf, resultsHashOf } from "../chain/chain.ts";
+import type { ChainRules } from "../chain/rules.ts";
 import { exportChain, importChain } from "../chain/snapshot.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
 import { chainOf, createNode, type Node, step } from "../node.ts";
@@ -51,6 +52,7 @@ export type World = {
   readonly random: Random;
   readonly faults: FaultCounts;
   readonly rules: SafetyRules;
+  readonly chainRules: ChainRules;
   readonly brokenShell: BrokenShell | undefined;
   nowMs(): number;
   /** Whether a crash may strike in the middle of a step. */
@@ -95,12 +97,16 @@ export function start(host: Host, world: World): void {
       timing: scenario.timing,
       lanes: scenario.lanes,
       blocks: blockStore(host.disk),
-      snapshots: { exportChain, importChain, readPart: (height, part) => readPart(host.disk, height, part) },
+      snapshots: {
+        exportChain,
+        importChain: (file, parts, stateVersionMax) => importChain(file, parts, stateVersionMax, world.chainRules),
+        readPart: (height, part) => readPart(host.disk, height, part),
+      },
       snapshotPolicy: { everyBlocks: scenario.snapshotEveryBlocks, everyBytes: Number.POSITIVE_INFINITY },
     },
     { ...found, votes },
     { nowMs: wallMs(host.clock, world.nowMs()) },
-    { rules: world.rules, compactEveryBlocks: scenario.compactEveryBlocks },
+    { rules: world.rules, chainRules: world.chainRules, compactEveryBlocks: scenario.compactEveryBlocks },
   );
   host.node = node;
   const chain = chainOf(node);

@@ -2,70 +2,42 @@ import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
 import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
+import { CHAIN_RULES } from "../chain/rules.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
-import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
+import { SOUND_RULES } from "../consensus/rules.ts";
 import { chainOf, viewOf } from "../node.ts";
 import type { NodeEvent } from "../ports.ts";
 import { createLiar } from "./byzantine.ts";
+import { createCoherenceChecker } from "./check-coherence.ts";
 import { createFinalityChecker, type MembersAt } from "./check-finality.ts";
 import { createLanesChecker } from "./check-lanes.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { createVotesChecker } from "./check-votes.ts";
 import { createClients } from "./clients.ts";
-import { addFaults, type FaultCounts, noFaults } from "./faults.ts";
-import { type BrokenShell, crash, createHost, feed, type Host, start, type World } from "./host.ts";
+import { addFaults, noFaults } from "./faults.ts";
+import { crash, createHost, feed, type Host, start, type World } from "./host.ts";
 import { createNetwork } from "./network.ts";
 import { createQueue } from "./queue.ts";
-import { EPOCH_LENGTH_NS, type Scenario, type Shape, scenarioOf } from "./scenario.ts";
+import type { Event, RunOptions, RunReport } from "./run-options.ts";
+import { EPOCH_LENGTH_NS, type Scenario, scenarioOf } from "./scenario.ts";
 import { storm } from "./storm.ts";
 import { check, Violation } from "./violation.ts";
 
 /** After the storm everything must come right within this time. */
 const HEAL_MS = 60_000;
 const TICK_MS = 250;
+const PROBE_MS = 2_000;
+/** Shorter storms are over before a report could move anything, so nobody probes in them. */
+const PROBED_STORM_MS = 30_000;
+/** Epochs of ten seconds, and what closing one may take. */
+const EPOCH_MAX_MS = 15_000;
 const CLIENTS_AFTER_MS = 2_000;
 
-export type RunOptions = {
-  readonly seed: number;
-  readonly stormMs: number;
-  readonly shape?: Shape;
-  readonly rules?: SafetyRules;
-  readonly brokenShell?: BrokenShell;
-};
-
-export type RunReport = {
-  /** What a checker saw, or what the production code threw. */
-  readonly violation: string | undefined;
-  readonly traceHash: string;
-  readonly faults: FaultCounts;
-  readonly height: number;
-  readonly acknowledged: number;
-  readonly simulatedMs: number;
-};
-
-type Event =
-  | {
-      readonly type: "frame";
-      readonly from: number;
-      readonly to: number;
-      readonly life: number;
-      readonly frame: Uint8Array;
-    }
-  | {
-      readonly type: "timer";
-      readonly host: number;
-      readonly life: number;
-      readonly timer: string;
-      readonly number: number;
-    }
-  | { readonly type: "work"; readonly work: () => void }
-  | { readonly type: "tick" };
-
 /** One network under one seed, from genesis through a storm until everything has come right. */
-export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell }: RunOptions): RunReport {
+export function runSeed({ seed, stormMs, shape, ...options }: RunOptions): RunReport {
   const scenario = scenarioOf(seed, stormMs, shape);
-  const simulation = createSimulation(scenario, rules, brokenShell);
+  const simulation = createSimulation(scenario, options);
   let violation: string | undefined;
   try {
     simulation.run();
@@ -76,7 +48,15 @@ export function runSeed({ seed, stormMs, shape, rules = SOUND_RULES, brokenShell
   return { violation, ...simulation.report() };
 }
 
-function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: BrokenShell | undefined) {
+function createSimulation(
+  scenario: Scenario,
+  {
+    rules = SOUND_RULES,
+    chainRules = CHAIN_RULES,
+    brokenShell,
+    untilEpoch = 1,
+  }: Omit<RunOptions, "seed" | "stormMs" | "shape">,
+) {
   const random = seededRandom(BigInt(scenario.seed));
   const faults = noFaults();
   const queue = createQueue<Event>();
@@ -95,6 +75,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     epochLengthNs: EPOCH_LENGTH_NS,
     mayHaveNullified: votes.mayHaveNullified,
   });
+  const coherence = createCoherenceChecker({ chain: finality.chain, byzantine: scenario.byzantine });
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
@@ -114,6 +95,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
           faults,
           leads,
         });
+  const probes = untilEpoch > 1 || scenario.stormMs >= PROBED_STORM_MS;
   let [nowMs, stormy, done] = [0, true, false];
   const later = (afterMs: number, work: () => void): void => queue.add(nowMs + afterMs, { type: "work", work });
   const note = (...parts: readonly (string | number | Uint8Array)[]): void => {
@@ -132,8 +114,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     scenario,
     random,
     faults,
-    rules,
-    brokenShell,
+    ...{ rules, chainRules, brokenShell },
     nowMs: () => nowMs,
     mayCrash: () => stormy,
     send: (host, peer, frame) => {
@@ -228,6 +209,7 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       }
       case "epoch-began":
         faults["epoch closed"] += 1;
+        coherence.onEpoch(host.id, chainOf(present(host.node, "a node that reports runs")));
         return;
       case "view-entered":
       case "frame-dropped":
@@ -277,9 +259,11 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       feed(random.pick(up), world, { type: "client-batch", request, batch });
       return true;
     });
+    if (probes && nowMs % PROBE_MS === 0)
+      for (const host of hosts) feed(host, world, { type: "probe", peers: othersUp(host).map(({ id }) => id) });
     if (nowMs >= scenario.stormMs + CLIENTS_AFTER_MS && allIsWell()) done = true;
     else queue.add(nowMs + TICK_MS, { type: "tick" });
-    check(nowMs < scenario.stormMs + HEAL_MS, "liveness", () => standing());
+    check(nowMs < scenario.stormMs + HEAL_MS + untilEpoch * EPOCH_MAX_MS, "liveness", () => standing());
   }
 
   /** The weather clears: all wires whole, all machines up, all clocks about right. Liars go on lying. */
@@ -299,7 +283,8 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
     if (clients.outstanding() > 0) return false;
     const views = honest.map((host) => host.node && viewOf(host.node));
     const height = finality.chain().length;
-    return height > 0 && views.every((view) => view?.height === height && view.state === "Voting");
+    const together = views.every((view) => view?.height === height && view.state === "Voting");
+    return height > 0 && together && views.every((view) => (view?.epoch ?? 0) >= untilEpoch);
   }
 
   const standing = (): string =>
@@ -322,7 +307,9 @@ function createSimulation(scenario: Scenario, rules: SafetyRules, brokenShell: B
       const node = present(host.node, "all are up at the end");
       const { idsOf } = lanes;
       checkLedger(host, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
+      coherence.atEnd(host);
     }
+    faults.mint += coherence.mints();
     faults["view nullified"] += finality.skippedViews();
     faults["tail block"] += lanes.tails();
     faults["vote regained"] += votes.regained();

@@ -27,6 +27,13 @@ describe("a network under a seed", () => {
     addFaults(totals, faults);
   });
 
+  it("measures the same coherence and mints by it, epoch after epoch (seed 2)", () => {
+    const report = runSeed({ seed: 2, stormMs: 2_000, untilEpoch: 8 });
+    expect(report.violation, "seed 2 until epoch 8").toBeUndefined();
+    expect(report.faults.mint).toBeGreaterThan(0);
+    addFaults(totals, report.faults);
+  });
+
   it("met every kind of fault", () => {
     expect(FAULTS.filter((fault) => totals[fault] === 0)).toEqual([]);
   });

@@ -1,4 +1,5 @@
-import { type RunReport, runSeed } from "./run.ts";
+import { runSeed } from "./run.ts";
+import type { RunReport } from "./run-options.ts";
 import type { Case } from "./shrink.ts";
 
 /** What became of a seed that ran twice: `failure` names the checker that saw it first. */
