@@ -14,12 +14,14 @@ export type CheckInput = {
   readonly genesis: Genesis;
   readonly nodes: readonly NodeBooks[];
   readonly wanted: { readonly validators: number; readonly version: string };
+  /** What every validator had executed before it was read; mints go on behind it. */
+  readonly commonHeight: number;
 };
 
 const SHOWN_PER_KIND = 5;
 
 /** Everything that is wrong, judged from outside. An empty answer is the only good one. */
-export function findViolations({ promises, genesis, nodes, wanted }: CheckInput): Violation[] {
+export function findViolations({ promises, genesis, nodes, wanted, commonHeight }: CheckInput): Violation[] {
   const violations: Violation[] = [];
   const add = (kind: Violation["kind"], validator: number | undefined, details: readonly string[]): void => {
     for (const detail of details.slice(0, SHOWN_PER_KIND)) violations.push({ kind, validator, detail });
@@ -85,7 +87,10 @@ export function findViolations({ promises, genesis, nodes, wanted }: CheckInput)
       add("release", validator, [`runs version ${node.version}, wanted is ${wanted.version}`]);
   }
 
-  const [first, ...others] = nodes;
+  const [first, ...others] = nodes.map((node) => ({
+    ...node,
+    entries: node.entries.filter(({ height }) => height <= commonHeight),
+  }));
   for (const node of others) if (first !== undefined) compare(first, node, add);
   return violations;
 }

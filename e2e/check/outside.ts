@@ -52,11 +52,7 @@ export async function checkFromOutside(view: View, { version, validators, progre
     const commonCheckpoint = Math.min(...statuses.map((status) => status.checkpoint.height));
     const nodes: NodeBooks[] = [];
     for (const { validator, api } of opened) {
-      const entries = await api.journalAfter(0, (read) =>
-        progress.detail(`validator ${validator}: ${read} entries of the journal read`),
-      );
-      progress.detail(`validator ${validator}: accounts`);
-      const accounts = await api.accounts();
+      const { entries, accounts } = await readBooks(api, (read) => progress.detail(`validator ${validator}: ${read}`));
       const heads = [await api.head(commonCheckpoint), await api.head(commonHeight)].filter(
         (head) => head !== undefined,
       );
@@ -65,7 +61,7 @@ export async function checkFromOutside(view: View, { version, validators, progre
     }
     return {
       violations: [
-        ...findViolations({ promises, genesis, nodes, wanted: { validators, version } }),
+        ...findViolations({ promises, genesis, nodes, commonHeight, wanted: { validators, version } }),
         ...orderViolations(history),
       ],
       acknowledged: promises.acknowledged.length,
@@ -78,6 +74,18 @@ export async function checkFromOutside(view: View, { version, validators, progre
     };
   } finally {
     for (const one of opened) one.close();
+  }
+}
+
+/** A closing block may mint while the accounts are read: then both are read on, until they are of one moment. */
+async function readBooks(api: NodeApi, tell: (read: string) => void): Promise<Pick<NodeBooks, "entries" | "accounts">> {
+  const entries = await api.journalAfter(0, (read) => tell(`${read} entries of the journal read`));
+  for (;;) {
+    tell("accounts");
+    const accounts = await api.accounts();
+    const more = await api.journalAfter(entries.at(-1)?.position ?? 0);
+    if (more.length === 0) return { entries, accounts };
+    entries.push(...more);
   }
 }
 
