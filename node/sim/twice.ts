@@ -5,10 +5,15 @@ import type { Case } from "./shrink.ts";
 /** What became of a seed that ran twice: `failure` names the checker that saw it first. */
 export type Verdict = RunReport & { readonly failure: string | undefined };
 
+/** Storms leave no coherence to mint by: one seed in so many goes on in calm weather until this epoch. */
+const CALM_SEEDS = 4;
+const CALM_EPOCH = 16;
+
 /** Runs a case twice: the same seed has to do the same. */
 export function runTwice(one: Case): Verdict {
-  const report = runSeed(one);
-  const again = runSeed(one);
+  const options = one.seed % CALM_SEEDS === 0 ? { ...one, untilEpoch: CALM_EPOCH } : one;
+  const report = runSeed(options);
+  const again = runSeed(options);
   const differs = report.traceHash === again.traceHash ? undefined : "determinism: two runs of the seed differ";
   return { ...report, failure: report.violation ?? differs };
 }
