@@ -18,7 +18,6 @@ import { type ChainState, subrootsOf } from "./chain-root.ts";
 import { executeBatch } from "./execute-batch.ts";
 import { convertFees } from "./execute-conversion.ts";
 import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-governance.ts";
-import { executeMint } from "./execute-mint.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
 import { createGovernance, type Governance, voteKeyIn } from "./governance.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head, resultsHashAfter } from "./heads.ts";
@@ -141,22 +140,21 @@ function beginBlock(chain: Chain, { height, time, view, votes, evidence }: Execu
   const { ledger } = chain;
   expireStreams(chain.streams, blockMillis(time));
   openBlock(ledger, { time });
-  chain.governance = releaseUnbonded(chain.governance, { ledger, height, time });
+  chain.governance = releaseUnbonded(chain.governance, { ledger, time });
   countVotes(chain.counts, { height, view, votes });
   for (const offence of evidence) {
     if (faultOf(chain.governance, offence) !== undefined) continue;
-    chain.governance = countOffence(chain.governance, offence, { ledger, height, time });
+    chain.governance = countOffence(chain.governance, offence, { ledger, time });
   }
 }
 
 function closeEpoch(chain: Chain, block: ExecutableBlock): void {
   const { ledger, genesis, rules } = chain;
   const { height, time } = block;
-  convertFees(ledger, { height, time, supplyCaps: genesis.supplyCaps });
+  convertFees(ledger, { height, supplyCaps: genesis.supplyCaps });
   const next = boundaryAt(chain, block.executed.height);
   assert(next.hash === block.next, "a closing block names the next epoch");
-  const scene = { ledger, ...genesis, height, time };
-  const [minted] = Array.from({ length: rules.mints }, () => executeMint(next.coherence, next.members, scene));
+  const minted = rules.mint(next.coherence, next.members, { ledger, ...genesis, height });
   chain.governance = beginEpoch(chain.governance, next, { height, time, minted });
   const { number, firstHeight, members } = chain.governance.epoch;
   chain.counts = withEpoch(chain.counts, createCounts(number, firstHeight, members));

@@ -1,3 +1,4 @@
+import { memo } from "../base/memo.ts";
 import type { Omega } from "../cal/omega.ts";
 import type { Report } from "../cal/reports.ts";
 import { VALIDATORS_MAX } from "../codec/certificate.ts";
@@ -42,14 +43,10 @@ export function readCoherence(from: Reader): Coherence {
   return { ...values, standings: new Map(standings), mints: readList(from, MINTS_KEPT, readMint) };
 }
 
-const hashes = new WeakMap<Coherence, Uint8Array>();
-
 /** Worked out once for each: it changes with an epoch only. */
-export function coherenceHash(coherence: Coherence): Uint8Array {
-  const hash = hashes.get(coherence) ?? sha256(writeCoherence(writer(), coherence).done());
-  hashes.set(coherence, hash);
-  return hash;
-}
+export const coherenceHash = memo(
+  (coherence: Coherence): Uint8Array => sha256(writeCoherence(writer(), coherence).done()),
+);
 
 export const writeOmega = (to: Writer, omega: Omega): Writer =>
   to

@@ -1,3 +1,4 @@
+import { memo } from "../base/memo.ts";
 import type { Omega } from "../cal/omega.ts";
 import { type Band, bandOf } from "../cal/psi.ts";
 import type { Chain } from "./chain.ts";
@@ -29,16 +30,10 @@ export type CoherenceView = {
   }[];
 };
 
-const views = new WeakMap<Governance, CoherenceView>();
+export const coherenceView = ({ governance }: Pick<Chain, "governance">): CoherenceView => viewOf(governance);
 
 /** Worked out once for each state of the governance. */
-export function coherenceView({ governance }: Pick<Chain, "governance">): CoherenceView {
-  const view = views.get(governance) ?? describe(governance);
-  views.set(governance, view);
-  return view;
-}
-
-function describe({ epoch, parameters, coherence, validators }: Governance): CoherenceView {
+const viewOf = memo(({ epoch, parameters, coherence, validators }: Governance): CoherenceView => {
   const { coherencePpm, quorumCoherencePpm, meanPsiPpm, stability } = coherence;
   return {
     ...{ epoch: epoch.number, measuredEpoch: coherence.epoch, coherencePpm, quorumCoherencePpm, meanPsiPpm },
@@ -52,4 +47,4 @@ function describe({ epoch, parameters, coherence, validators }: Governance): Coh
       return validator === undefined ? [] : [{ id, weight, psiPpm: validator.psiPpm, omega: validator.omega }];
     }),
   };
-}
+});

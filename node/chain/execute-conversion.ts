@@ -77,7 +77,7 @@ function ownPsiPpm({ validators }: Governance, account: bigint, owner: Hex): num
  */
 export function convertFees(
   ledger: Ledger,
-  { height, time, supplyCaps }: Pick<Scene, "height" | "time"> & { supplyCaps: SupplyCaps },
+  { height, supplyCaps }: Pick<Scene, "height"> & { supplyCaps: SupplyCaps },
 ): void {
   const fees = systemAccount(ledger, TOKENS.PSY, "fee");
   const pool = systemAccount(ledger, TOKENS.ATR, "pool");
@@ -87,7 +87,7 @@ export function convertFees(
   const issued = (amount * POOL_PPM) / BigInt(PPM);
   if (issued === 0n || issued > creditable(pool)) return;
   const kinds = { burn: "pool_burn", issue: "pool_issue" } as const;
-  const place = { ledger, height, time, cause: BigInt(height) };
+  const place = { ledger, cause: BigInt(height) };
   burnAndIssue({ kinds, burned: { from: fees, amount }, issued: { to: pool, amount: issued } }, place);
 }
 
@@ -101,7 +101,7 @@ function burnAndIssue(
     burned: { readonly from: Readonly<Account>; readonly amount: bigint };
     issued: { readonly to: Readonly<Account>; readonly amount: bigint };
   },
-  { ledger, height, time, cause }: Pick<Scene, "ledger" | "height" | "time" | "cause">,
+  { ledger, cause }: Pick<Scene, "ledger" | "cause">,
 ): void {
   const { from, amount } = burned;
   const { to } = issued;
@@ -123,5 +123,5 @@ function burnAndIssue(
       amount: issued.amount,
     },
   ];
-  for (const move of moves) assert(systemMove(ledger, move, { height, time }) === "applied", "a conversion is whole");
+  for (const move of moves) assert(systemMove(ledger, move) === "applied", "a conversion is whole");
 }

@@ -1,6 +1,5 @@
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import type { Nanos } from "../base/units.ts";
 import { accountOf, type Ledger } from "../ledger/ledger.ts";
 import { systemMove } from "../ledger/system-move.ts";
 import { compareBigints } from "../ledger/timers.ts";
@@ -18,7 +17,6 @@ export type MintScene = {
   readonly chainId: Hex;
   readonly supplyCaps: SupplyCaps;
   readonly height: number;
-  readonly time: Nanos;
 };
 
 /**
@@ -74,8 +72,8 @@ function pay({ id, amount }: Share, scene: MintScene & { readonly cause: bigint;
   const pooled = pool < amount ? pool : amount;
   const move = { id: cause, ledger: token, credit } as const;
   if (pooled > 0n)
-    systemMove(ledger, { ...move, kind: "mint_pool", debit: systemAccountId(token, "pool"), amount: pooled }, scene);
+    systemMove(ledger, { ...move, kind: "mint_pool", debit: systemAccountId(token, "pool"), amount: pooled });
   const issued = amount - pooled;
   if (issued > 0n)
-    systemMove(ledger, { ...move, kind: "mint", debit: systemAccountId(token, "issuance"), amount: issued }, scene);
+    systemMove(ledger, { ...move, kind: "mint", debit: systemAccountId(token, "issuance"), amount: issued });
 }

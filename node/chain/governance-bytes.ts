@@ -1,4 +1,5 @@
 import { unreachable } from "../base/assert.ts";
+import { memo } from "../base/memo.ts";
 import { type Nanos, nanos } from "../base/units.ts";
 import { VALIDATORS_MAX } from "../codec/certificate.ts";
 import { sha256 } from "../codec/hash.ts";
@@ -200,14 +201,8 @@ const writeOptional = <T>(to: Writer, value: T | undefined, write: (to: Writer, 
 const readOptional = <T>(from: Reader, read: (from: Reader) => T): T | undefined =>
   readFlag(from) ? read(from) : undefined;
 
-const hashes = new WeakMap<Governance, Uint8Array>();
-
 /** Of all of it. Blocks that change nothing share one governance: it is hashed once. */
-export function governanceHash(governance: Governance): Uint8Array {
-  const known = hashes.get(governance);
-  if (known !== undefined) return known;
-  const bytes = writeGovernance(writer(), governance).fixed(coherenceHash(governance.coherence)).done();
-  const hash = sha256(bytes);
-  hashes.set(governance, hash);
-  return hash;
-}
+export const governanceHash = memo(
+  (governance: Governance): Uint8Array =>
+    sha256(writeGovernance(writer(), governance).fixed(coherenceHash(governance.coherence)).done()),
+);

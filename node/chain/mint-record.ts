@@ -55,9 +55,7 @@ export function readMint(from: Reader): MintRecord {
   const place = { id: readHash(from), epoch: from.u32(), height: readCounter(from) };
   const measure = { coherencePpm: from.u32(), lambdaPpm: from.u32(), meanPsiPpm: from.u32() };
   const highestRecentChr = from.u128();
-  const headroom = {
-    ...{ FLX: from.u128(), CHR: from.u128(), ATR: from.u128(), PSY: from.u128(), RES: from.u128() },
-  };
+  const headroom = { FLX: from.u128(), CHR: from.u128(), ATR: from.u128(), PSY: from.u128(), RES: from.u128() };
   const candidates = readList(from, VALIDATORS_MAX, (): Candidate => {
     return { id: from.u32(), weight: from.u32(), psiPpm: from.u32(), recentChr: from.u128() };
   });

@@ -35,34 +35,30 @@ export function offenceFault(
 export function countOffence(
   governance: Governance,
   offence: ProvedOffence,
-  { ledger, height, time }: { ledger: Ledger; height: number; time: Nanos },
+  { ledger, time }: { ledger: Ledger; time: Nanos },
 ): Governance {
   const validator = governance.validators.get(offence.validator);
   if (validator === undefined || offenceFault(governance, offence) !== undefined) return governance;
   const { epoch, view, kind } = offence;
   const told = { ...validator, offences: [...validator.offences, { epoch, view, kind }] };
   if (validator.offenceEpochs.includes(epoch)) return withValidator(governance, told);
-  const slashed = slash({ ...told, offenceEpochs: [...told.offenceEpochs, epoch] }, { ledger, height, time });
+  const slashed = slash({ ...told, offenceEpochs: [...told.offenceEpochs, epoch] }, ledger);
   const member = memberOf(governance, validator.id) !== undefined;
   const jail = member ? ({ type: "due" } as const) : jailFrom(slashed, { time, wasMember: false });
   return withValidator(governance, { ...slashed, jail, returns: undefined });
 }
 
-function slash(validator: Validator, at: { ledger: Ledger; height: number; time: Nanos }): Validator {
+function slash(validator: Validator, ledger: Ledger): Validator {
   const burn = (from: "bond" | "unbonding", amount: bigint): void => {
     if (amount === 0n) return;
-    const result = systemMove(
-      at.ledger,
-      {
-        kind: "slash",
-        id: BigInt(validator.id),
-        ledger: TOKENS.ATR,
-        debit: systemAccountId(TOKENS.ATR, from),
-        credit: systemAccountId(TOKENS.ATR, "burn"),
-        amount,
-      },
-      at,
-    );
+    const result = systemMove(ledger, {
+      kind: "slash",
+      id: BigInt(validator.id),
+      ledger: TOKENS.ATR,
+      debit: systemAccountId(TOKENS.ATR, from),
+      credit: systemAccountId(TOKENS.ATR, "burn"),
+      amount,
+    });
     assert(result === "applied", "stake is there to be slashed");
   };
   const fromBond = validator.bond / SLASH_DIVISOR;

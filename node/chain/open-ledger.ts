@@ -34,21 +34,17 @@ export function openLedger(genesis: Genesis): Ledger {
         code: OPENED_BY_SYSTEM_CODE,
         createdAt,
       });
-    issue(ledger, genesis, { to: systemAccountId(TOKENS.ATR, "bond"), token: TOKENS.ATR, amount: bond });
+    issue(ledger, { to: systemAccountId(TOKENS.ATR, "bond"), token: TOKENS.ATR, amount: bond });
   }
   for (const { id, ownerKey: owner, ledger: token, balance } of genesis.accounts) {
     openSystemAccount(ledger, { id, owner, token, code: OPENED_BY_SYSTEM_CODE, createdAt });
-    if (balance > 0n) issue(ledger, genesis, { to: id, token, amount: balance });
+    if (balance > 0n) issue(ledger, { to: id, token, amount: balance });
   }
   return ledger;
 }
 
-function issue(
-  ledger: Ledger,
-  { time }: Genesis,
-  { to, token, amount }: { to: bigint; token: number; amount: bigint },
-): void {
+function issue(ledger: Ledger, { to, token, amount }: { to: bigint; token: number; amount: bigint }): void {
   const from = systemAccountId(token, "issuance");
   const move = { kind: "issue", id: to, ledger: token, debit: from, credit: to, amount } as const;
-  assert(systemMove(ledger, move, { height: 0, time }) === "applied", "balances of genesis fit");
+  assert(systemMove(ledger, move) === "applied", "balances of genesis fit");
 }

@@ -1,3 +1,4 @@
+import { executeMint } from "./execute-mint.ts";
 import type { VoteCounts } from "./vote-counts.ts";
 
 /**
@@ -7,11 +8,11 @@ import type { VoteCounts } from "./vote-counts.ts";
 export type ChainRules = {
   /** Rule 6: a boundary measures the epoch before, of which nothing changes after E; never what is live. */
   readonly measured: (counts: readonly VoteCounts[], epoch: number) => VoteCounts | undefined;
-  /** How often a mint that is due is executed (domain.md, "Minting": one per network and epoch). */
-  readonly mints: number;
+  /** One mint per network and epoch, where it is due (domain.md, "Minting"). */
+  readonly mint: typeof executeMint;
 };
 
 export const CHAIN_RULES: ChainRules = {
   measured: (counts, epoch) => counts.find((of) => of.epoch === epoch),
-  mints: 1,
+  mint: executeMint,
 };

@@ -9,7 +9,7 @@ import { type Governance, withValidator } from "./governance.ts";
 import type { GovernanceCode } from "./governance-codes.ts";
 import { UNBONDING_NS, UNBONDINGS_MAX, type Validator } from "./validator.ts";
 
-type Place = { readonly ledger: Ledger; readonly cause: bigint; readonly height: number; readonly time: Nanos };
+type Place = { readonly ledger: Ledger; readonly cause: bigint; readonly time: Nanos };
 
 const BONDED = systemAccountId(TOKENS.ATR, "bond");
 const UNBONDING = systemAccountId(TOKENS.ATR, "unbonding");
@@ -63,6 +63,5 @@ export function releaseUnbonded(governance: Governance, place: Omit<Place, "caus
 const move = (
   kind: SystemMoveKind,
   { debit, credit, amount }: { debit: bigint; credit: bigint; amount: bigint },
-  { ledger, cause, height, time }: Place,
-): "applied" | ResultCode =>
-  systemMove(ledger, { kind, id: cause, ledger: TOKENS.ATR, debit, credit, amount }, { height, time });
+  { ledger, cause }: Place,
+): "applied" | ResultCode => systemMove(ledger, { kind, id: cause, ledger: TOKENS.ATR, debit, credit, amount });

@@ -49,17 +49,17 @@ test.each([
 ] as const)("a move of the system is refused with %s and changes nothing", (code, fields) => {
   const ledger = testLedger();
   const before = accountsAfter(ledger, 0n, 100);
-  expect(systemMove(ledger, move(fields), moment)).toBe(code);
+  expect(systemMove(ledger, move(fields))).toBe(code);
   expect(accountsAfter(ledger, 0n, 100)).toEqual(before);
   expect(closeBlock(ledger).count).toBe(0);
 });
 
 test("moves of the system pass token rules and owners, and stand in the journal", () => {
   const ledger = testLedger();
-  expect(systemMove(ledger, move(), moment)).toBe("applied");
-  expect(
-    systemMove(ledger, move({ kind: "slash", debit: bond, credit: systemAccountId(3, "burn"), amount: 3n }), moment),
-  ).toBe("applied");
+  expect(systemMove(ledger, move())).toBe("applied");
+  expect(systemMove(ledger, move({ kind: "slash", debit: bond, credit: systemAccountId(3, "burn"), amount: 3n }))).toBe(
+    "applied",
+  );
   const journal = closeBlock(ledger);
   const entries = entriesOf({ ...moment, batches: [], journal });
   expect(entries.map(({ kind, debit, credit, amount }) => ({ kind, debit, credit, amount }))).toEqual([

@@ -7,7 +7,7 @@ import { newAccount } from "./account.ts";
 import { findAccountId, ownerOf, SUM, tokenOf, writeOwner } from "./accounts.ts";
 import type { ResultCode } from "./codes.ts";
 import { record } from "./journal.ts";
-import { book, type Ledger, type Moment, openAccount } from "./ledger.ts";
+import { book, type Ledger, openAccount } from "./ledger.ts";
 import { creditFault, debitFault } from "./limits.ts";
 import { hasRoomForOwner, NOBODY, ownerNumber } from "./owners.ts";
 import type { SystemMoveKind } from "./system-kinds.ts";
@@ -29,12 +29,11 @@ export type SystemMove = {
 
 /**
  * Moves an amount between any two accounts of a token, the system's included, whoever owns them. Limits hold: issuance
- * alone goes below zero. Nothing has changed unless it answers `applied`. The moment is that of the block under way.
+ * alone goes below zero. Nothing has changed unless it answers `applied`.
  */
 export function systemMove(
   ledger: Ledger,
   { kind, id, ledger: token, debit, credit, amount }: SystemMove,
-  _moment: Pick<Moment, "height" | "time">,
 ): "applied" | ResultCode {
   assert(amount >= 0n && amount <= U128_MAX, "amount of a move fits 128 bits");
   const { accounts } = ledger;

@@ -32,7 +32,7 @@ export const testAccount = (fields: { id: bigint; owner: string; ledger: number 
 /** Issues tokens to an account that is there. */
 export const fund = (ledger: Ledger, { to, token, amount }: { to: bigint; token: number; amount: bigint }): void => {
   const move = { kind: "issue", id: to, ledger: token, debit: systemAccountId(token, "issuance"), credit: to } as const;
-  const result = systemMove(ledger, { ...move, amount }, { height: 0, time: timeAt(0) });
+  const result = systemMove(ledger, { ...move, amount });
   if (result !== "applied") throw new Error(`funding ${to}: ${result}`);
 };
 
@@ -91,9 +91,7 @@ export function executeBlock(
   openBlock(ledger, { time });
   const numbers = executeTransfers(ledger, { payload, batch: 0, moment: { height, time, signer } });
   const results = Array.from(numbers, (result) => recordResults[result] as RecordResult);
-  const moved = moves.map(({ token, ...move }) =>
-    systemMove(ledger, { ...move, id: 1n, ledger: token }, { height, time }),
-  );
+  const moved = moves.map(({ token, ...move }) => systemMove(ledger, { ...move, id: 1n, ledger: token }));
   const journal = closeBlock(ledger);
   // Of the batch's header nobody asks for anything.
   const batches = [concatBytes(new Uint8Array(BATCH_HEADER_BYTES), payload)];

@@ -1,4 +1,4 @@
-import { CHAIN_RULES } from "../chain/rules.ts";
+import { CHAIN_RULES, type ChainRules } from "../chain/rules.ts";
 import { type Contradiction, contradiction } from "../codec/evidence.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -11,6 +11,11 @@ export type Canary = {
   readonly caughtBy: readonly string[];
   /** Within this many seeds, from 1 on. */
   readonly seeds: number;
+};
+
+const twice: ChainRules["mint"] = (...boundary) => {
+  CHAIN_RULES.mint(...boundary);
+  return CHAIN_RULES.mint(...boundary);
 };
 
 const without = (rule: Partial<SafetyRules>): SafetyRules => ({ ...SOUND_RULES, ...rule });
@@ -149,7 +154,7 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: "a mint is executed twice",
-    broken: { chainRules: { ...CHAIN_RULES, mints: 2 }, shape: { nodes: 4, byzantine: false }, untilEpoch: 8 },
+    broken: { chainRules: { ...CHAIN_RULES, mint: twice }, shape: { nodes: 4, byzantine: false }, untilEpoch: 8 },
     caughtBy: ["one mint"],
     seeds: 3,
   },
