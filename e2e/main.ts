@@ -17,7 +17,8 @@ import type { Stage } from "./scenarios/stage.ts";
 import { openStages } from "./scenarios/stages.ts";
 import { scenarios } from "./scenarios/table.ts";
 
-const HELP = `npm run e2e                 all scenarios
+const HELP = `npm run e2e                 the scenarios of the first tier: every feature once
+npm run e2e -- --all        those of the second tier too
 npm run e2e -- NAME...      only these; each brings up what it needs
 npm run e2e -- --list       what there is, and what each asserts`;
 
@@ -28,14 +29,17 @@ const onCluster = (one: Scenario): one is OnCluster => one.on !== "api";
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) return tell(HELP);
-  if (args.includes("--list"))
-    return tell(scenarios.map((one) => [one.name, ...one.asserts.map((text) => `    ${text}`)].join("\n")).join("\n"));
-  const unknown = args.filter((name) => !scenarios.some((one) => one.name === name));
+  if (args.includes("--list")) return tell(scenarios.map(described).join("\n"));
+  const all = args.includes("--all");
+  const names = args.filter((arg) => arg !== "--all");
+  const unknown = names.filter((name) => !scenarios.some((one) => one.name === name));
   if (unknown.length > 0) {
     console.error(`unknown: ${unknown.join(", ")}\n${HELP}`);
     return 2;
   }
-  const wanted = scenarios.filter((one) => args.length === 0 || args.includes(one.name));
+  const wanted = scenarios.filter((one) =>
+    names.length > 0 ? names.includes(one.name) : all || one.tier === undefined,
+  );
   const progress = openProgress();
   const runs: Runs = [];
   try {
@@ -61,6 +65,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   console.log(summary(runs));
   return runs.length > 0 && runs.every((run) => run.result !== "failed") ? 0 : 1;
+}
+
+function described({ name, tier, asserts }: Scenario): string {
+  return [tier === undefined ? name : `${name} (second tier)`, ...asserts.map((text) => `    ${text}`)].join("\n");
 }
 
 function tell(text: string): number {

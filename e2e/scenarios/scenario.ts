@@ -10,6 +10,8 @@ type Described = {
   readonly name: string;
   /** Each is asserted on objects, status and books, never on logs. */
   readonly asserts: readonly string[];
+  /** Of the second tier: runs with `--all` or by its name, so that every change waits for the first tier only. */
+  readonly tier?: "second";
 };
 
 export type Scenario = Described &
