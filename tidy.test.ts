@@ -178,6 +178,7 @@ const PURE_ROOTS = [
   "operator/cli/change-plan.ts",
   "operator/cli/incident-screen.ts",
   "node/supervisor/core.ts",
+  "node/shell-mesh-core.ts",
 ];
 const PURE_ROOT_PACKAGES = ["type @kubernetes/client-node"];
 

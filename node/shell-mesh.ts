@@ -6,8 +6,7 @@ import type { MeshMetrics } from "./api/mesh-metrics.ts";
 import { unreachable } from "./base/assert.ts";
 import type { Random } from "./base/random.ts";
 import { type Result, refuse } from "./base/result.ts";
-import type { Millis } from "./base/units.ts";
-import { gossipIntervalMs } from "./cal/gossip-interval.ts";
+import type { Chain } from "./chain/chain.ts";
 import type { MemoryEntry } from "./codec/memory-entry.ts";
 import { encodeMeshRecord, type MeshRecord, parseMeshRecord } from "./codec/mesh-record.ts";
 import {
@@ -24,10 +23,10 @@ import {
   stepMesh,
   viewOfMesh,
 } from "./mesh/mesh.ts";
+import { isFileDue, MESH_FLUSH_MS, MESH_TICK_MS, meshContext, meshGossipMs, meshMembers } from "./shell-mesh-core.ts";
 import type { Disk } from "./storage/disk.ts";
 import type { DiskExecutor } from "./storage/disk-executor.ts";
 import { openMeshLog } from "./storage/mesh-log.ts";
-import type { Pace } from "./supervisor/interval.ts";
 import { openTransport, type Transport, type TransportOptions } from "./transport/transport.ts";
 
 export type MeshOptions = {
@@ -36,13 +35,8 @@ export type MeshOptions = {
   readonly disk: Disk;
   readonly data: string;
   readonly executor: () => DiskExecutor;
-  /** The committed validators of now. */
-  readonly members: () => readonly number[];
-  /** How near a peer's measured coherence is to this node's, in millionths; undefined: one of them was never measured. */
-  readonly proximityOf: (peer: number) => number | undefined;
-  readonly pace: () => Pace;
-  /** How long an epoch is: with each replica of a shared shard one exchange is begun in that time. */
-  readonly epochMs: () => Millis;
+  /** The committed state of now. */
+  readonly chain: () => Chain;
   readonly metrics: MeshMetrics;
   readonly onRefused: (reason: string) => void;
   readonly onExchanged: (peer: number, equal: boolean) => void;
@@ -57,12 +51,6 @@ export type RunningMesh = MemorySource &
     upkeep(): { readonly reason: string };
     close(): Promise<void>;
   };
-
-const TICK_MS = 100;
-/** How long a record may wait for others before all are made durable together: the log of the ledger shares the disk. */
-const FLUSH_MS = 500;
-/** The file is written anew when it is larger than this and twice what is held. */
-const FILE_BYTES = 8 * 1024 * 1024;
 
 const STOPS = refuse<MeshRefusal>("unanswered", "this node stops");
 
@@ -95,21 +83,9 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
   const publications = new Map<number, (result: Result<Published, MeshRefusal>) => void>();
   const questions = new Map<number, (result: Result<MemoryEntry | undefined, MeshRefusal>) => void>();
 
-  const gossipMs = (): Millis => {
-    const { queued, meanLatencyMs } = viewOfMesh(mesh);
-    return gossipIntervalMs({ lambdaEffectivePpm: options.pace().lambdaPpm, queued, meanLatencyMs });
-  };
   const feed = (input: MeshInput): void => {
-    const effects = stepMesh(mesh, input, {
-      wallMs: Date.now(),
-      nowMs: performance.now(),
-      random: chance,
-      scoreOf: () => undefined,
-      proximityOf: options.proximityOf,
-      gossipMs: gossipMs(),
-      exchangeEveryMs: options.epochMs(),
-    });
-    for (const effect of effects) carryOut(effect);
+    const moment = { wallMs: Date.now(), nowMs: performance.now(), random: chance };
+    for (const effect of stepMesh(mesh, input, meshContext(mesh, options.chain(), moment))) carryOut(effect);
   };
   const carryOut = (effect: MeshEffect): void => {
     switch (effect.type) {
@@ -151,7 +127,7 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     unwritten = [];
   };
   const followMembers = (): void => {
-    const now = options.members();
+    const now = meshMembers(options.chain());
     if (now.join() === members) return;
     members = now.join();
     feed({ type: "members", members: now });
@@ -187,8 +163,8 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
   const timer = setInterval(() => {
     followMembers();
     feed({ type: "tick" });
-    if (unwritten.length > 0 && performance.now() - flushedAtMs >= FLUSH_MS) flush();
-  }, TICK_MS);
+    if (unwritten.length > 0 && performance.now() - flushedAtMs >= MESH_FLUSH_MS) flush();
+  }, MESH_TICK_MS);
   log.info({ entries: mesh.store.entries.size }, "mesh runs");
 
   return {
@@ -202,9 +178,9 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     shards: () => viewOfMesh(mesh).shards,
     upkeep: () => {
       const view = viewOfMesh(mesh);
-      metrics.state({ ...view, gossipSeconds: gossipMs() / 1_000 });
+      metrics.state({ ...view, gossipSeconds: meshGossipMs(mesh, options.chain()) / 1_000 });
       const failure = file.failure();
-      if (failure !== undefined || file.bytes() > Math.max(FILE_BYTES, 2 * view.bytes)) {
+      if (failure !== undefined || isFileDue({ fileBytes: file.bytes(), heldBytes: view.bytes })) {
         unwritten = [];
         file.replace([...recordsOf(mesh)].map(encodeMeshRecord));
       }

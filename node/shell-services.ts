@@ -50,7 +50,7 @@ export function startServices(parts: ServiceParts): RunningServices {
 const running = (reason = ""): TickReport => ({ state: "running", reason });
 
 /** Committed values alone: λ_eff and Ĉ (domain.md, "λ(t)"). */
-export function paceOf(chain: Chain): Pace {
+function paceOf(chain: Chain): Pace {
   const { lambdaEffectivePpm, coherencePpm } = coherenceView(chain);
   return { lambdaPpm: ppm(lambdaEffectivePpm), coherencePpm: ppm(coherencePpm) };
 }

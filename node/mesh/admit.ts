@@ -1,16 +1,8 @@
 import { accept, type Result, refuse } from "../base/result.ts";
-import { aheadMs, isSigned, type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
+import { aheadMs, type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
 import { encodeMeshMessage, MESSAGE_ENTRIES_MAX } from "../codec/mesh-message.ts";
 import { evict } from "./evict.ts";
-import {
-  AHEAD_MAX_MS,
-  MESSAGE_ENTRY_BYTES,
-  PUSH_PEERS,
-  PUSH_QUEUE_MAX,
-  SKEW_MS,
-  WAITING_AUTHOR_MAX,
-  WAITING_MAX,
-} from "./limits.ts";
+import { MESSAGE_ENTRY_BYTES, PUSH_PEERS, PUSH_QUEUE_MAX, SKEW_MS, WAITING_AUTHOR_MAX, WAITING_MAX } from "./limits.ts";
 import {
   holds,
   type Mesh,
@@ -47,13 +39,13 @@ export function checkEntry(
   entry: MemoryEntry,
   { wallMs }: MeshContext,
 ): Result<"newer" | "known", MeshRefusal> {
-  if (aheadMs(entry, wallMs) > AHEAD_MAX_MS)
+  if (aheadMs(entry, wallMs) > store.rules.aheadMaxMs)
     return refuse("clock_ahead", `its clock is ${Math.round(aheadMs(entry, wallMs) / 1_000)} s ahead of this node's`);
   const standing = standingOf(store, entry);
   if (standing === "known") return accept("known");
   if (standing === "stale") return refuse("stale", "a newer version is held");
   if (standing === "refused") return refuse("below_watermark", "it is older than what this node had to let go");
-  return isSigned(entry, config.chainId) ? accept("newer") : refuse("signature_invalid");
+  return store.rules.isSigned(entry, config.chainId) ? accept("newer") : refuse("signature_invalid");
 }
 
 /** Entries whose time has come. */

@@ -1,6 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import { accept, type Refusal, refuse } from "../base/result.ts";
-import { compareVersions, type EntryKey, isSigned, keyText, parseEntry, shardOf } from "../codec/memory-entry.ts";
+import { type EntryKey, keyText, parseEntry, shardOf } from "../codec/memory-entry.ts";
 import { encodeMeshMessage, type MeshMessage } from "../codec/mesh-message.ts";
 import { admit, checkEntry, pushEntry } from "./admit.ts";
 import { REQUEST_MS, REQUESTS_MAX } from "./limits.ts";
@@ -151,11 +151,16 @@ function hearAnswer(
   if (request === undefined || request.kind !== (message.type === "got" ? "look-up" : "publish")) return;
   if (!request.waitsFor.delete(peer)) return;
   if (message.type === "got") {
+    const { rules } = mesh.store;
     request.answered = true;
     const parsed = message.entry === undefined ? undefined : parseEntry(message.entry, mesh.config.chainId);
     // One replica that lies is not believed: what it says is signed, and of what was asked for.
-    if (parsed?.ok && keyText(parsed.value) === keyText(request.key) && isSigned(parsed.value, mesh.config.chainId)) {
-      if (request.entry === undefined || compareVersions(parsed.value, request.entry) > 0) request.entry = parsed.value;
+    if (
+      parsed?.ok &&
+      keyText(parsed.value) === keyText(request.key) &&
+      rules.isSigned(parsed.value, mesh.config.chainId)
+    ) {
+      if (request.entry === undefined || rules.compare(parsed.value, request.entry) > 0) request.entry = parsed.value;
     }
   } else if (message.refusal === "") {
     request.answered = true;

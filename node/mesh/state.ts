@@ -7,6 +7,7 @@ import type { EntryKey, MemoryEntry } from "../codec/memory-entry.ts";
 import type { MeshRecord } from "../codec/mesh-record.ts";
 import type { ScoreOf } from "./evict.ts";
 import type { MeshLimits } from "./limits.ts";
+import { MESH_RULES } from "./rules.ts";
 import { createStore, type Store } from "./store.ts";
 
 export type MeshConfig = { readonly self: number; readonly chainId: Hex; readonly limits: MeshLimits };
@@ -129,9 +130,9 @@ export type Mesh = {
   gossipAtMs: number;
 };
 
-export const createMesh = (config: MeshConfig): Mesh => ({
+export const createMesh = (config: MeshConfig, rules = MESH_RULES): Mesh => ({
   config,
-  store: createStore(config.limits),
+  store: createStore(config.limits, rules),
   clock: 0n,
   members: [],
   placement: [],

@@ -1,10 +1,11 @@
 import type { Hex } from "../base/bytes.ts";
 import { type HybridTime, hybridTimeText } from "../codec/hybrid-clock.ts";
-import { compareVersions, type MemoryEntry } from "../codec/memory-entry.ts";
+import type { MemoryEntry } from "../codec/memory-entry.ts";
 import { SHORT_DIGITS } from "../codec/mesh-message.ts";
 import { SHARDS } from "../codec/shard-placement.ts";
 import { createTree, type DigestTree, insertItem, removeItem } from "./digest-tree.ts";
 import type { MeshLimits } from "./limits.ts";
+import { MESH_RULES, type MeshRules } from "./rules.ts";
 
 /** An entry as it is held: its newest version. */
 export type Held = { readonly entry: MemoryEntry; readonly place: string };
@@ -16,6 +17,7 @@ export type Held = { readonly entry: MemoryEntry; readonly place: string };
  */
 export type Store = {
   readonly limits: MeshLimits;
+  readonly rules: MeshRules;
   readonly entries: Map<string, Held>;
   readonly authors: Map<Hex, Author>;
   /** By shard: all that is not below the watermark. */
@@ -38,8 +40,9 @@ export type Merge =
   | { readonly type: "stale"; readonly newest: MemoryEntry }
   | { readonly type: "refused"; readonly reason: MergeRefusal; readonly dropped: readonly Held[] };
 
-export const createStore = (limits: MeshLimits): Store => ({
+export const createStore = (limits: MeshLimits, rules: MeshRules = MESH_RULES): Store => ({
   limits,
+  rules,
   entries: new Map(),
   authors: new Map(),
   trees: Array.from({ length: SHARDS }, () => createTree<Held>()),
@@ -55,7 +58,7 @@ export const standingOf = (store: Store, entry: MemoryEntry): Standing =>
 type Standing = "newer" | Exclude<Merge["type"], "merged">;
 
 function standingAgainst(store: Store, entry: MemoryEntry, held: Held | undefined): Standing {
-  const newer = held === undefined ? 1 : compareVersions(entry, held.entry);
+  const newer = held === undefined ? 1 : store.rules.compare(entry, held.entry);
   if (newer <= 0) return newer === 0 ? "known" : "stale";
   return entry.clock < store.watermark ? "refused" : "newer";
 }
@@ -123,7 +126,7 @@ function hold(store: Store, held: Held): void {
   const { key } = entry;
   store.entries.set(key, held);
   store.bytes += entry.bytes.length;
-  insertItem(treeOf(store, entry), held);
+  if (store.rules.isCompared(entry)) insertItem(treeOf(store, entry), held);
   const author = store.authors.get(entry.author) ?? { keys: new Set<string>(), bytes: 0 };
   store.authors.set(entry.author, author);
   author.keys.add(key);
