@@ -66,6 +66,7 @@ export function recover(
     results: createResults(),
     observation: createObservation(),
     connected: new Set(),
+    trust: config.trust,
     unexecuted: [],
     orderedHeight: heightOf(chain),
     waiting: new Map(),

@@ -1,11 +1,13 @@
+import { EPOCH_PROOFS_MAX, type GenesisFile } from "./api/contract.ts";
 import { type Hex, toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { type Chain, epochOf, parametersOf } from "./chain/chain.ts";
 import { parametersHash } from "./chain/parameters.ts";
-import { type EpochProof, followEpochs, type Trust } from "./chain/proof.ts";
+import { type EpochProof, followEpochs, namesItsSet, type Trust } from "./chain/proof.ts";
+import { trustOfGenesis } from "./chain/proof-trust.ts";
 import { finalHeader } from "./chain/prove.ts";
-import type { Member } from "./chain/types.ts";
-import { type BlockHeader, CARRIED_DEPTH_MAX, encodeHeader, readHeader } from "./codec/block.ts";
+import type { Member, TrustAnchor } from "./chain/types.ts";
+import { type BlockHeader, CARRIED_DEPTH_MAX, encodeHeader, hashHeader, readHeader } from "./codec/block.ts";
 import {
   type BlockRecord,
   encodeRecord,
@@ -26,9 +28,6 @@ import { hashBytes, parse, readFlag, readHash } from "./codec/parse.ts";
 import { MalformedBytes, type Reader } from "./codec/reader.ts";
 import { type Writer, writer } from "./codec/writer.ts";
 
-/** Closing blocks whose proofs a node keeps: whoever knows the set of one of these epochs can check its snapshots. */
-export const EPOCH_PROOFS_MAX = 256;
-
 /** What a snapshot says of its own place in the chain, in its first part. */
 export type SnapshotHead = {
   /** Made by this node from its own state; a peer's has still to be confirmed by a later final block. */
@@ -39,11 +38,8 @@ export type SnapshotHead = {
   readonly records: readonly [BlockRecord, ...BlockRecord[]];
 };
 
-/** A block and the set of its epoch that the operator vouches for: a checkpoint younger than the unbonding time (rule 10). */
-export type TrustAnchor = { readonly height: number; readonly blockHash: Hex; readonly setHash: Hex };
-
 /** The record that the snapshot is of. */
-export const newestOf = ({ records }: SnapshotHead): BlockRecord => records.at(-1) ?? records[0];
+export const newestOf = ({ records }: Pick<SnapshotHead, "records">): BlockRecord => records.at(-1) ?? records[0];
 
 /** The set of the epoch that a closing block began, with the chain right behind that block. */
 export function proveEpoch(record: BlockRecord, chain: Chain): EpochProof {
@@ -51,38 +47,71 @@ export function proveEpoch(record: BlockRecord, chain: Chain): EpochProof {
   return { ...finalHeader(record), members, parametersHash: toHex(parametersHash(parametersOf(chain))) };
 }
 
+/** What a node that executed this closing block can vouch for. */
+export const anchorOf = ({ header }: EpochProof): TrustAnchor => ({
+  epoch: header.epoch + 1,
+  height: header.height,
+  blockHash: hashHeader(header),
+  setHash: header.next,
+});
+
+/** The epoch behind a head's block, and the hash of its set; undefined only where the genesis is refused. */
+export function claimedSet(
+  { epochs, records }: SnapshotHead,
+  genesis: GenesisFile,
+): { readonly epoch: number; readonly setHash: Hex } | undefined {
+  const { block } = newestOf({ records });
+  const closing = block.kind === "closing" ? block : epochs.at(-1)?.header;
+  if (closing !== undefined) return { epoch: closing.epoch + 1, setHash: closing.next };
+  const first = trustOfGenesis(genesis);
+  return first.ok ? first.value : undefined;
+}
+
 /**
  * What keeps this node from believing a peer's head, if anything (rule 10): its block has to be the operator's anchor, or
- * final by a quorum of a set that follows from one which is known here or anchored.
+ * final by a quorum of a set that follows from one which is known here or anchored. What it says of sets is true up to
+ * `claimedSet` then; its state has still to be of that set.
  */
 export function headFault(
   head: SnapshotHead,
   known: {
     readonly chainId: Hex;
     readonly epoch: number;
+    readonly setHash: Hex;
     readonly members: readonly Member[];
     readonly anchor: TrustAnchor | undefined;
     readonly verify: Verify;
   },
 ): string | undefined {
-  const { anchor } = known;
-  const record = newestOf(head);
-  const anchored = head.records.some(
-    ({ block: { height, hash } }) => height === anchor?.height && hash === anchor.blockHash,
-  );
-  if (anchored) return undefined;
-  const starts: Trust[] = [{ chainId: known.chainId, epoch: known.epoch, members: known.members }];
-  for (const { header, members } of head.epochs) {
-    if (header.next === anchor?.setHash) starts.push({ chainId: known.chainId, epoch: header.epoch + 1, members });
-  }
-  for (const trust of starts) {
-    const epochs = head.epochs.filter(({ header: { epoch } }) => epoch >= trust.epoch && epoch < record.block.epoch);
-    const reached = followEpochs(epochs, trust);
-    if (!reached.ok || reached.value.epoch !== record.block.epoch) continue;
-    const { committee } = reached.value;
-    if (verifyRecord(record, { chainId: known.chainId, committee, verify: known.verify }).ok) return undefined;
-  }
-  return `nothing here vouches for the validators of epoch ${record.block.epoch}`;
+  const { chainId, anchor, verify } = known;
+  const { block } = newestOf(head);
+  if (!isGapless(head)) return `its epochs do not lead to epoch ${block.epoch}`;
+  if (block.hash === anchor?.blockHash) return undefined;
+  const own: Start = { chainId, epoch: known.epoch, members: known.members, setHash: known.setHash };
+  const given = head.epochs.find((step) => step.header.next === anchor?.setHash && namesItsSet(step));
+  const starts: Start[] = [own];
+  if (given !== undefined)
+    starts.push({ chainId, epoch: given.header.epoch + 1, members: given.members, setHash: given.header.next });
+  const vouches = (start: Start): boolean => {
+    const named = head.epochs.find(({ header }) => header.epoch === start.epoch - 1);
+    if (named !== undefined && named.header.next !== start.setHash) return false;
+    const epochs = head.epochs.filter(({ header: { epoch } }) => epoch >= start.epoch && epoch < block.epoch);
+    const reached = followEpochs(epochs, start);
+    if (!reached.ok || reached.value.epoch !== block.epoch) return false;
+    return verifyRecord(newestOf(head), { chainId, committee: reached.value.committee, verify }).ok;
+  };
+  return starts.some(vouches) ? undefined : `nothing here vouches for the validators of epoch ${block.epoch}`;
+}
+
+/** An epoch whose set is known. */
+type Start = Trust & { readonly setHash: Hex };
+
+/** The proofs are of epochs that follow each other, up to the one before the block's; a closing block's own comes with it. */
+function isGapless({ epochs, records }: SnapshotHead): boolean {
+  const { block } = newestOf({ records });
+  const last = block.kind === "closing" ? block.epoch : block.epoch - 1;
+  const first = last - epochs.length + 1;
+  return (last === 0 || epochs.length > 0) && epochs.every(({ header }, index) => header.epoch === first + index);
 }
 
 export function encodeHead({ own, epochs, records }: SnapshotHead): Uint8Array {

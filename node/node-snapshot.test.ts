@@ -1,15 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { present } from "./base/assert.ts";
-import { type Chain, chainId, epochOf } from "./chain/chain.ts";
+import { type Chain, chainId, epochOf, parametersOf } from "./chain/chain.ts";
+import { epochHash } from "./chain/governance.ts";
+import type { TrustAnchor } from "./chain/types.ts";
 import { verify } from "./codec/signature.ts";
-import {
-  encodeHead,
-  headFault,
-  newestOf,
-  parseHead,
-  type SnapshotHead,
-  type TrustAnchor,
-} from "./node-snapshot-head.ts";
+import { anchorOf, encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
 import { NODES, running } from "./test-network.ts";
 
 const setting = {
@@ -82,6 +77,26 @@ describe("a snapshot", () => {
   });
 });
 
+it("does not begin from a state whose validators are others than its head proves", () => {
+  const network = grown();
+  network.stop(3);
+  network.peers.delete(3);
+  let imports = 0;
+  // Whoever chose this set could tell the node from then on whatever it likes.
+  const onImport = (chain: Chain): void => {
+    imports += 1;
+    if (imports > 1) return;
+    const { epoch } = chain.governance;
+    const members = epoch.members.map((member) => ({ ...member, weight: member.id === 0 ? 1_000_000 : 1 }));
+    chain.governance = { ...chain.governance, epoch: { ...epoch, members } };
+  };
+  network.start(3, { votesIntact: false, onImport });
+  network.until(() => imports === 1);
+  expect(network.view(3)).toMatchObject({ height: 0, reason: expect.stringContaining("another validator set") });
+  network.until(() => network.view(3).state === "Voting", 120_000);
+  expect(imports).toBe(2);
+});
+
 it("leaves a state that a final block contradicts for the next snapshot, restarts included", () => {
   const network = grown();
   network.stop(3);
@@ -110,7 +125,9 @@ describe("the head of a snapshot", () => {
   const network = grown();
   const head = headOf(network);
   const chain = network.chain(0);
-  const genesis = { chainId: chainId(chain), epoch: 1, members: epochOf(chain).members, verify };
+  const { members } = epochOf(chain);
+  const setHash = epochHash({ number: 1, members, parameters: parametersOf(chain) });
+  const genesis = { chainId: chainId(chain), epoch: 1, members, setHash, verify };
   const fault = (known: Partial<typeof genesis> & { anchor?: TrustAnchor }, of = head) =>
     headFault(of, { anchor: undefined, ...genesis, ...known });
   const { block } = newestOf(head);
@@ -123,7 +140,10 @@ describe("the head of a snapshot", () => {
 
   it("is believed by who knows the set of an epoch from which it follows", () => {
     expect(fault({})).toBeUndefined();
-    expect(fault({ epoch: 3 })).toBeUndefined();
+    const [, second] = head.epochs;
+    const third = present(second, "two epochs have ended").header.next;
+    expect(fault({ epoch: 3, setHash: third })).toBeUndefined();
+    expect(fault({ epoch: 3 })).toMatch(/vouches/);
     expect(fault({}, { ...head, epochs: head.epochs.slice(1) })).toMatch(/vouches/);
     const others = genesis.members.map((member, index) => ({ ...member, publicKey: String(index).repeat(64) }));
     expect(fault({ members: others })).toMatch(/vouches/);
@@ -131,14 +151,27 @@ describe("the head of a snapshot", () => {
 
   it("is believed by who was given its block, or the set of an epoch on its way", () => {
     const stranger = { members: [], epoch: 99 };
-    const [, second] = head.epochs;
-    const setHash = present(second, "two epochs have ended").header.next;
+    const second = present(head.epochs[1], "two epochs have ended");
+    const anchor = anchorOf(second);
     expect(fault(stranger)).toMatch(/vouches/);
-    expect(
-      fault({ ...stranger, anchor: { height: block.height, blockHash: block.hash, setHash: "" } }),
-    ).toBeUndefined();
-    expect(fault({ ...stranger, anchor: { height: 1, blockHash: "", setHash } })).toBeUndefined();
-    expect(fault({ ...stranger, anchor: { height: 1, blockHash: "", setHash: block.hash } })).toMatch(/vouches/);
+    expect(fault({ ...stranger, anchor: { ...anchor, blockHash: block.hash, setHash: "" } })).toBeUndefined();
+    expect(fault({ ...stranger, anchor })).toBeUndefined();
+    expect(network.view(0).trustAnchor).toEqual(anchor);
+    expect(fault({ ...stranger, anchor: { ...anchor, setHash: block.hash } })).toMatch(/vouches/);
+  });
+
+  it("that borrows the anchor's hash for a set of its own, or puts blocks of its own behind the anchor, is not", () => {
+    const stranger = { members: [], epoch: 99 };
+    const [first, second] = head.epochs;
+    if (first === undefined || second === undefined) throw new Error("two epochs have ended");
+    const anchor = anchorOf(second);
+    const liars = second.members.map((member, index) => ({ ...member, publicKey: String(index).repeat(64) }));
+    const borrowed = { ...head, epochs: [first, { ...second, members: liars }] };
+    expect(fault({ ...stranger, anchor }, borrowed)).toMatch(/vouches/);
+    const [older] = head.records;
+    expect(fault({ ...stranger, anchor: { ...anchor, blockHash: older.block.hash, setHash: "" } })).toMatch(/vouches/);
+    expect(fault({}, { ...head, epochs: [first] })).toMatch(/do not lead to/);
+    expect(fault({}, { ...head, epochs: [first, second, second] })).toMatch(/do not lead to/);
   });
 
   it("with another set, or a certificate of too few, is not", () => {

@@ -1,11 +1,12 @@
 import type { GenesisFile } from "./api/contract.ts";
 import type { Hex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
-import { type Chain, checkpointOf, epochOf, heightOf, lanePositions } from "./chain/chain.ts";
+import { type Chain, checkpointOf, epochOf, heightOf, lanePositions, parametersOf } from "./chain/chain.ts";
+import { epochHash } from "./chain/governance.ts";
 import type { BlockRecord } from "./codec/block-record.ts";
 import { type Car, isBeyond } from "./codec/car.ts";
 import { encodePeerMessage, type PeerMessage } from "./codec/peer-message.ts";
-import { encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
+import { claimedSet, encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
 import { afterBlock, type Newest, standAt } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
 import { giveUp, isAwaitedPart, takePart, wantSnapshot } from "./sync/snapshot-sync.ts";
@@ -164,8 +165,8 @@ export function onSnapshotPart(
 function trustFault(node: Node, head: SnapshotHead, height: number): string | undefined {
   if (newestOf(head).block.height !== height) return "its head is of another block";
   const { chainId, crypto } = node.consensus.config;
-  const { number, members } = epochOf(node.chain);
-  return headFault(head, { chainId, epoch: number, members, anchor: node.config.trust, verify: crypto.verify });
+  const { number, members, setHash } = epochOf(node.chain);
+  return headFault(head, { chainId, epoch: number, setHash, members, anchor: node.trust, verify: crypto.verify });
 }
 
 /** The chain of a snapshot, with the place in it that consensus starts from. */
@@ -190,6 +191,12 @@ export function openSnapshot(
   const { height } = newestOf(head.value).block;
   if (heightOf(chain.value) !== height)
     return refuse("snapshot-damaged", "its state is of another height than its head");
+  // What comes next is believed by this set's votes: a peer's word for it would be enough to lead this node anywhere.
+  const { number, members } = epochOf(chain.value);
+  const claimed = claimedSet(head.value, config.genesis);
+  const setHash = epochHash({ number, members, parameters: parametersOf(chain.value) });
+  if (claimed?.epoch !== number || claimed.setHash !== setHash)
+    return refuse("snapshot-damaged", "its state is of another validator set than its head");
   return accept({ head: head.value, chain: chain.value });
 }
 

@@ -1,3 +1,4 @@
+import { EPOCH_PROOFS_MAX } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
 import { nanos } from "./base/units.ts";
 import {
@@ -26,7 +27,7 @@ import {
 } from "./consensus/state.ts";
 import { createLanes, type Lanes, type LanesEpoch } from "./lanes/state.ts";
 import { watchEpoch } from "./node-observe.ts";
-import { EPOCH_PROOFS_MAX, proveEpoch } from "./node-snapshot-head.ts";
+import { proveEpoch } from "./node-snapshot-head.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
 
 /** What a node keeps of its newest final blocks, oldest first: as many as votes are carried for, and the proofs of epochs' sets. */

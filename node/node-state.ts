@@ -1,6 +1,7 @@
 import type { GenesisFile } from "./api/contract.ts";
 import type { Hex } from "./base/bytes.ts";
 import type { Chain } from "./chain/chain.ts";
+import type { TrustAnchor } from "./chain/types.ts";
 import type { BlockRecord } from "./codec/block-record.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import type { ConsensusState } from "./consensus/state.ts";
@@ -12,7 +13,6 @@ import type { Duties } from "./node-duties.ts";
 import type { Observation } from "./node-observe.ts";
 import type { RecentResults } from "./node-results.ts";
 import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
-import type { TrustAnchor } from "./node-snapshot-head.ts";
 import type { BlockStore, NodeEffect, StepContext } from "./ports.ts";
 import type { CatchUp } from "./sync/catch-up.ts";
 import type { SnapshotSync } from "./sync/snapshot-sync.ts";
@@ -50,6 +50,8 @@ export type Node = {
   readonly results: RecentResults;
   readonly observation: Observation;
   readonly connected: Set<number>;
+  /** What the operator vouches for now. */
+  trust: TrustAnchor | undefined;
   /** Final blocks in order of height that wait for a car. */
   readonly unexecuted: BlockRecord[];
   /** Up to this height the lanes know what final blocks have ordered. */

@@ -6,6 +6,7 @@ import { coherenceView } from "./chain/coherence-view.ts";
 import { encodeCertificate } from "./codec/certificate.ts";
 import { certifiedHeight as certifiedHeightIn, isVoter } from "./consensus/state.ts";
 import { waitingBatches } from "./lanes/own-lane.ts";
+import { anchorOf } from "./node-snapshot-head.ts";
 import type { Node } from "./node-state.ts";
 
 export type NodeView = Pick<
@@ -22,6 +23,7 @@ export type NodeView = Pick<
   | "finality"
   | "lastBlockAtMs"
   | "coherence"
+  | "trustAnchor"
 > & {
   readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Halted" | "Stopping">;
   /** Batches of this node's clients that wait for a block. */
@@ -40,6 +42,7 @@ export function viewOf(node: Node): NodeView {
   const height = heightOf(chain);
   const certifiedHeight = certifiedHeightOf(node);
   const checkpoint = checkpointOf(chain);
+  const closing = node.snapshotKeeper.newest.epochs.at(-1);
   return {
     ...standing(node, { height, certifiedHeight }),
     role: consensus.self === undefined ? "Observer" : "Voter",
@@ -53,6 +56,8 @@ export function viewOf(node: Node): NodeView {
     finality: finalityOf(node),
     lastBlockAtMs: node.lastBlockAtMs,
     coherence: coherenceOf(node),
+    // Before a later block confirmed it, what a peer gave is not vouched for.
+    ...(closing === undefined || node.unproved ? {} : { trustAnchor: anchorOf(closing) }),
     pendingBatches: waitingBatches(node.lanes),
     safety: { ...node.safety },
   };

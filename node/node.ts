@@ -24,7 +24,6 @@ export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
 export { type ProofFault, proveExecuted } from "./node-prove.ts";
 export { ReleaseTooOld } from "./node-recover.ts";
 export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
-export type { TrustAnchor } from "./node-snapshot-head.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
 export { certifiedHeightOf, type NodeView, viewOf } from "./node-view.ts";
 
@@ -83,6 +82,9 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
       break;
     case "mesh-exchange":
       noteExchange(node, input);
+      break;
+    case "trust":
+      node.trust = input.anchor;
       break;
     case "stop":
       node.stopping = true;

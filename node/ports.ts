@@ -1,4 +1,4 @@
-import type { BatchOutcome } from "./chain/types.ts";
+import type { BatchOutcome, TrustAnchor } from "./chain/types.ts";
 
 /**
  * The door between the deterministic node (`node.ts`) and the world: what comes in, what goes out. The shell (`main.ts`)
@@ -21,6 +21,8 @@ export type NodeInput =
   | { readonly type: "probe"; readonly peers: readonly number[] }
   /** The mesh has compared a shard with a peer: whether what both should have ended equal (domain.md, "CAL", component 4). */
   | { readonly type: "mesh-exchange"; readonly peer: number; readonly equal: boolean }
+  /** The operator vouches for a later closing block now. */
+  | { readonly type: "trust"; readonly anchor: TrustAnchor | undefined }
   /** SIGTERM: take nothing new, tell the peers. */
   | { readonly type: "stop" };
 

@@ -18,7 +18,12 @@ test("changed peers are handed over; a broken file or another network's changes 
   write({ network: "payments", peers: [peer(0), peer(1)] });
   const seen: unknown[] = [];
   const refused: string[] = [];
-  const on = { peers: (peers: unknown) => seen.push(peers), refused: (cause: unknown) => refused.push(String(cause)) };
+  const anchors: unknown[] = [];
+  const on = {
+    peers: (peers: unknown) => seen.push(peers),
+    trust: (anchor: unknown) => anchors.push(anchor),
+    refused: (cause: unknown) => refused.push(String(cause)),
+  };
   const watch = watchNetwork(folder, readNetwork(folder), on, 5);
   try {
     write("{");
@@ -30,6 +35,10 @@ test("changed peers are handed over; a broken file or another network's changes 
     write({ network: "payments", peers: [peer(0)] });
     await vi.waitFor(() => expect(seen).toEqual([[peer(0), peer(2, 9)], [peer(0)]]));
     expect(refused.length).toBe(2);
+    const trust = { epoch: 2, height: 9, blockHash: "ab".repeat(32), setHash: "cd".repeat(32) };
+    write({ network: "payments", peers: [peer(0)], trust });
+    await vi.waitFor(() => expect(anchors).toEqual([trust]));
+    expect(seen.length).toBe(2);
   } finally {
     watch.close();
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type NetworkFile, networkFileSchema } from "./api/contract.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type NetworkFile, networkFileSchema, type TrustAnchor } from "./api/contract.ts";
 
 const POLL_MS = 2_000;
 
@@ -16,26 +17,30 @@ export function readNetwork(folder: string): NetworkFile {
 
 /**
  * Looks at `network.json` again every two seconds (a kubelet swaps a symlink above it, which watching the file would
- * miss) and hands over changed peers. A file that cannot be used, or is of another network, is told once and changes
+ * miss) and hands over what of it changed. A file that cannot be used, or is of another network, is told once and changes
  * nothing.
  */
 export function watchNetwork(
   folder: string,
   current: NetworkFile,
-  on: { readonly peers: (peers: NetworkFile["peers"]) => void; readonly refused: (cause: unknown) => void },
+  on: {
+    readonly peers: (peers: NetworkFile["peers"]) => void;
+    readonly trust: (anchor: TrustAnchor | undefined) => void;
+    readonly refused: (cause: unknown) => void;
+  },
   pollMs = POLL_MS,
 ): { close(): void } {
-  let known = JSON.stringify(current.peers);
+  let known = current;
   let refused = "";
   const look = (): void => {
     try {
       const next = readNetwork(folder);
       if (next.network !== current.network) throw new Error(`network.json is of network ${next.network} now`);
       refused = "";
-      const peers = JSON.stringify(next.peers);
-      if (peers === known) return;
-      known = peers;
-      on.peers(next.peers);
+      const before = known;
+      known = next;
+      if (!isDeepStrictEqual(next.peers, before.peers)) on.peers(next.peers);
+      if (!isDeepStrictEqual(next.trust, before.trust)) on.trust(next.trust);
     } catch (cause) {
       if (String(cause) !== refused) on.refused(cause);
       refused = String(cause);

@@ -95,6 +95,7 @@ export function statusOf(facts: Facts): NodeStatus {
     view: view?.view ?? 0,
     epoch: view?.epoch ?? 0,
     validators: view === undefined ? [] : [...view.validators],
+    ...(view?.trustAnchor === undefined ? {} : { trustAnchor: view.trustAnchor }),
     ...(facts.governance === undefined ? {} : { governance: facts.governance }),
     connectedPeers: [...facts.connectedPeers],
     refusedPeers: facts.refusedPeers.map(({ peer, reason: why }) => ({ peer, reason: why.slice(0, REASON_MAX) })),

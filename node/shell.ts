@@ -200,6 +200,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
       lanes: DEFAULT_LANE_PACE,
       snapshots: { exportChain, importChain, readPart: storage.readSnapshotPart },
       snapshotPolicy: { everyBlocks: options.snapshotBlocks, everyBytes: SNAPSHOT_BYTES },
+      ...(network.trust === undefined ? {} : { trust: network.trust }),
     },
     storage,
     archive: options.archive,
@@ -273,6 +274,10 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
       log.info({ peers: peers.map(({ id }) => id) }, "peers changed");
       setPeers(peers);
       mesh.setPeers(meshPeers(peers));
+    },
+    trust: (anchor) => {
+      log.info({ anchor }, "trust anchor changed");
+      engine.push({ type: "trust", anchor });
     },
     refused: (cause) => log.error({ err: cause }, "changed network.json refused"),
   });

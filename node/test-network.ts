@@ -5,6 +5,7 @@ import { toHex } from "./base/bytes.ts";
 import type { Chain } from "./chain/chain.ts";
 import { parseGenesis } from "./chain/genesis.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
+import type { TrustAnchor } from "./chain/types.ts";
 import { type BatchType, encodeBatch } from "./codec/batch.ts";
 import { type KeyPair, keyPairFromSeed } from "./codec/signature.ts";
 import { encodeTransfers, newTransfer } from "./codec/transfer.ts";
@@ -17,7 +18,6 @@ import {
   type SnapshotPolicy,
   type Snapshots,
   step,
-  type TrustAnchor,
   viewOf,
 } from "./node.ts";
 import type { BlockStore, CarHead, ClientAnswer, NodeEffect, NodeInput, Recovered } from "./ports.ts";

@@ -47,6 +47,21 @@ export const finalityProofSchema = z.object({
   certificate: z.string().max(64 * 1024),
 });
 
+/**
+ * A closing block, and the validator set that it named, which whoever reads this may believe (rule 10): a node that knows
+ * only the genesis checks snapshots from here.
+ */
+export const trustAnchorSchema = z.object({
+  /** The epoch that the block began. */
+  epoch: z.number().int().min(2),
+  height,
+  blockHash: hex(32),
+  setHash: hex(32),
+});
+export type TrustAnchor = z.infer<typeof trustAnchorSchema>;
+/** Epochs back to which a snapshot proves its validator sets: an anchor older than this helps nobody. */
+export const EPOCH_PROOFS_MAX = 256;
+
 /** Ids of whom the operator runs are below this; others' validators are their owners' business. */
 export const OPERATOR_IDS = 100;
 
@@ -111,6 +126,8 @@ export const nodeStatusSchema = z.object({
   validators: z
     .array(z.object({ id: z.number().int().nonnegative(), weight: z.number().int().positive(), publicKey: hex(32) }))
     .max(100),
+  /** The newest one that this node has executed; absent before the first, and in releases before it existed. */
+  trustAnchor: trustAnchorSchema.optional(),
   /** Absent before genesis, and in releases before it existed. */
   governance: governanceSchema.optional(),
   /** Peers with a live connection. */
@@ -186,9 +203,10 @@ export const PATHS = {
   config: "/etc/hmn/config",
 } as const;
 
-/** `network.json`: who the peers are, before and after genesis. */
+/** `network.json`: who the peers are, before and after genesis, and from where a node that is far behind may start. */
 export const networkFileSchema = z.object({
   network: z.string().min(1).max(63),
+  trust: trustAnchorSchema.optional(),
   peers: z
     .array(
       z.object({

@@ -149,16 +149,19 @@ export function followEpochs(
   for (const step of epochs) {
     const faulty = finalityFault(step, { chainId, epoch, committee });
     if (faulty !== undefined) return faulty;
-    const { header, members } = step;
-    const parametersHash = fromHex(step.parametersHash, 32);
-    if (header.kind !== "closing" || parametersHash === undefined || !isMemberList(members))
-      return refuse("set_differs");
+    if (step.header.kind !== "closing" || !namesItsSet(step))
+      return refuse("set_differs", `the closing block of epoch ${epoch} names another set`);
     epoch += 1;
-    if (epochHashOf({ number: epoch, members, parametersHash }) !== header.next)
-      return refuse("set_differs", `the closing block of epoch ${epoch - 1} names another set`);
-    committee = committeeOf(members);
+    committee = committeeOf(step.members);
   }
   return accept({ epoch, committee });
+}
+
+/** Whether the members are those whose hash stands in the closing block. */
+export function namesItsSet({ header, members, parametersHash }: EpochProof): boolean {
+  const hash = fromHex(parametersHash, 32);
+  if (hash === undefined || !isMemberList(members)) return false;
+  return epochHashOf({ number: header.epoch + 1, members, parametersHash: hash }) === header.next;
 }
 
 function finalityFault(

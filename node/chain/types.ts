@@ -91,3 +91,12 @@ export type BlockOutcome = {
   /** Journal entries of this block, by position, and what telling them takes beside the batches. */
   readonly journal: { readonly first: number; readonly count: number; readonly note: Uint8Array };
 };
+
+/** A closing block that is believed, and the hash of the set that it named: where a node may start that knows no later one (rule 10). */
+export type TrustAnchor = {
+  /** The epoch that the block began. */
+  readonly epoch: number;
+  readonly height: number;
+  readonly blockHash: Hex;
+  readonly setHash: Hex;
+};

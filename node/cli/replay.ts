@@ -1,4 +1,4 @@
-import { present } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import {
   type Chain,
@@ -15,8 +15,9 @@ import {
   versionFault,
 } from "../chain/chain.ts";
 import type { EpochProof } from "../chain/proof.ts";
+import { trustOfGenesis } from "../chain/proof-trust.ts";
 import { importChain } from "../chain/snapshot.ts";
-import type { BatchOutcome, Member } from "../chain/types.ts";
+import type { BatchOutcome } from "../chain/types.ts";
 import { ZERO_HASH } from "../codec/block.ts";
 import { type BlockRecord, verifyRecord } from "../codec/block-record.ts";
 import { type Car, isBeyond } from "../codec/car.ts";
@@ -84,13 +85,16 @@ export function beginReplay(folder: Folder): Replay {
   for (const { header, members } of head.epochs) committees.set(header.epoch + 1, committeeOf(members));
   return {
     ...{ ...shared, chain, from: snapshot.height, firstEpoch: epochOf(chain).number },
-    unproved: snapshotDoubt(folder, head, members),
+    unproved: snapshotDoubt(folder, head),
     ...{ epochs: [...head.epochs], recent: head.records, certified: newestOf(head).block.executed.height },
   };
 }
 
-const snapshotDoubt = ({ chainId }: Folder, head: SnapshotHead, members: readonly Member[]): string | undefined =>
-  headFault(head, { chainId, epoch: 1, members, anchor: undefined, verify });
+function snapshotDoubt({ genesis }: Folder, head: SnapshotHead): string | undefined {
+  const first = trustOfGenesis(genesis);
+  assert(first.ok, "the folder was opened with a good genesis");
+  return headFault(head, { ...first.value, anchor: undefined, verify });
+}
 
 const snapshotPlace = ({ path }: Folder, { height }: Snapshot): Pick<Place, "path" | "offset"> => ({
   path: snapshotPath(path, height),

@@ -13,7 +13,7 @@ import {
   lastBlockTimeOf,
   validatorsOf,
 } from "../chain/chain.ts";
-import type { AccountProof, BatchProof, Trust } from "../chain/proof.ts";
+import type { AccountProof, BatchProof } from "../chain/proof.ts";
 import { proveBatch } from "../chain/prove.ts";
 import { exportChain } from "../chain/snapshot.ts";
 import type { BatchOutcome, ExecutableBlock } from "../chain/types.ts";
@@ -79,7 +79,12 @@ const refused = (chain: Chain): Uint8Array =>
 const created = createChain(GENESIS);
 const chain = present(created.ok ? created.value : undefined, "the genesis is good");
 /** Who may be believed about the first epoch. */
-export const TRUST: Trust = { chainId: chainId(chain), epoch: 1, members: validatorsOf(chain) };
+export const TRUST = {
+  chainId: chainId(chain),
+  epoch: 1,
+  members: validatorsOf(chain),
+  setHash: epochOf(chain).setHash,
+};
 
 for (let block = 1; block <= 8; block++) next(chain);
 const { record: closing } = next(chain, { afterMs: 10_000 });

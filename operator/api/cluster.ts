@@ -18,6 +18,7 @@ import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { scaleStatusSchema } from "./scale.ts";
 import { servicesSchema } from "./services.ts";
 import { tlsSchema, tlsStatusSchema } from "./tls.ts";
+import { trustStatusSchema } from "./trust.ts";
 
 const belowU128: CelRule = {
   // Decimal numbers of equal length compare as text.
@@ -238,6 +239,7 @@ export const clusterStatusSchema = z
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
+    trustAnchor: trustStatusSchema.optional(),
     currentRevision: z
       .string()
       .max(64)

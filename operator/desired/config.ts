@@ -4,9 +4,10 @@ import type { KubeObject } from "../reconcile/actions.ts";
 import { ownedMetadata } from "./metadata.ts";
 import { authorityName, configName, serviceHost } from "./names.ts";
 
-/** `network.json`: who the peers are, before and after genesis. */
+/** `network.json`: who the peers are, before and after genesis, and the closing block that a node far behind may trust. */
 export function networkConfig(cluster: ClusterObject): KubeObject {
   const { name, namespace } = cluster.metadata;
+  const { trustAnchor } = cluster.status;
   const file: NetworkFile = {
     network: cluster.spec.network,
     peers: Array.from({ length: cluster.spec.validators.replicas }, (_, id) => ({
@@ -14,6 +15,7 @@ export function networkConfig(cluster: ClusterObject): KubeObject {
       host: serviceHost(name, namespace, id),
       port: PORTS.consensus,
     })),
+    ...(trustAnchor === undefined ? {} : { trust: trustAnchor }),
   };
   return {
     apiVersion: "v1",

@@ -11,6 +11,7 @@ import { coherenceOf } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
 import type { Obstacle } from "./plan.ts";
+import { trustOf } from "./trust.ts";
 import { validatorStatuses } from "./validators.ts";
 
 export type Outcome = {
@@ -44,6 +45,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
       ? (nodesMissing(snapshot, view, current.revision) ?? outcome.background)
       : cluster.status.waitingFor);
   const coherence = coherenceOf(view, cluster.status.coherence);
+  const trustAnchor = trustOf(view, cluster.status.trustAnchor);
   const image = currentImage(snapshot, view, current.revision);
   const phase = phaseOf(snapshot, outcome, wait);
   const facts: Facts = {
@@ -60,6 +62,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     phase,
     chainId: view.nodes.find((node) => node.voting)?.status?.chainId ?? cluster.status.chainId ?? "",
     ...(coherence === undefined ? {} : { coherence }),
+    ...(trustAnchor === undefined ? {} : { trustAnchor }),
     currentRevision: current.revision,
     currentVersion: current.version,
     ...(image === undefined ? {} : { currentImage: image }),

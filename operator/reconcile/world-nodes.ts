@@ -1,5 +1,5 @@
 import type { V1Node } from "@kubernetes/client-node";
-import { LATENCY_BUCKETS, type NodeStatus } from "../../node/api/contract.ts";
+import { LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { ANNOTATIONS } from "../desired/names.ts";
@@ -32,6 +32,8 @@ export type ModelNodes = {
   cordoned: Set<number>;
   /** What a node tells of the network's coherence; nothing was measured where it is absent. */
   coherence: Map<number, NodeStatus["coherence"]>;
+  /** The closing block that a node vouches for; none where it is absent. */
+  trustAnchors: Map<number, TrustAnchor>;
   /** References that have come to mean another image, and which; pods that start from now on get it. */
   moved: Map<string, string>;
   /** Nodes whose process hangs: neither ready nor readable. */
@@ -66,6 +68,7 @@ export function createNodes(options: {
   const stalled = new Set<number>();
   const moved = new Map<string, string>();
   const coherence = new Map<number, NodeStatus["coherence"]>();
+  const trustAnchors = new Map<number, TrustAnchor>();
   const traffic = { batches: 40 };
   let samples: Sample[] = [];
   let voting: readonly number[] = [];
@@ -197,6 +200,7 @@ export function createNodes(options: {
   };
 
   const nodeStatus = (pod: Thing, id: number, ready: boolean): NodeStatus => {
+    const trustAnchor = trustAnchors.get(id);
     const begun = knowsGenesis(pod);
     const image = referenceOf(pod);
     const checkpoint = Math.floor(height / 32) * 32;
@@ -220,6 +224,7 @@ export function createNodes(options: {
       epoch: begun ? chain.told().epoch : 0,
       validators: [],
       ...(begun ? chain.told() : {}),
+      ...(trustAnchor === undefined ? {} : { trustAnchor }),
       connectedPeers: [],
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
@@ -232,6 +237,7 @@ export function createNodes(options: {
   return {
     cordoned,
     coherence,
+    trustAnchors,
     moved,
     stalled,
     traffic,
