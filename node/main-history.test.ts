@@ -8,12 +8,14 @@ import { toHex } from "./base/bytes.ts";
 import { type Client, openClient } from "./client/client.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
 import { newTransfer } from "./codec/transfer.ts";
+import { SEGMENT_BYTES } from "./storage/storage-port.ts";
 import { type TestCluster, type TestNode, testCluster } from "./test-cluster.ts";
 
 const owner = keyPairFromSeed(new Uint8Array(32).fill(7));
 const PAYER = 1n << 64n;
 const PAYEE = PAYER + 1n;
 const BALANCE = 1_000_000n;
+const PLENTY = 1_000_000_000n;
 /** A snapshot at every checkpoint, and a checkpoint every second. */
 const OFTEN = { HMN_SNAPSHOT_BLOCKS: "1" };
 
@@ -139,4 +141,62 @@ test("nodes that restart from a snapshot still tell their whole journal, every t
     expect(await node.get("api", "/v1/transfers/5", "nobody")).toMatchObject({ code: 404 });
     expect(node.log()).not.toMatch(/"level":(50|60)/);
   }
+}, 280_000);
+
+test("nodes that let go of old blocks stay small, and one whose volume is emptied begins from their snapshot", async () => {
+  const { nodes } = cluster;
+  const setting = { ...OFTEN, HMN_ARCHIVE: "false" };
+  for (const node of nodes) node.start(setting);
+  await until(() => Promise.all(nodes.map((node) => node.status())));
+  await cluster.writeGenesis(
+    [PAYER, PAYEE].map((id) => ({
+      ...{ id: `${id}`, ownerKey: toHex(owner.publicKey), ledger: LEDGERS.FLX, balance: `${PLENTY}` },
+    })),
+    { checkpointIntervalMs: 1_000, epochLengthMs: 10_000 },
+  );
+  await allVote();
+  client = await openClient({ targets: cluster.targets, ca: cluster.ca, keyPair: owner });
+  // More than a segment of the log, which is the least that can go.
+  let paid = 0n;
+  const pay = async (): Promise<void> => {
+    const records = Array.from({ length: 8_000 }, () => {
+      const id = present(client, "a client is open").newIds(1);
+      return newTransfer({ id, debit: PAYER, credit: PAYEE, amount: 1n, ledger: LEDGERS.FLX, code: 1 });
+    });
+    const target = Number(paid / 8_000n) % 3;
+    expect(await present(client, "a client is open").transfer(records, { target })).toMatchObject({
+      type: "committed",
+      failures: [],
+    });
+    paid += 8_000n;
+  };
+  const heldFrom = async (node: TestNode) => Number((await json(node, "/v1/journal?limit=1")).heldFrom);
+  const [first, , , emptied] = nodes;
+  if (first === undefined || emptied === undefined) throw new Error("four nodes");
+  for (let left = SEGMENT_BYTES; left > 0; left -= 8_000 * 128) await pay();
+  await until(async () => {
+    await pay();
+    for (const node of nodes) expect(await heldFrom(node)).toBeGreaterThan(1);
+  });
+  const before = await emptied.status();
+  await emptied.end("SIGKILL");
+  rmSync(emptied.data, { recursive: true });
+  emptied.start(setting);
+  // It follows with a key of its own that is nobody's; there is no way from the genesis any more.
+  await until(async () => {
+    await pay();
+    const now = await emptied.status();
+    expect(now).toMatchObject({ state: "Following", role: "Observer", ready: true });
+    expect(now.publicKey).not.toBe(before.publicKey);
+    expect(now.height).toBeGreaterThan(before.height);
+    expect(now.trustAnchor).toBeDefined();
+  });
+  expect(await heldFrom(emptied)).toBeGreaterThan(1);
+  await until(async () => {
+    const { height } = await emptied.status();
+    const [here, there] = await Promise.all([emptied, first].map((node) => json(node, `/v1/blocks/${height}`)));
+    expect(here?.resultsHash).toBe(there?.resultsHash);
+    expect(await json(emptied, `/v1/accounts/${PAYEE}`)).toMatchObject({ creditsPosted: `${PLENTY + paid}` });
+  });
+  for (const node of nodes) expect(node.log()).not.toMatch(/"level":(50|60)/);
 }, 280_000);
