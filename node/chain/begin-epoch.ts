@@ -43,6 +43,7 @@ export function beginEpoch(
     hadFour: governance.hadFour || next.members.length >= CAP_FROM_MEMBERS,
     previous: { number: governance.epoch.number, members: governance.epoch.members },
     reports: new Map(),
+    anchors: { before: governance.anchors.now, now: [] },
     coherence: withMint(next.coherence, closing.minted),
   };
 }

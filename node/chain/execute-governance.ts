@@ -1,11 +1,13 @@
 import { unreachable } from "../base/assert.ts";
 import type { Result } from "../base/result.ts";
+import { decodeAnchors } from "../codec/anchor.ts";
 import { decodeAuthorityRecords } from "../codec/authority-record.ts";
 import type { Batch, BatchType } from "../codec/batch.ts";
 import { decodeConversions } from "../codec/conversion.ts";
 import { decodeReports } from "../codec/report.ts";
 import { decodeRotations } from "../codec/rotation.ts";
 import { decodeValidatorRecords } from "../codec/validator-record.ts";
+import { executeAnchor } from "./execute-anchor.ts";
 import { type Authority, executeAuthorityRecord } from "./execute-authority.ts";
 import { executeConversion } from "./execute-conversion.ts";
 import { executeReport } from "./execute-report.ts";
@@ -83,6 +85,12 @@ function stepsOf({ type, payload }: GovernanceBatch): readonly Step[] {
         (report): Step =>
           (governance, { signer }) =>
             executeReport(governance, report, signer),
+      );
+    case "anchors":
+      return decodeAnchors(payload).map(
+        (record): Step =>
+          (governance, scene) =>
+            record.ok ? executeAnchor(governance, record.value, scene) : record,
       );
     default:
       return unreachable(type);

@@ -1,4 +1,5 @@
 import { unreachable } from "../base/assert.ts";
+import type { Hex } from "../base/bytes.ts";
 import { memo } from "../base/memo.ts";
 import { type Nanos, nanos } from "../base/units.ts";
 import { VALIDATORS_MAX } from "../codec/certificate.ts";
@@ -8,6 +9,7 @@ import { MalformedBytes, type Reader } from "../codec/reader.ts";
 import { type Writer, writer } from "../codec/writer.ts";
 import type { Coherence } from "./coherence.ts";
 import { coherenceHash, readOmega, readReports, writeOmega, writeReports } from "./coherence-bytes.ts";
+import { EPOCH_ANCHORS_MAX } from "./execute-anchor.ts";
 import { VALIDATORS_KNOWN_MAX } from "./execute-authority.ts";
 import type { Governance } from "./governance.ts";
 import { readList, writeList } from "./lists.ts";
@@ -58,15 +60,17 @@ const writeMembers = (to: Writer, members: readonly Member[]): Writer =>
 const readMembers = (from: Reader): readonly Member[] =>
   readList(from, VALIDATORS_MAX, () => ({ id: from.u32(), weight: from.u32(), publicKey: readHash(from) }));
 
-/** The epoch and the counters beside the lists. */
-export function writeSystem(to: Writer, { epoch, serial, requests, hadFour }: Governance): Writer {
+/** The epoch, what was anchored, and the counters beside the lists. */
+export function writeSystem(to: Writer, { epoch, serial, requests, hadFour, anchors }: Governance): Writer {
   writeCounter(to.u32(epoch.number).u64(epoch.startTime).u64(epoch.lengthNs), epoch.firstHeight);
   to.fixed(hashBytes(epoch.setHash));
   writeMembers(to, epoch.members);
+  for (const digests of [anchors.before, anchors.now])
+    writeList(to, digests, (out, digest) => out.fixed(hashBytes(digest)));
   return writeCounter(to.u64(serial), requests).u8(hadFour ? 1 : 0);
 }
 
-function readSystem(from: Reader): Pick<Governance, "epoch" | "serial" | "requests" | "hadFour"> {
+function readSystem(from: Reader): Pick<Governance, "epoch" | "serial" | "requests" | "hadFour" | "anchors"> {
   const epoch: Epoch = {
     number: from.u32(),
     startTime: readTime(from),
@@ -75,7 +79,9 @@ function readSystem(from: Reader): Pick<Governance, "epoch" | "serial" | "reques
     setHash: readHash(from),
     members: readMembers(from),
   };
-  return { epoch, serial: from.u64(), requests: readCounter(from), hadFour: readFlag(from) };
+  const anchored = (): readonly Hex[] => readList(from, EPOCH_ANCHORS_MAX, readHash);
+  const anchors = { before: anchored(), now: anchored() };
+  return { epoch, anchors, serial: from.u64(), requests: readCounter(from), hadFour: readFlag(from) };
 }
 
 export function writeParameterState(to: Writer, { values, pending, changedAt }: ParameterState): Writer {

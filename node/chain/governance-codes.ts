@@ -1,5 +1,5 @@
 /**
- * Why a record of the batch types `validator`, `authority`, `conversions`, `rotations` and `reports` was refused; one code per cause.
+ * Why a record of the batch types `validator`, `authority`, `conversions`, `rotations`, `reports` and `anchors` was refused; one code per cause.
  * Those of the ledger (`exceeds_credits` …) come beside them where such a record moves tokens.
  */
 export const governanceCodes = [
@@ -58,6 +58,14 @@ export const governanceCodes = [
   "reported_itself",
   "reported_already",
   "ratio_out_of_range",
+  // Anchors.
+  "entry_id_invalid",
+  "anchor_epoch_not_current",
+  "attested_by_one",
+  "attester_not_a_replica",
+  "attestation_invalid",
+  "anchored_already",
+  "anchor_limit_reached",
 ] as const;
 
 export type GovernanceCode = (typeof governanceCodes)[number];

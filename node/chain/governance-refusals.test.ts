@@ -1,14 +1,18 @@
 import { expect, test } from "vitest";
+import { encodeAnchors } from "../codec/anchor.ts";
 import { signRotation } from "../codec/rotation.ts";
 import { encodeValidatorRecords } from "../codec/validator-record.ts";
 import { TOKENS, validatorAccountId } from "../ledger/tokens.ts";
 import { chainId, heightOf, resultsHashOf } from "./chain.ts";
+import { EPOCH_ANCHORS_MAX } from "./execute-anchor.ts";
 import { VALIDATORS_KNOWN_MAX } from "./execute-authority.ts";
 import { governanceCodes } from "./governance-codes.ts";
 import { HEADS_IN_STATE } from "./heads.ts";
 import { keyOf, publicKeyOf, TREASURY } from "./test-genesis.ts";
 import {
   ATR,
+  anchor,
+  anchorOf,
   announce,
   authority,
   BOND,
@@ -23,6 +27,7 @@ import {
   offend,
   order,
   ownerOf,
+  replicasOf,
   report,
   say,
   send,
@@ -336,7 +341,95 @@ test.each(refusals)("refuses with %s: %s", (code, _, act) => {
   expectConserved(network);
 });
 
+const stranger = (net: ReturnType<typeof five>): number =>
+  [0, 1, 2, 3, 4].find((id) => !replicasOf(net, anchorOf(net)).includes(id)) ?? 0;
+const twoOf = (net: ReturnType<typeof five>): readonly [number, number] => {
+  const [first = 0, second = 0] = replicasOf(net, anchorOf(net));
+  return [first, second];
+};
+
+const unanchored: readonly Refusal[] = [
+  ["entry_id_invalid", "an id that no entry has", (net) => anchor(net, anchorOf(net, { id: "no/id" }))],
+  [
+    "reserved_field",
+    "something behind the id",
+    (net) => send(net, "anchors", raw(encodeAnchors([anchorOf(net)]), 100), voteKeyOf(twoOf(net)[0])),
+  ],
+  ["anchor_epoch_not_current", "an epoch to come", (net) => anchor(net, anchorOf(net, { epoch: 4 }))],
+  ["anchor_epoch_not_current", "the epoch before the last", (net) => anchor(net, anchorOf(net, { epoch: 1 }))],
+  [
+    "attested_by_one",
+    "the same replica twice",
+    (net) => anchor(net, anchorOf(net, { by: [twoOf(net)[0], twoOf(net)[0]] })),
+  ],
+  [
+    "attested_by_one",
+    "two replicas in the other order",
+    (net) => anchor(net, anchorOf(net, { by: [twoOf(net)[1], twoOf(net)[0]] })),
+  ],
+  [
+    "attester_not_a_replica",
+    "one who does not hold the shard",
+    (net) => {
+      const by = [stranger(net), twoOf(net)[1]].toSorted((a, b) => a - b);
+      return anchor(net, anchorOf(net, { by: [by[0] ?? 0, by[1] ?? 0] }));
+    },
+  ],
+  ["attester_not_a_replica", "nobody", (net) => anchor(net, anchorOf(net, { by: [twoOf(net)[0], 99] }))],
+  ["signer_not_vote_key", "a stranger's batch", (net) => anchor(net, anchorOf(net), keyOf("anyone"))],
+  [
+    "signer_not_vote_key",
+    "a batch of the replica that did not attest",
+    (net) => anchor(net, anchorOf(net), voteKeyOf(replicasOf(net, anchorOf(net))[2] ?? 0)),
+  ],
+  [
+    "attestation_invalid",
+    "an owner's signature",
+    (net) => anchor(net, anchorOf(net, { keys: [voteKeyOf(twoOf(net)[0]), ownerOf(twoOf(net)[1])] })),
+  ],
+  [
+    "attestation_invalid",
+    "signatures of other content",
+    (net) => anchor(net, { ...anchorOf(net), contentHash: "cd".repeat(32) }),
+  ],
+  [
+    "attestation_invalid",
+    "signatures of another epoch",
+    (net) => anchor(net, { ...anchorOf(net, { epoch: 2 }), epoch: 3 }),
+  ],
+  [
+    "anchored_already",
+    "the same version by other replicas",
+    (net) => {
+      const [, second = 0, third = 0] = replicasOf(net, anchorOf(net));
+      expect(anchor(net, anchorOf(net, { epoch: 2 }))).toBe("applied");
+      return anchor(net, anchorOf(net, { by: [second, third] }));
+    },
+  ],
+  [
+    "anchor_limit_reached",
+    "one more than the epoch has room for",
+    (net) => {
+      for (let clock = 1n; clock <= EPOCH_ANCHORS_MAX; clock++)
+        expect(anchor(net, anchorOf(net, { clock }))).toBe("applied");
+      return anchor(net, anchorOf(net, { clock: 1_000n }));
+    },
+  ],
+];
+
+test.each(unanchored)("refuses with %s: %s", (code, _, act) => {
+  const network = five();
+  closeEpoch(network);
+  closeEpoch(network);
+  expect(act(network)).toBe(code);
+  const { now } = network.chain.governance.anchors;
+  // What stands was applied before; any other refusal left nothing behind.
+  expect(now.length).toBe({ anchored_already: 1, anchor_limit_reached: EPOCH_ANCHORS_MAX }[code] ?? 0);
+  if (code === "anchor_limit_reached") closeEpoch(network);
+  expect(anchor(network, anchorOf(network, { id: "another" }))).toBe("applied");
+});
+
 test("every code of governance has a case above", () => {
-  const told = new Set([...refusals, ...unreported].map(([code]) => code));
+  const told = new Set([...refusals, ...unreported, ...unanchored].map(([code]) => code));
   expect(governanceCodes.filter((code) => !told.has(code))).toEqual([]);
 });

@@ -32,9 +32,13 @@ export type Governance = {
   readonly previous: Pick<Epoch, "number" | "members"> | undefined;
   /** What was reported of it, by reporter ascending, each one's by subject ascending. */
   readonly reports: ReadonlyMap<number, readonly Report[]>;
+  /** Digests of the memory entries that were anchored in this epoch and in the one before, in order. */
+  readonly anchors: Anchors;
   /** What boundaries have fixed: changes with an epoch, and only then. */
   readonly coherence: Coherence;
 };
+
+export type Anchors = { readonly before: readonly Hex[]; readonly now: readonly Hex[] };
 
 /** Before the first block: all of genesis's validators are members. */
 export function createGovernance(genesis: Genesis): Governance {
@@ -72,6 +76,7 @@ export function createGovernance(genesis: Genesis): Governance {
     hadFour: members.length >= CAP_FROM_MEMBERS,
     previous: undefined,
     reports: new Map(),
+    anchors: { before: [], now: [] },
     coherence: NOT_MEASURED,
   };
 }

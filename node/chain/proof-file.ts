@@ -7,17 +7,19 @@ import { parse } from "../codec/parse.ts";
 import { U128_MAX } from "../codec/transfer.ts";
 import type { MerklePath } from "./merkle.ts";
 import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof } from "./proof.ts";
+import type { AnchorProof } from "./proof-anchor.ts";
 import type { BatchOutcome, Member } from "./types.ts";
+
+export type Proof = BatchProof | AccountProof | AnchorProof;
 
 /** Proofs as JSON: hashes, keys, headers and certificates in hexadecimal, large numbers as decimal texts. */
 const PROOF_FORMAT = "hmn proof 1";
 
-export const writeProof = (proof: BatchProof | AccountProof): string =>
-  JSON.stringify(proofObject(proof), undefined, 2);
-export const proofObject = (proof: BatchProof | AccountProof): object => ({ format: PROOF_FORMAT, ...plain(proof) });
+export const writeProof = (proof: Proof): string => JSON.stringify(proofObject(proof), undefined, 2);
+export const proofObject = (proof: Proof): object => ({ format: PROOF_FORMAT, ...plain(proof) });
 
-/** The proof in a file; what it says is for `checkBatchProof` and `checkAccountProof`. Never throws on outside text. */
-export function parseProof(text: string): Result<BatchProof | AccountProof, "proof_malformed"> {
+/** The proof in a file; what it says is for `checkBatchProof`, `checkAccountProof` and `checkAnchorProof`. Never throws on outside text. */
+export function parseProof(text: string): Result<Proof, "proof_malformed"> {
   try {
     return proofFrom(JSON.parse(text));
   } catch (cause) {
@@ -27,7 +29,7 @@ export function parseProof(text: string): Result<BatchProof | AccountProof, "pro
 }
 
 /** The same from parsed JSON. */
-export function proofFrom(value: unknown): Result<BatchProof | AccountProof, "proof_malformed"> {
+export function proofFrom(value: unknown): Result<Proof, "proof_malformed"> {
   try {
     const file = fields(value);
     if (file("format") !== PROOF_FORMAT) return refuse("proof_malformed", `the format is not ${PROOF_FORMAT}`);
@@ -44,7 +46,7 @@ class MalformedProof extends Error {
   override readonly name = "MalformedProof";
 }
 
-function plain(proof: BatchProof | AccountProof): object {
+function plain(proof: Proof): object {
   const { epochs, final, before, steps, place } = proof;
   const results = {
     chainId: proof.chainId,
@@ -58,7 +60,11 @@ function plain(proof: BatchProof | AccountProof): object {
       parametersHash,
     })),
   };
-  if (proof.kind === "batch") return { kind: "batch", batch: proof.batch, outcome: proof.outcome, ...results };
+  if (proof.kind !== "account") {
+    const { kind, batch, outcome } = proof;
+    const said = proof.kind === "anchor" ? { index: proof.index, content: toHex(proof.content) } : {};
+    return { kind, batch, outcome, ...said, ...results };
+  }
   const { height, time, subroots } = proof.checkpoint;
   return {
     kind: "account",
@@ -81,11 +87,14 @@ const plainFinal = ({ header, headers, certificate }: FinalHeader): object => ({
 
 type Fields = (name: string) => unknown;
 
-function readProof(file: Fields): BatchProof | AccountProof {
+function readProof(file: Fields): Proof {
   const shared = { chainId: hash(file("chainId")), place: readPath(file("place")), ...readResults(file) };
+  const ofBatch = () => ({ batch: hash(file("batch")), outcome: readOutcome(file("outcome")), ...shared });
   switch (file("kind")) {
     case "batch":
-      return { kind: "batch", batch: hash(file("batch")), outcome: readOutcome(file("outcome")), ...shared };
+      return { kind: "batch", ...ofBatch() };
+    case "anchor":
+      return { kind: "anchor", ...ofBatch(), index: counter(file("index")), content: bytes(file("content")) };
     case "account": {
       const checkpoint = fields(file("checkpoint"));
       const subroots = list(checkpoint("subroots")).map((one) => {
@@ -105,7 +114,7 @@ function readProof(file: Fields): BatchProof | AccountProof {
       };
     }
     default:
-      throw new MalformedProof("kind is neither batch nor account");
+      throw new MalformedProof("kind is none of batch, account and anchor");
   }
 }
 

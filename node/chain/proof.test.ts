@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { present } from "../base/assert.ts";
-import { toHex } from "../base/bytes.ts";
+import { concatBytes, toHex } from "../base/bytes.ts";
+import { encodeAnchors } from "../codec/anchor.ts";
 import { batchId } from "../codec/batch.ts";
 import { sealBlock } from "../codec/block.ts";
 import type { BlockRecord } from "../codec/block-record.ts";
@@ -21,12 +22,13 @@ import { resultsHashAfter } from "./heads.ts";
 import { leafHash, merklePath, merkleRoot } from "./merkle.ts";
 import { parametersHash } from "./parameters.ts";
 import { type BatchProof, checkAccountProof, checkBatchProof, type EpochProof, type Trust } from "./proof.ts";
+import { type AnchorProof, checkAnchorProof, withContent } from "./proof-anchor.ts";
 import { parseProof, writeProof } from "./proof-file.ts";
 import { finalHeader, proveAccount, proveBatch } from "./prove.ts";
 import { stateRootOf } from "./state-root.ts";
 import { atMs, batchOf, blockAt } from "./test-chain.ts";
 import { keyOf, TREASURY, testChain } from "./test-genesis.ts";
-import { voteKeyOf } from "./test-governance.ts";
+import { anchorOf, voteKeyOf } from "./test-governance.ts";
 import type { BatchOutcome, ExecutableBlock } from "./types.ts";
 
 type Executed = { readonly record: BlockRecord; readonly executed: { batch: string; outcome: BatchOutcome }[] };
@@ -198,6 +200,35 @@ test("what stood on an account at a checkpoint is proved by the next one", () =>
     { ...proof, checkpoint: { ...checkpoint, subroots: [] } },
   ])
     expect(checkAccountProof(wrong, trust)).toMatchObject({ ok: false, reason: "not_in_the_state" });
+});
+
+test("that an entry was anchored is proved by what became of its batch and what that says", () => {
+  const chain = testChain();
+  const trust = { chainId: chainId(chain), epoch: 1, members: validatorsOf(chain) };
+  finalize(chain, 1);
+  const network = { chain, nowMs: 1, serial: 0n, absent: [] };
+  const [record, second] = [anchorOf(network), anchorOf(network, { id: "second", by: [0, 99] })];
+  const { validator } = record.attestations[0];
+  const content = batchOf(chain, "anchors", encodeAnchors([second, record]), {
+    ...{ keyPair: voteKeyOf(validator), offsetMs: 2 },
+  });
+  const { executed } = finalize(chain, 2, [content]);
+  const final = finalize(chain, 3).record;
+  const proven = proveBatch(chain, { height: 2, index: 0, executed, final, epochs: [] });
+  const ofBatch = present(proven.ok ? proven.value : undefined, "the batch is proved");
+  const proof = withContent(ofBatch, { index: 1, content });
+  expect(checkAnchorProof(proof, trust)).toEqual({ ok: true, value: { record, height: 2, byTime: final.block.time } });
+  expect(parseProof(writeProof(proof))).toEqual({ ok: true, value: proof });
+  const refused = (wrong: Partial<AnchorProof>) => checkAnchorProof({ ...proof, ...wrong }, trust);
+  const other = batchOf(chain, "anchors", encodeAnchors([record, record]), { keyPair: keyOf("anyone"), offsetMs: 2 });
+  // The header with its signature is the same, so the id is: what follows is not what it names.
+  const forged = concatBytes(content.subarray(0, 192), other.subarray(192));
+  expect(refused({ content: other })).toMatchObject({ ok: false, reason: "not_the_batch" });
+  expect(refused({ content: forged })).toMatchObject({ ok: false, reason: "not_the_batch" });
+  expect(refused({ content: content.subarray(0, 50) })).toMatchObject({ ok: false, reason: "not_the_batch" });
+  expect(refused({ index: 0 })).toMatchObject({ ok: false, reason: "not_anchored" });
+  expect(refused({ index: 2 })).toMatchObject({ ok: false, reason: "not_anchored" });
+  expect(refused({ outcome: { count: 2, failures: [] } })).toMatchObject({ ok: false, reason: "not_in_the_results" });
 });
 
 test("what is not certified yet, or was too long ago, has no proof", () => {

@@ -14,7 +14,18 @@ import {
 import { exportChain, importChain } from "./snapshot.ts";
 import { atMs, batchOf, blockAt } from "./test-chain.ts";
 import { keyOf, publicKeyOf, TREASURY, testGenesis } from "./test-genesis.ts";
-import { closeEpoch, order, report, say, step, type TestNetwork, testNetwork, voteKeyOf } from "./test-governance.ts";
+import {
+  anchor,
+  anchorOf,
+  closeEpoch,
+  order,
+  report,
+  say,
+  step,
+  type TestNetwork,
+  testNetwork,
+  voteKeyOf,
+} from "./test-governance.ts";
 
 /** Refused by the ledger; its sequence is taken and its result is kept. */
 const refused = (chain: Chain, offsetMs: number, key: string): Uint8Array => {
@@ -31,7 +42,9 @@ function busyNetwork(): { network: TestNetwork; repeat: Uint8Array } {
   order(network, { kind: "replace_vote_key", validator: 3, voteKey }, { voteKey: keyOf("fresh") });
   say(network, { kind: "approve", validator: 0, subject: 3, key: voteKey }, voteKeyOf(0));
   say(network, { kind: "leave", validator: 2 }, voteKeyOf(2));
+  expect(anchor(network, anchorOf(network))).toBe("applied");
   closeEpoch(network);
+  expect(anchor(network, anchorOf(network, { id: "later" }))).toBe("applied");
   step(network, [], {
     votes: [
       { depth: 1, signer: 0 },
@@ -69,7 +82,7 @@ function expectEqualFutures(network: TestNetwork, restored: Chain, batches: read
   both(network.nowMs + 10, { batches, executedHeight: first });
   for (let at = 0; at < 8; at++) both(network.nowMs + 10, { votes: [{ depth: 2, signer: 1 }] });
   for (let epoch = 0; epoch < 2; epoch++) {
-    both(network.nowMs + 43_000);
+    both(network.nowMs + 45_000);
     for (let at = 0; at < 8; at++) both(network.nowMs + 10);
   }
   expect(epochOf(restored).number).toBe(4);

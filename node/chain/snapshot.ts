@@ -29,7 +29,7 @@ const PARTS = { chain: 1, stream: 2, ledger: 3 } as const;
 const SLICE_BYTES = 192 * 1024;
 /** Room for the counts of three epochs of an hour with 100 validators. */
 const CHAIN_BYTES_MAX = 1 << 28;
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
 const LANES_MAX = 1 << 16;
 
 /**

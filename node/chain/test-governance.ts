@@ -4,10 +4,13 @@ import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { PPM } from "../base/units.ts";
 import { accountFlags, signAccountRecord } from "../codec/account.ts";
+import { type AnchoredVersion, type AnchorRecord, type Attestation, attest, encodeAnchors } from "../codec/anchor.ts";
 import { type AuthorityRecord, signAuthorityRecord } from "../codec/authority-record.ts";
 import type { BatchType } from "../codec/batch.ts";
 import { encodeConversions } from "../codec/conversion.ts";
+import { digestOf, type EntryKey, shardOf } from "../codec/memory-entry.ts";
 import { encodeReports, type ReportRecord } from "../codec/report.ts";
+import { REPLICAS, replicasOfShard } from "../codec/shard-placement.ts";
 import type { KeyPair } from "../codec/signature.ts";
 import { encodeValidatorRecords, type ValidatorRecord } from "../codec/validator-record.ts";
 import { TOKENS } from "../ledger/tokens.ts";
@@ -109,6 +112,41 @@ export const report = (network: TestNetwork, fields: Partial<ReportRecord> = {},
   const record = { reporter: 0, subject: 1, epoch, timelinessPpm: PPM, availabilityPpm: PPM, ...fields };
   return send(network, "reports", encodeReports([record]), by ?? voteKeyOf(record.reporter));
 };
+
+/** Who holds the shard of an entry, by the set of the epoch under way. */
+export const replicasOf = ({ chain }: TestNetwork, entry: EntryKey): readonly number[] =>
+  replicasOfShard(
+    epochOf(chain).members.map(({ id }) => id),
+    { shard: shardOf(entry), replicas: REPLICAS },
+  );
+
+export type TestAnchor = Partial<AnchoredVersion> & {
+  readonly epoch?: number;
+  /** Validators that sign, and with which keys where not with their own. */
+  readonly by?: readonly [number, number];
+  readonly keys?: readonly [KeyPair, KeyPair];
+};
+
+/** A version of an entry that two replicas of its shard attest, the first two unless said otherwise. */
+export function anchorOf(network: TestNetwork, { by, keys, ...fields }: TestAnchor = {}): AnchorRecord {
+  const version = { author: publicKeyOf("author"), id: "entry", clock: 7n, contentHash: "ab".repeat(32), ...fields };
+  const { epoch = epochOf(network.chain).number, author, id, clock, contentHash } = version;
+  const [first = 0, second = 0] = by ?? replicasOf(network, version);
+  const digest = digestOf({ author, id, clock, contentHash }, chainId(network.chain));
+  const attestation = (validator: number, key: KeyPair): Attestation => ({
+    validator,
+    signature: attest({ digest, epoch, validator }, key),
+  });
+  const attestations = [
+    attestation(first, keys?.[0] ?? voteKeyOf(first)),
+    attestation(second, keys?.[1] ?? voteKeyOf(second)),
+  ] as const;
+  return { author, id, clock, contentHash, epoch, attestations };
+}
+
+/** Sends an anchor, by its first attester unless said otherwise. */
+export const anchor = (network: TestNetwork, record: AnchorRecord, signer?: KeyPair): string =>
+  send(network, "anchors", encodeAnchors([record]), signer ?? voteKeyOf(record.attestations[0].validator));
 
 /** Opens an account for an owner; the treasury pays the fee. */
 export function open(network: TestNetwork, id: bigint, token: number, owner: KeyPair): string {

@@ -1,10 +1,15 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { unreachable } from "../base/assert.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
+import { nanos } from "../base/units.ts";
 import { chainId, validatorsOf } from "../chain/chain.ts";
 import { type AccountProof, type BatchProof, checkAccountProof, checkBatchProof, type Trust } from "../chain/proof.ts";
-import { parseProof } from "../chain/proof-file.ts";
+import { type AnchorProof, checkAnchorProof } from "../chain/proof-anchor.ts";
+import { type Proof, parseProof } from "../chain/proof-file.ts";
 import type { BatchOutcome } from "../chain/types.ts";
+import { sha256Hex } from "../codec/hash.ts";
+import { wallMsOf } from "../codec/hybrid-clock.ts";
 import { provenAccount } from "../ledger/roots.ts";
 import { accountRows } from "./account.ts";
 import { command } from "./command.ts";
@@ -20,6 +25,7 @@ const FLAGS = {
     help: "the validator set that you trust, as `hmn-node inspect DIR epoch --json` prints it",
   },
   genesis: { value: "FILE", help: "or the network's genesis.json, whose set is that of epoch 1" },
+  content: { value: "FILE", help: "of a memory entry: is it the content whose hash was anchored?" },
 } as const satisfies Flags;
 
 /** `hmn-node check-proof`: needs neither a node nor a folder. */
@@ -36,9 +42,12 @@ export const checkProof = command(
       return refuse("usage", "either --validators or --genesis says whom you trust");
     const text = readText(path);
     if (!text.ok) return text;
+    const contentPath = flags.text("content");
+    const content = contentPath === undefined ? undefined : read(contentPath);
+    if (content?.ok === false) return content;
     return reading("check-proof", world, () => {
       const trust = trustOf(flags);
-      const checked = trust.ok ? check(text.value, trust.value) : trust;
+      const checked = trust.ok ? check(text.value, trust.value, content?.value) : trust;
       if (checked.ok) world.out(checked.value);
       else world.error(`hmn-node check-proof: ${path} proves nothing: ${checked.detail ?? checked.reason}\n`);
       return checked.ok ? 0 : 1;
@@ -47,8 +56,13 @@ export const checkProof = command(
 );
 
 function readText(path: string): Result<string, "usage"> {
+  const bytes = read(path);
+  return bytes.ok ? accept(bytes.value.toString("utf8")) : bytes;
+}
+
+function read(path: string): Result<Buffer, "usage"> {
   try {
-    return accept(readFileSync(path, "utf8"));
+    return accept(readFileSync(path));
   } catch (cause) {
     return refuse("usage", cause instanceof Error ? cause.message : String(cause));
   }
@@ -87,17 +101,54 @@ const FAULTS: Readonly<Record<string, string>> = {
   set_differs: "a closing block names another validator set than the proof",
   results_differ: "its results do not lead to those that the final block names",
   not_in_the_results: "the batch with this outcome is not in the block's results",
+  not_the_batch: "its content is not the batch that was executed",
+  not_anchored: "the batch anchored nothing at this place",
   not_in_the_state: "the account's data is not in the certified state",
 };
 
 /** What the proof proves, in words. */
-function check(text: string, trust: Trust): Result<string> {
+function check(text: string, trust: Trust, content: Uint8Array | undefined): Result<string> {
   const parsed = parseProof(text);
   if (!parsed.ok) return explained(parsed.reason, parsed.detail);
   // Who trusts the set of a later epoch than the first needs no proof of the epochs before.
   const epochs = parsed.value.epochs.filter(({ header: { epoch } }) => epoch >= trust.epoch);
   const proof = { ...parsed.value, epochs };
-  return proof.kind === "batch" ? batchWords(proof, trust) : accountWords(proof, trust);
+  if (content !== undefined && proof.kind !== "anchor")
+    return refuse("usage", "--content is for the anchor of a memory entry");
+  switch (proof.kind) {
+    case "batch":
+      return batchWords(proof, trust);
+    case "account":
+      return accountWords(proof, trust);
+    case "anchor":
+      return anchorWords(proof, trust, content);
+    default:
+      return unreachable(proof);
+  }
+}
+
+function anchorWords(proof: AnchorProof, trust: Trust, content: Uint8Array | undefined): Result<string> {
+  const checked = checkAnchorProof(proof, trust);
+  if (!checked.ok) return explained(checked.reason, checked.detail);
+  const { record, height, byTime } = checked.value;
+  const { author, id, clock, contentHash, epoch, attestations } = record;
+  if (content !== undefined && sha256Hex(content) !== contentHash)
+    return refuse(
+      "content_differs",
+      `the file's content has the hash ${sha256Hex(content)}, anchored is ${contentHash}`,
+    );
+  const by = attestations.map(({ validator }) => validator).join(" and ");
+  const rows = [
+    ["proved", `that a version of memory entry ${id} was anchored`],
+    ["author", author],
+    ["id", id],
+    ["clock", `${clock}, ${timeText(nanos(BigInt(wallMsOf(clock)) * 1_000_000n))} by its author`],
+    ["content hash", `${contentHash}${content === undefined ? "" : ", which is the file's"}`],
+    ["attested by", `validators ${by}, replicas of its shard in epoch ${epoch}`],
+    ["anchored in", `block ${height}, at the latest at ${timeText(byTime)}`],
+    ...witnesses(proof, trust),
+  ];
+  return accept(table(rows));
 }
 
 function batchWords(proof: BatchProof, trust: Trust): Result<string> {
@@ -128,7 +179,7 @@ function accountWords(proof: AccountProof, trust: Trust): Result<string> {
   return accept(table(rows));
 }
 
-function witnesses({ final, epochs }: BatchProof | AccountProof, trust: Trust): string[][] {
+function witnesses({ final, epochs }: Proof, trust: Trust): string[][] {
   const { header, certificate } = final;
   const signers = certificate.signatures.map(({ signer }) => signer);
   const ends = epochs.length === 0 ? "" : `, over the ends of ${epochs.length} epochs`;

@@ -2,7 +2,8 @@ import { writeFileSync } from "node:fs";
 import { type Refusal, refuse } from "../base/result.ts";
 import { checkpointOf, heightOf } from "../chain/chain.ts";
 import type { AccountProof, BatchProof } from "../chain/proof.ts";
-import { writeProof } from "../chain/proof-file.ts";
+import { type AnchorProof, anchorsOf, withContent } from "../chain/proof-anchor.ts";
+import { type Proof, writeProof } from "../chain/proof-file.ts";
 import { proveAccount, proveBatch } from "../chain/prove.ts";
 import { accountProof, wantProof } from "../ledger/roots.ts";
 import { command, type World } from "./command.ts";
@@ -19,15 +20,20 @@ export const prove = command(
   {
     command: "prove",
     summary:
-      "proves what became of `batch HEIGHT INDEX` (the index as `inspect DIR block HEIGHT` has it), or `account ID` at the newest certified checkpoint",
+      "proves what became of `batch HEIGHT INDEX` (the index as `inspect DIR block HEIGHT` has it), `account ID` at the newest certified checkpoint, or that two replicas anchored the newest version of a memory entry: `anchor AUTHOR ID`",
     flags: FLAGS,
-    positionals: ["DIR", "WHAT", "HEIGHT|ID"],
-    optional: ["INDEX"],
+    positionals: ["DIR", "WHAT", "HEIGHT|ID|AUTHOR"],
+    optional: ["INDEX|ID"],
   },
   async (flags, world) => {
     const [, what = "", first = "", index] = flags.positionals;
     const out = flags.text("out");
     if (out === undefined) return refuse("usage", "--out is missing");
+    if (what === "anchor") {
+      if (!/^[0-9a-f]{64}$/.test(first)) return refuse("usage", `${first} is no public key of an author`);
+      if (index === undefined) return refuse("usage", "ID: of the author's entry");
+      return write({ flags, world, out }, (run, blocks) => anchorIn(run, blocks, { author: first, id: index }));
+    }
     if (decimalOf(first) === undefined) return refuse("usage", `${first} is no decimal number`);
     switch (what) {
       case "batch":
@@ -40,14 +46,14 @@ export const prove = command(
         if (index !== undefined) return refuse("usage", `${index} is one argument too many`);
         return write({ flags, world, out }, (run, blocks) => accountIn(run, blocks, BigInt(first)));
       default:
-        return refuse("usage", "WHAT: batch or account");
+        return refuse("usage", "WHAT: batch, account or anchor");
     }
   },
 );
 
 function write(
   { flags, world, out }: { flags: Parsed<typeof FLAGS>; world: World; out: string },
-  make: (run: Replay, blocks: Iterable<Replayed>) => BatchProof | AccountProof,
+  make: (run: Replay, blocks: Iterable<Replayed>) => Proof,
 ): number | Refusal<"usage"> {
   let refused: Refusal<"usage"> | undefined;
   const code = reading("prove", world, () => {
@@ -97,6 +103,33 @@ function batchIn(
     return proof.value;
   }
   throw new FolderFault(`no final block of the folder names the results of height ${height} yet`, "asked");
+}
+
+/** Of the newest version that the folder's blocks anchored and that a final block of it proves. */
+function anchorIn(run: Replay, blocks: Iterable<Replayed>, entry: { author: string; id: string }): AnchorProof {
+  let proof: AnchorProof | undefined;
+  let waiting: { height: number; at: number; index: number; content: Uint8Array; executed: Replayed["executed"] }[] =
+    [];
+  for (const replayed of blocks) {
+    const { record, executed, batches } = replayed;
+    for (const [at, content] of batches.entries()) {
+      const outcome = executed[at]?.outcome;
+      if (outcome === undefined) continue;
+      for (const { index, record: anchor } of anchorsOf(content, outcome))
+        if (anchor.author === entry.author && anchor.id === entry.id)
+          waiting.push({ height: record.block.height, at, index, content, executed });
+    }
+    const named = record.block.executed.height;
+    for (const { height, at, executed: all, ...said } of waiting.filter((one) => one.height <= named)) {
+      const fromLog = { final: record, epochs: epochsUpTo(run, replayed) };
+      const made = proveBatch(run.chain, { height, index: at, executed: all, ...fromLog });
+      if (!made.ok) throw new FolderFault(made.detail ?? made.reason, "asked");
+      proof = withContent(made.value, said);
+    }
+    waiting = waiting.filter((one) => one.height > named);
+  }
+  if (proof !== undefined) return proof;
+  throw new FolderFault(`no certified block of the folder anchored entry ${entry.id} of ${entry.author}`, "asked");
 }
 
 type Checkpointed = Pick<Parameters<typeof proveAccount>[1], "checkpoint" | "leaf">;

@@ -55,6 +55,8 @@ export type Replay = {
 export type Replayed = {
   readonly record: BlockRecord;
   readonly executed: readonly { readonly batch: Hex; readonly outcome: BatchOutcome }[];
+  /** Of the batches, in the same order. */
+  readonly batches: readonly Uint8Array[];
   readonly applied: number;
   /** Set where the block is a checkpoint. */
   readonly stateRoot: Hex | undefined;
@@ -138,14 +140,15 @@ function replayNext(run: Replay): Replayed {
   if (carried !== undefined) throw new FolderFault(`block ${height}: ${carried}`, "changed", place);
   checkLanes(chain, payload, { height, place });
   const cars = readCars(folder, payload, { height, place });
-  const { outcomes, applied, stateRoot } = executeBlock(chain, executable(block, payload, cars));
+  const executing = executable(block, payload, cars);
+  const { outcomes, applied, stateRoot } = executeBlock(chain, executing);
   run.recent = [...run.recent, record].slice(-RECENT_MAX);
   if (block.kind === "closing") {
     run.epochs.push(proveEpoch(record, chain));
     const { number, members } = epochOf(chain);
     run.committees.set(number, committeeOf(members));
   }
-  return { record, applied, stateRoot, executed: executedOf(cars, outcomes) };
+  return { record, applied, stateRoot, executed: executedOf(cars, outcomes), batches: executing.batches };
 }
 
 const executedOf = (cars: readonly Car[], outcomes: readonly BatchOutcome[]): Replayed["executed"] =>

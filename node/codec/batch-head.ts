@@ -18,6 +18,7 @@ export const BATCH_TYPE_NUMBERS = {
   validator: 5,
   authority: 6,
   reports: 7,
+  anchors: 8,
 } as const;
 export type BatchType = keyof typeof BATCH_TYPE_NUMBERS;
 

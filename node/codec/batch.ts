@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import { concatBytes, equalBytes, type Hex, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { ACCOUNT_RECORD_BYTES } from "./account.ts";
+import { ANCHOR_BYTES, ANCHORS_MAX } from "./anchor.ts";
 import { AUTHORITY_RECORD_BYTES } from "./authority-record.ts";
 import {
   BATCH_TYPE_NUMBERS,
@@ -41,6 +42,7 @@ const types = {
   validator: { recordBytes: VALIDATOR_RECORD_BYTES, recordsMax: 64 },
   authority: { recordBytes: AUTHORITY_RECORD_BYTES, recordsMax: 16 },
   reports: { recordBytes: REPORT_BYTES, recordsMax: REPORTS_MAX },
+  anchors: { recordBytes: ANCHOR_BYTES, recordsMax: ANCHORS_MAX },
 } as const satisfies Readonly<Record<BatchType, { recordBytes: number; recordsMax: number }>>;
 const typeByNumber: ReadonlyMap<number, BatchType> = new Map(
   Object.entries(BATCH_TYPE_NUMBERS).map(([type, number]) => [number, type as BatchType]),

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
+import { ANCHOR_BYTES, attest, decodeAnchors, encodeAnchors, isAttested } from "./anchor.ts";
 import {
   AUTHORITY_RECORD_BYTES,
   type AuthorityRecord,
@@ -13,11 +14,12 @@ import {
 import { type BatchType, encodeBatch, parseBatch, verifyBatch } from "./batch.ts";
 import { CONVERSION_BYTES, decodeConversions, encodeConversions } from "./conversion.ts";
 import { sha256 } from "./hash.ts";
+import { digestOf, signEntry } from "./memory-entry.ts";
 import { decodeReports, encodeReports, REPORT_BYTES } from "./report.ts";
 import { decodeRotations, ROTATION_BYTES, signRotation, verifyRotation } from "./rotation.ts";
 import { keyPairFromSeed } from "./signature.ts";
 import { describeCodec } from "./test-codec.ts";
-import { u128 as account, authorityRecord, conversion, report, validatorRecord } from "./test-values.ts";
+import { u128 as account, anchorRecord, authorityRecord, conversion, report, validatorRecord } from "./test-values.ts";
 import { decodeValidatorRecords, encodeValidatorRecords, VALIDATOR_RECORD_BYTES } from "./validator-record.ts";
 
 const keyOf = (name: string) => keyPairFromSeed(sha256(new TextEncoder().encode(name)));
@@ -39,6 +41,12 @@ describeCodec("report", {
   values: report,
   encode: (value) => encodeReports([value]),
   parse: only(REPORT_BYTES, (payload) => decodeReports(payload).map(accept)),
+});
+
+describeCodec("anchor", {
+  values: anchorRecord,
+  encode: (value) => encodeAnchors([value]),
+  parse: only(ANCHOR_BYTES, decodeAnchors),
 });
 
 describeCodec("conversion", {
@@ -146,12 +154,27 @@ test("a rotation is signed by the new owner for one network", () => {
   }
 });
 
+test("an attestation is of one version of an entry, one network, one epoch and one validator", () => {
+  const version = { author: toHex(keyOf("author").publicKey), id: "entry", clock: 7n, contentHash: other };
+  const attested = { digest: digestOf(version, chainId), epoch: 3, validator: 4 };
+  const { publicKey } = keyOf("a");
+  const signature = attest(attested, keyOf("a"));
+  expect(isAttested(attested, signature, publicKey)).toBe(true);
+  expect(isAttested({ ...attested, digest: digestOf(version, other) }, signature, publicKey)).toBe(false);
+  expect(isAttested({ ...attested, epoch: 4 }, signature, publicKey)).toBe(false);
+  expect(isAttested({ ...attested, validator: 3 }, signature, publicKey)).toBe(false);
+  const content = Buffer.from("text");
+  const signed = signEntry({ id: "entry", clock: 7n, content }, { chainId, author: keyOf("author") });
+  expect(digestOf(signed, chainId)).toBe(signed.digest);
+});
+
 test.each<[type: BatchType, recordBytes: number, most: number]>([
   ["rotations", ROTATION_BYTES, 1_024],
   ["conversions", CONVERSION_BYTES, 1_024],
   ["validator", VALIDATOR_RECORD_BYTES, 64],
   ["reports", REPORT_BYTES, 99],
   ["authority", AUTHORITY_RECORD_BYTES, 16],
+  ["anchors", ANCHOR_BYTES, 16],
 ])("a batch of type %s has whole records, and so many at most", (type, recordBytes, most) => {
   const encode = (records: number) =>
     encodeBatch({

@@ -77,6 +77,12 @@ export const isSigned = ({ author, contentHash, signature, ...entry }: MemoryEnt
   return verify({ message, signature, publicKey: hashBytes(author) });
 };
 
+/** The digest of a version with content, from the hash of that alone. */
+export const digestOf = (
+  { contentHash, ...version }: EntryKey & { readonly clock: HybridTime; readonly contentHash: Hex },
+  chainId: Hex,
+): Hex => sha256Hex(signedBytes({ ...version, content: NOTHING }, chainId, hashBytes(contentHash)));
+
 /** The part of the mesh that holds a key. */
 export const shardOf = (key: EntryKey): number => shardOfText(keyText(key));
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { nanos } from "../base/units.ts";
 import type { AccountRecord } from "./account.ts";
+import type { AnchorRecord } from "./anchor.ts";
 import type { AuthorityRecord } from "./authority-record.ts";
 import type { Ack, AvailabilityCertificate } from "./availability.ts";
 import { encodeBatch } from "./batch.ts";
@@ -11,6 +12,7 @@ import { type Car, NO_CAR, sealCar, type Tip } from "./car.ts";
 import type { Certificate, Finalization } from "./certificate.ts";
 import type { Conversion } from "./conversion.ts";
 import { type Evidence, evidenceOf, offenceKey, type Statement } from "./evidence.ts";
+import { ENTRY_ID } from "./memory-entry.ts";
 import { encodePayload, type OrderedTip, type Payload } from "./payload.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { ReportRecord } from "./report.ts";
@@ -217,6 +219,12 @@ export const report: fc.Arbitrary<ReportRecord> = fc.record(
   { reporter: u32, subject: u32, epoch: u32, timelinessPpm: u32, availabilityPpm: u32, meshPpm: ratio },
   { requiredKeys: ["reporter", "subject", "epoch", "timelinessPpm", "availabilityPpm"] },
 );
+
+const attestation = fc.record({ validator: u32, signature });
+export const anchorRecord: fc.Arbitrary<AnchorRecord> = fc.record({
+  ...{ author: hash, id: fc.stringMatching(ENTRY_ID), clock: u64, contentHash: hash, epoch: u32 },
+  attestations: fc.tuple(attestation, attestation),
+});
 
 /** A client's batch of one or two transfers; its signature is right. */
 export const batch: fc.Arbitrary<Uint8Array> = fc

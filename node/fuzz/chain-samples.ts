@@ -14,6 +14,7 @@ import {
   validatorsOf,
 } from "../chain/chain.ts";
 import type { AccountProof, BatchProof } from "../chain/proof.ts";
+import { type AnchorProof, withContent } from "../chain/proof-anchor.ts";
 import { proveBatch } from "../chain/prove.ts";
 import { exportChain } from "../chain/snapshot.ts";
 import type { BatchOutcome, ExecutableBlock } from "../chain/types.ts";
@@ -89,7 +90,8 @@ export const TRUST = {
 for (let block = 1; block <= 8; block++) next(chain);
 const { record: closing } = next(chain, { afterMs: 10_000 });
 const epoch = proveEpoch(closing, chain);
-const proven = next(chain, { batches: [refused(chain), refused(chain), refused(chain)] });
+const provenBatches = [refused(chain), refused(chain), refused(chain)];
+const proven = next(chain, { batches: provenBatches });
 const provenHeight = heightOf(chain);
 next(chain);
 const { record: later } = next(chain);
@@ -98,6 +100,10 @@ const proof = proveBatch(chain, {
   ...{ final: later, epochs: [epoch] },
 });
 export const BATCH_PROOF: BatchProof = present(proof.ok ? proof.value : undefined, "the batch can be proved");
+/** The batch is what it says, and anchored nothing. */
+export const ANCHOR_PROOF: AnchorProof = withContent(BATCH_PROOF, {
+  ...{ index: 0, content: present(provenBatches[1], "the proven batch") },
+});
 const { kind: _, batch: __, outcome: ___, ...results } = BATCH_PROOF;
 /** Its form alone: nothing of it holds. */
 export const ACCOUNT_PROOF: AccountProof = {

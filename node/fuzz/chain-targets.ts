@@ -2,12 +2,14 @@ import { isDeepStrictEqual } from "node:util";
 import { equalBytes } from "../base/bytes.ts";
 import { checkpointOf } from "../chain/chain.ts";
 import { checkAccountProof, checkBatchProof } from "../chain/proof.ts";
+import { checkAnchorProof } from "../chain/proof-anchor.ts";
 import { parseProof, writeProof } from "../chain/proof-file.ts";
 import { importChain } from "../chain/snapshot.ts";
 import { verify } from "../codec/signature.ts";
 import { encodeHead, headFault, parseHead } from "../node-snapshot-head.ts";
 import {
   ACCOUNT_PROOF,
+  ANCHOR_PROOF,
   BATCH_PROOF,
   partsOf,
   SNAPSHOT_HEADS,
@@ -23,7 +25,7 @@ export const CHAIN_TARGETS: readonly Target[] = [
   {
     name: "proof-file",
     json: true,
-    samples: [BATCH_PROOF, ACCOUNT_PROOF].map((proof) => new TextEncoder().encode(writeProof(proof))),
+    samples: [BATCH_PROOF, ACCOUNT_PROOF, ANCHOR_PROOF].map((proof) => new TextEncoder().encode(writeProof(proof))),
     run: readProof,
   },
   {
@@ -42,10 +44,10 @@ function readProof(input: Uint8Array): string {
   if (!parsed.ok) return toldOf(parsed);
   const proof = parsed.value;
   hold(isDeepStrictEqual(parseProof(writeProof(proof)), parsed), "a proof comes back from its file as it was");
-  if (proof.kind === "account") {
-    const checked = checkAccountProof(proof, TRUST);
+  if (proof.kind !== "batch") {
+    const checked = proof.kind === "account" ? checkAccountProof(proof, TRUST) : checkAnchorProof(proof, TRUST);
     hold(!checked.ok, "what was never so is not proved");
-    return `account ${toldOf(checked)}`;
+    return `${proof.kind} ${toldOf(checked)}`;
   }
   const checked = checkBatchProof(proof, TRUST);
   if (checked.ok) {

@@ -1,6 +1,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { Result } from "../base/result.ts";
 import { ACCOUNT_RECORD_BYTES, decodeAccountRecords, verifyAccountRecord } from "../codec/account.ts";
+import { ANCHOR_BYTES, decodeAnchors, encodeAnchors } from "../codec/anchor.ts";
 import {
   AUTHORITY_RECORD_BYTES,
   authoritySigned,
@@ -16,6 +17,7 @@ import { decodeTransfers, encodeTransfers, TRANSFER_BYTES } from "../codec/trans
 import { decodeValidatorRecords, encodeValidatorRecords, VALIDATOR_RECORD_BYTES } from "../codec/validator-record.ts";
 import {
   ACCOUNT_LISTS,
+  ANCHORS,
   AUTHORITY_RECORDS,
   BATCHES,
   CHAIN_ID,
@@ -37,6 +39,7 @@ export const RECORD_TARGETS: readonly Target[] = [
   { name: "conversions", samples: CONVERSIONS, run: readConversions },
   { name: "validator-records", samples: VALIDATOR_RECORDS, run: readValidatorRecords },
   { name: "reports", samples: REPORTS, run: readReports },
+  { name: "anchors", samples: ANCHORS, run: readAnchors },
   { name: "authority-records", samples: AUTHORITY_RECORDS, run: readAuthorityRecords },
 ];
 
@@ -48,6 +51,7 @@ const READERS: Readonly<Record<BatchType, (payload: Uint8Array) => string>> = {
   validator: readValidatorRecords,
   authority: readAuthorityRecords,
   reports: readReports,
+  anchors: readAnchors,
 };
 
 /** What comes in a batch comes in whole records. */
@@ -117,6 +121,13 @@ function readValidatorRecords(input: Uint8Array): string {
   return readEach(input, VALIDATOR_RECORD_BYTES, decodeValidatorRecords, (record, bytes) => {
     hold(equalBytes(encodeValidatorRecords([record]), bytes), "every record is its own encoding");
     return record.kind;
+  });
+}
+
+function readAnchors(input: Uint8Array): string {
+  return readEach(input, ANCHOR_BYTES, decodeAnchors, (record, bytes) => {
+    hold(equalBytes(encodeAnchors([record]), bytes), "every record is its own encoding");
+    return "anchor";
   });
 }
 

@@ -2,6 +2,7 @@ import type { GenesisFile, NetworkFile } from "../api/contract.ts";
 import { type Hex, toHex } from "../base/bytes.ts";
 import { nanos } from "../base/units.ts";
 import { signAccountRecord } from "../codec/account.ts";
+import { encodeAnchors } from "../codec/anchor.ts";
 import { signAuthorityRecord } from "../codec/authority-record.ts";
 import { type Ack, type AvailabilityCertificate, ackMessage } from "../codec/availability.ts";
 import { type BatchType, encodeBatch } from "../codec/batch.ts";
@@ -70,6 +71,17 @@ export const ROTATIONS: readonly Uint8Array[] = [
   signRotation({ account: 1n << 64n, chainId: CHAIN_ID, owner: keyOf("next owner") }),
 ];
 export const CONVERSIONS: readonly Uint8Array[] = [encodeConversions([{ debit: 5n, credit: 6n, amount: 7n }])];
+export const ANCHORS: readonly Uint8Array[] = [
+  encodeAnchors([
+    {
+      ...{ author: publicKeyOf("author"), id: "an-entry", clock: 7n << 16n, contentHash: CHAIN_ID, epoch: 3 },
+      attestations: [
+        { validator: 1, signature: new Uint8Array(64).fill(1) },
+        { validator: 2, signature: new Uint8Array(64).fill(2) },
+      ],
+    },
+  ]),
+];
 export const REPORTS: readonly Uint8Array[] = [
   encodeReports([
     { reporter: 1, subject: 2, epoch: 3, timelinessPpm: 990_000, availabilityPpm: 1_000_000 },
@@ -111,6 +123,7 @@ export const BATCHES: readonly Uint8Array[] = [
   ...ROTATIONS.map((payload) => batch("rotations", payload)),
   ...CONVERSIONS.map((payload) => batch("conversions", payload)),
   ...REPORTS.map((payload) => batch("reports", payload)),
+  ...ANCHORS.map((payload) => batch("anchors", payload)),
   ...VALIDATOR_RECORDS.map((payload) => batch("validator", payload)),
   ...AUTHORITY_RECORDS.map((payload) => batch("authority", payload)),
 ];
