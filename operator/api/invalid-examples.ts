@@ -53,11 +53,17 @@ export const invalidExamples: readonly InvalidExample[] = [
     object: validCluster({ network: "other" }),
     expect: "spec.network cannot be changed after creation: make a new HmnCluster instead",
   },
-  {
-    name: "three validators",
+  ...([1, 2, 3] as const).map((replicas) => ({
+    name: `validators: ${replicas}`,
     field: "spec.validators.replicas",
-    object: validCluster({ validators: { replicas: 3 } }),
+    object: validCluster({ validators: { replicas } }),
     expect: "should be greater than or equal to 4",
+  })),
+  {
+    name: "validators: 400",
+    field: "spec.validators.replicas",
+    object: validCluster({ validators: { replicas: 400 } }),
+    expect: "should be less than or equal to 100",
   },
   {
     name: "an account id that belongs to the system",

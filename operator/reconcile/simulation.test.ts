@@ -333,6 +333,18 @@ test("what others change or delete of ours is put back, what they add stays", ()
   expectSteady(world, run);
 });
 
+test("nothing of ours has a finalizer: a cluster and its objects go with no operator there, and there is none to remove", () => {
+  const { world } = begin(0);
+  const kinds = ["StatefulSet", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy", "HmnRollout"];
+  for (const kind of kinds) {
+    const things = world.objects(kind);
+    expect(things.length, kind).toBeGreaterThan(0);
+    for (const { metadata } of things) {
+      expect(metadata, kind).not.toHaveProperty("finalizers");
+    }
+  }
+});
+
 test("the faults happened", () => {
   const { run } = begin(1);
   expect(run.crashes()).toBeGreaterThan(0);
