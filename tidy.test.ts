@@ -142,6 +142,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "operator/operator": ["operator/*", ...NODE_FOR_OPERATOR],
   "operator/main": ["operator/*", ...NODE_FOR_OPERATOR],
   "cdk8s/": ["operator/api/", "node/base/", "node/codec/", CONTRACT],
+  // Plays validators for the operator on a real API server: with the operator's own model, which is judged by that, too.
+  "e2e/played/": ["e2e/", "operator/*", ...NODE_FOR_OPERATOR],
   "e2e/": ["operator/api/", "node/base/", "node/codec/", "node/client/", CONTRACT],
   "tidy.test": [],
   "vitest.config": [],

@@ -11,6 +11,8 @@ import { installOperator, untilOperatorReady } from "./kit/operator.ts";
 import { openProgress, type Progress } from "./kit/progress.ts";
 import { openApiReader } from "./kit/proxy.ts";
 import { SCENARIO_IMAGES } from "./kit/releases.ts";
+import { startStand } from "./played/stand.ts";
+import { behaviourOf } from "./played/whole-rollout.ts";
 import { type Runs, runScenario, summary } from "./scenarios/run.ts";
 import type { Scenario, StageName } from "./scenarios/scenario.ts";
 import type { Stage } from "./scenarios/stage.ts";
@@ -22,10 +24,14 @@ npm run e2e -- --all        those of the second tier too
 npm run e2e -- NAME...      only these; each brings up what it needs
 npm run e2e -- --list       what there is, and what each asserts`;
 
+const SEEDS = 1_000_000;
+
 type OnCluster = Extract<Scenario, { on: StageName }>;
 type OnApi = Extract<Scenario, { on: "api" }>;
+type OnPlayed = Extract<Scenario, { on: "played" }>;
 const onApi = (one: Scenario): one is OnApi => one.on === "api";
-const onCluster = (one: Scenario): one is OnCluster => one.on !== "api";
+const onPlayed = (one: Scenario): one is OnPlayed => one.on === "played";
+const onCluster = (one: Scenario): one is OnCluster => !onApi(one) && !onPlayed(one);
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) return tell(HELP);
@@ -45,6 +51,8 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const small = wanted.filter(onApi);
     if (small.length > 0) await withApi(small, progress, runs);
+    const played = wanted.filter(onPlayed);
+    if (played.length > 0) await withPlayed(played, progress, runs);
     const large = wanted.filter(onCluster);
     if (large.length > 0) {
       const release = await takeLock(progress.phase("cluster"));
@@ -83,6 +91,21 @@ async function withApi(wanted: readonly OnApi[], progress: Progress, runs: Runs)
       await runScenario(one.name, progress, runs, (own) => one.run({ kubectl: api.kubectl, progress: own }));
   } finally {
     await api.stop();
+  }
+}
+
+async function withPlayed(wanted: readonly OnPlayed[], progress: Progress, runs: Runs): Promise<void> {
+  const seed = Number(process.env.HMN_SEED ?? Date.now() % SEEDS);
+  const own = progress.phase("played");
+  own.say(
+    `seed ${seed}: HMN_SEED=${seed} npm run e2e -- ${wanted.map(({ name }) => name).join(" ")} does the same again`,
+  );
+  const stand = await startStand({ progress: own, behaviour: behaviourOf });
+  try {
+    for (const one of wanted)
+      await runScenario(one.name, progress, runs, (phase) => one.run({ stand, seed, progress: phase }));
+  } finally {
+    await stand.stop();
   }
 }
 

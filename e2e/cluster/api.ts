@@ -2,25 +2,46 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Progress } from "../kit/progress.ts";
 import { found, Hopeless, instead, waitFor } from "../kit/wait.ts";
 import { buildBinaries, FOR_API } from "./binaries.ts";
 import { binary } from "./cache.ts";
-import { makeAuthority, makeKeyPair } from "./certificates.ts";
+import { type Issued, makeAuthority, makeKeyPair } from "./certificates.ts";
 import type { Cluster, UpOptions } from "./cluster.ts";
+import { renderKubeconfig } from "./kubeconfig.ts";
 import { kubectlParts } from "./kubectl.ts";
 import { freePorts } from "./relays.ts";
 import { onPath } from "./run.ts";
 
-/** A real API server with its controllers and scheduler; nodes and pods are played by kwok, so no image is ever run. */
-export type ApiCluster = Cluster & { stop(): Promise<void> };
+/** A real API server with its controllers and scheduler; hosts and pods are played by kwok, so no image is ever run. */
+export type ApiCluster = Cluster & {
+  readonly port: number;
+  /** PEM of the authority under which the API server and its clients know each other. */
+  readonly authority: string;
+  /** What a user of this name and group shows to the API server. */
+  readonly client: (name: string, group: string) => Promise<Issued>;
+  /** A certificate by which somebody else on loopback is taken for the API server. */
+  readonly server: () => Promise<Issued>;
+  /** One line of JSON for each request, as `auditPolicy` says; empty without one. */
+  readonly auditLog: string;
+  stop(): Promise<void>;
+};
+
+export type ApiOptions = UpOptions & {
+  /** False: whoever starts it plays the pods itself. */
+  readonly playPods?: boolean;
+  /** A Policy of audit.k8s.io; without it nothing is noted. */
+  readonly auditPolicy?: object;
+};
 
 const STAGES = join(import.meta.dirname, "stages.yaml");
+const POD_STAGES = join(import.meta.dirname, "pod-stages.yaml");
+const ADDRESSES = ["localhost", "127.0.0.1"];
 const READY_MS = 60_000;
 const WORKERS = 4;
 
 /** Starts it on free ports of loopback, in a folder of its own: any number can run at once. Ends with this process at the latest. */
-export async function startApi({ progress, workers = WORKERS }: UpOptions): Promise<ApiCluster> {
+export async function startApi(options: ApiOptions): Promise<ApiCluster> {
+  const { progress } = options;
   await buildBinaries(FOR_API, progress);
   const folder = mkdtempSync(join(tmpdir(), "hmn-api-server-"));
   const running: Running[] = [];
@@ -35,7 +56,7 @@ export async function startApi({ progress, workers = WORKERS }: UpOptions): Prom
   };
   process.on("exit", killAll);
   try {
-    return await start({ folder, workers, progress, running, stop });
+    return await start(options, { folder, running, stop });
   } catch (error) {
     await stop();
     throw error;
@@ -44,13 +65,14 @@ export async function startApi({ progress, workers = WORKERS }: UpOptions): Prom
 
 type Start = {
   readonly folder: string;
-  readonly workers: number;
-  readonly progress: Progress;
   readonly running: Running[];
   readonly stop: () => Promise<void>;
 };
 
-async function start({ folder, workers, progress, running, stop }: Start): Promise<ApiCluster> {
+async function start(
+  { progress, workers = WORKERS, playPods = true, auditPolicy }: ApiOptions,
+  { folder, running, stop }: Start,
+): Promise<ApiCluster> {
   const [api = 0, etcd = 0, peer = 0, controllers = 0, scheduler = 0, kwok = 0] = await freePorts(6);
   const file = (name: string, content?: string): string => {
     const path = join(folder, name);
@@ -58,12 +80,13 @@ async function start({ folder, workers, progress, running, stop }: Start): Promi
     return path;
   };
   const authority = await makeAuthority();
-  const server = await authority.server(["localhost", "127.0.0.1"]);
+  const server = await authority.server(ADDRESSES);
   const admin = await authority.client("admin", "system:masters");
   const accounts = await makeKeyPair();
   const root = file("ca.crt", authority.certificate);
   const accountKey = file("accounts.key", accounts.privateKey);
   const kubeconfig = file("kubeconfig", renderKubeconfig(api, authority.certificate, admin));
+  const auditLog = join(folder, "audit.log");
   // A process that is killed outright takes these with it (setpriv, util-linux): no API server is left behind.
   const tied = (await onPath("setpriv")) ? ["setpriv", "--pdeathsig", "KILL"] : [];
   const run = (name: string, ...args: string[]): void => {
@@ -92,6 +115,12 @@ async function start({ folder, workers, progress, running, stop }: Start): Promi
     ],
     ...["--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16"],
     "--authorization-mode=Node,RBAC",
+    ...(auditPolicy === undefined
+      ? []
+      : [
+          `--audit-policy-file=${file("audit-policy.json", JSON.stringify(auditPolicy))}`,
+          ...[`--audit-log-path=${auditLog}`, "--audit-log-mode=blocking-strict"],
+        ]),
   );
   const parts = kubectlParts(binary("kubectl"), kubeconfig);
   await waitFor(
@@ -114,7 +143,8 @@ async function start({ folder, workers, progress, running, stop }: Start): Promi
   run(
     "kwok",
     ...[`--kubeconfig=${kubeconfig}`, "--manage-all-nodes=true", "--node-lease-duration-seconds=40"],
-    ...[`--config=${STAGES}`, `--server-address=127.0.0.1:${kwok}`],
+    ...[STAGES, ...(playPods ? [POD_STAGES] : [])].map((stages) => `--config=${stages}`),
+    `--server-address=127.0.0.1:${kwok}`,
   );
   const names = Array.from({ length: workers }, (_, index) => `w${index + 1}`);
   const nodes = { apiVersion: "v1", kind: "List", items: names.map(renderNode) };
@@ -137,6 +167,11 @@ async function start({ folder, workers, progress, running, stop }: Start): Promi
     loadImages: async () => {},
     exec: undefined,
     engine: undefined,
+    port: api,
+    authority: authority.certificate,
+    client: authority.client,
+    server: () => authority.server(ADDRESSES),
+    auditLog,
     stop,
   };
 }
@@ -146,20 +181,6 @@ const renderNode = (name: string, index: number): object => {
   const labels = { "topology.kubernetes.io/zone": `z${index + 1}`, "kubernetes.io/hostname": name };
   return { apiVersion: "v1", kind: "Node", metadata: { name, labels }, status: { allocatable: size, capacity: size } };
 };
-
-function renderKubeconfig(port: number, authority: string, admin: { certificate: string; key: string }): string {
-  const base64 = (text: string): string => Buffer.from(text).toString("base64");
-  const cluster = { server: `https://127.0.0.1:${port}`, "certificate-authority-data": base64(authority) };
-  const user = { "client-certificate-data": base64(admin.certificate), "client-key-data": base64(admin.key) };
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "api", cluster }],
-    users: [{ name: "admin", user }],
-    contexts: [{ name: "api", context: { cluster: "api", user: "admin" } }],
-    "current-context": "api",
-  });
-}
 
 type Running = {
   readonly name: string;

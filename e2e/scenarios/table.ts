@@ -1,3 +1,4 @@
+import { everyPoint, somePoints } from "../played/every-point.ts";
 import { crashingRelease, slowRelease, unpullableImage } from "./bad-release.ts";
 import { bringUp } from "./bring-up.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
@@ -16,6 +17,8 @@ import { fullDisk, unschedulableNode } from "./trouble.ts";
 /** All scenarios in the order in which they run; those on one stage share its HmnCluster. */
 export const scenarios: readonly Scenario[] = [
   invalidSpecs,
+  somePoints,
+  everyPoint,
   bringUp,
   sealed,
   goodUpgrade,

@@ -1,0 +1,79 @@
+import type { RolloutStatus } from "../../operator/api/rollout.ts";
+import { ANNOTATIONS } from "../../operator/desired/names.ts";
+import { kindNames, resources } from "../../operator/observe/resources.ts";
+import type { Item } from "../../operator/runtime/resource.ts";
+import type { Verbs } from "../../operator/runtime/verbs.ts";
+
+export type State = Readonly<Record<string, unknown>>;
+
+const OBJECTS_MAX = 500;
+/** Versions and addresses of the API server, and who changed what when: different in every run. */
+const DROPPED = new Set<string>([
+  ...["uid", "resourceVersion", "managedFields", "generation", "observedGeneration", "clusterIP", "clusterIPs"],
+  // Hashes of what is made by chance.
+  ...Object.values(ANNOTATIONS),
+]);
+const REPLACED: readonly (readonly [RegExp, string])[] = [
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
+  [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "UID"],
+  // Of played pods.
+  [/127\.\d+\.\d+\.\d+/g, "ADDRESS"],
+  [/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g, "CERTIFICATE"],
+  // Of the genesis: when it was made, and the authority's key.
+  [/"timeNs": "\d+"/g, '"timeNs": TIME'],
+  [/(?!0{62})[0-9a-f]{64}/g, "KEY"],
+];
+
+/** All of a namespace that an operator deals with, without what is different in every run: two runs can be compared. */
+export async function endState(verbs: Verbs, namespace: string): Promise<State> {
+  const state: Record<string, unknown> = {};
+  for (const kind of kindNames) {
+    const resource = resources[kind];
+    if (!resource.namespaced) continue;
+    const { items } = await verbs.list(resource, { namespace, limit: OBJECTS_MAX });
+    for (const item of items.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)))
+      state[`${kind}/${item.metadata.name}`] = normalised(kind, item, namespace);
+  }
+  return state;
+}
+
+function normalised(kind: string, item: Item, namespace: string): unknown {
+  const plain = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(plain);
+    if (typeof value === "object" && value !== null)
+      return Object.fromEntries(
+        Object.entries(value)
+          .filter(([name]) => !DROPPED.has(name))
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, inner]) => [name, plain(inner)]),
+      );
+    return typeof value === "string" ? plainText(value.replaceAll(namespace, "NAMESPACE")) : value;
+  };
+  // Keys and certificates are made by chance, too; that each is there is what counts.
+  const { data, ...rest } = item as Item & { readonly data?: object };
+  if (kind === "Secret") return plain({ ...rest, data: Object.keys(data ?? {}) });
+  return plain(kind === "HmnRollout" ? withoutClock(item) : item);
+}
+
+/** How often a rollout waited for enough samples is a matter of milliseconds; what it did, and why, is not. */
+function withoutClock(item: Item & { readonly status?: Partial<RolloutStatus> }): unknown {
+  const { windows: _, ...status } = item.status ?? {};
+  const timeline = status.timeline?.filter(({ event }) => event !== "Paused" && event !== "Resumed");
+  return { ...item, status: { ...status, timeline } };
+}
+
+const plainText = (text: string): string => REPLACED.reduce((all, [pattern, by]) => all.replaceAll(pattern, by), text);
+
+/** Every path at which two states differ, with both values. */
+export function differences(before: unknown, after: unknown, path = ""): readonly string[] {
+  if (isObject(before) && isObject(after)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
+    return names.flatMap((name) => differences(before[name], after[name], path === "" ? name : `${path}.${name}`));
+  }
+  const [left, right] = [JSON.stringify(before), JSON.stringify(after)];
+  return left === right ? [] : [`${path}: ${left?.slice(0, TEXT_MAX)} became ${right?.slice(0, TEXT_MAX)}`];
+}
+const TEXT_MAX = 200;
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;

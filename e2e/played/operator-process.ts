@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { tie } from "../kit/children.ts";
+
+const MAIN = join(import.meta.dirname, "../../operator/main.ts");
+
+/** The operator as it runs in a pod: a process of its own, that knows the API server by a kubeconfig. */
+export type OperatorProcess = {
+  readonly pid: number;
+  readonly ended: Promise<number | null>;
+  /** As an outage of its host would: without a word to anybody. */
+  kill(): void;
+  /** As Kubernetes does: it may end what it is doing. */
+  stop(): Promise<number | null>;
+  log(): string;
+};
+
+export function startOperatorProcess(options: {
+  readonly kubeconfig: string;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  readonly lease: { readonly name: string; readonly namespace: string };
+  readonly logPath: string;
+  readonly port?: number;
+  readonly flags?: readonly string[];
+}): OperatorProcess {
+  const { kubeconfig, namespaces, lease, logPath, port = 0, flags = [] } = options;
+  const log = openSync(logPath, "a");
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [
+      ...["--disable-warning=ExperimentalWarning", MAIN, "--kubeconfig", kubeconfig],
+      ...["--namespaces", namespaces.join(","), "--host", "127.0.0.1", "--port", String(port)],
+      ...["--lease-name", lease.name, "--lease-namespace", lease.namespace, ...flags],
+    ],
+    { stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  tie(child);
+  const ended = new Promise<number | null>((resolve) => {
+    child.once("error", () => resolve(null));
+    child.once("exit", (code) => resolve(code));
+  });
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    kill: () => void child.kill("SIGKILL"),
+    stop: () => {
+      child.kill("SIGTERM");
+      return ended;
+    },
+    log: () => readFileSync(logPath, "utf8"),
+  };
+}
