@@ -143,7 +143,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "operator/main": ["operator/*", ...NODE_FOR_OPERATOR],
   "cdk8s/": ["operator/api/", "node/base/", "node/codec/", CONTRACT],
   // Plays validators for the operator on a real API server: with the operator's own model, which is judged by that, too.
-  "e2e/played/": ["e2e/", "operator/*", ...NODE_FOR_OPERATOR],
+  "e2e/played/": ["e2e/", "operator/*", ...NODE_FOR_OPERATOR, "node/codec/"],
   "e2e/": ["operator/api/", "node/base/", "node/codec/", "node/client/", CONTRACT],
   "tidy.test": [],
   "vitest.config": [],

@@ -10,6 +10,8 @@ const OBJECTS_MAX = 500;
 /** Versions and addresses of the API server, and who changed what when: different in every run. */
 const DROPPED = new Set<string>([
   ...["uid", "resourceVersion", "managedFields", "generation", "observedGeneration", "clusterIP", "clusterIPs"],
+  // The scheduler's choice.
+  ...["nodeName", "host", "zone", "topology.kubernetes.io/zone"],
   // Hashes of what is made by chance.
   ...Object.values(ANNOTATIONS),
 ]);

@@ -10,6 +10,7 @@ import { type Behaviour, createNodes, type ModelNodes } from "../../operator/rec
 import type { Thing } from "../../operator/reconcile/world-store.ts";
 import { type Item, keyOf } from "../../operator/runtime/resource.ts";
 import { type Counters, counted, noCounters } from "./counters.ts";
+import { takeBatch } from "./played-orders.ts";
 import type { Answers, NodeFiles } from "./responder.ts";
 
 /** The nodes of one HmnCluster: the model's nodes, and the model's kubelet, on pods of a real API server. */
@@ -51,9 +52,10 @@ export function createPlayedNetwork(
     return certificate === undefined || key === undefined || ca === undefined ? undefined : { ca, certificate, key };
   };
   const weights = Array.from({ length: Math.min(spec.validators.replicas, VALIDATORS_MAX) }, () => GENESIS_WEIGHT);
+  const chain = createChain(weights);
   const nodes = createNodes({
     behaviour,
-    chain: createChain(weights),
+    chain,
     network: spec.network,
     pods: () => [...pods.values()],
     genesis: () => find<Thing>("ConfigMap", genesisName(name)),
@@ -105,7 +107,7 @@ export function createPlayedNetwork(
       const reading = nodes.readings().get(validatorOf(pod));
       const known = counters.get(pod.metadata.uid);
       if (reading?.podUid !== pod.metadata.uid || !("status" in reading) || known === undefined) return undefined;
-      return { status: reading.status, counters: known.counters };
+      return { status: reading.status, counters: known.counters, take: (batch) => takeBatch(chain, batch) };
     },
   };
 }

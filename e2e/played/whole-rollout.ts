@@ -94,6 +94,7 @@ export async function wholeRollout(stand: Stand, namespace: string, cut?: Cut): 
     await until("the first deployment", ready);
     await ask("1.2.0");
     await until("the rollback", isQuarantined);
+    await atRest(() => proxy.writes.length);
     await ask("1.0.0");
     await until("the good spec", ready);
     await atRest(() => proxy.writes.length);

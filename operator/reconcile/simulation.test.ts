@@ -320,6 +320,18 @@ test("without a single client a release is judged by availability and safety alo
   expect(last(world)?.status.timeline?.some(({ message }) => message.includes("nobody was served"))).toBe(true);
 });
 
+test("an operator that comes back when a soak is over has seen nothing of it, and lets nothing pass", () => {
+  const { world, run } = begin(0);
+  world.edit(on("1.2.0"));
+  run.until("watched", () => last(world)?.status.state === "Soaking");
+  for (let second = 0; second < 20; second += 1) world.tick();
+  world.nodes.forget();
+  // Its first decisions come before it has read any node twice.
+  for (let look = 0; look < 5; look += 1) world.carryOut(run.look().actions);
+  run.until("rolled back", () => last(world)?.status.state === "RolledBack");
+  expect(last(world)?.status.moved).toEqual([0]);
+});
+
 test("what others change or delete of ours is put back, what they add stays", () => {
   const { world, run } = begin(0);
   world.remove("Service", "payments-client");

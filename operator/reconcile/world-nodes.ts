@@ -41,6 +41,8 @@ export type ModelNodes = {
   /** Client batches at each node in two seconds. */
   traffic: { batches: number };
   height(): number;
+  /** The operator's process died, and what it had in memory with it. Another one reads every node before it decides. */
+  forget(): void;
 };
 
 type Process = { image: string; startedAt: number; restarts: number; downUntil: number; running: boolean };
@@ -248,6 +250,9 @@ export function createNodes(options: {
     samples: () => samples,
     crashLogs: () => crashLogs,
     height: () => height,
+    forget: () => {
+      samples = [];
+    },
     hosts: () =>
       chain.ids().map((id) => ({
         metadata: { name: `host-${id}`, labels: { "topology.kubernetes.io/zone": `z${id}` } },

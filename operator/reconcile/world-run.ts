@@ -72,9 +72,12 @@ export function createRunner(world: World, options: RunnerOptions): Runner {
       const { actions } = mind(snapshot);
       if (actions.length === 0 && !stale) break;
       const cut = options.faults && actions.length > 0 && random.oneIn(6) ? random.below(actions.length) : undefined;
-      if (cut !== undefined) crashes += 1;
       options.onActions?.(actions);
       world.carryOut(cut === undefined ? actions : actions.slice(0, cut));
+      if (cut !== undefined) {
+        crashes += 1;
+        world.nodes.forget();
+      }
       wrote = true;
       assert(world.downByUs.size <= 1, "at most one node is down by us");
     }

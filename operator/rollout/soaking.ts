@@ -5,11 +5,11 @@ import { goBack } from "./incident.ts";
 import { phaseCounts } from "./phases.ts";
 import { record, recordAndFree, rolloutCommand, type Situation, type Step, waitFor } from "./situation.ts";
 import { elapsed, timeOf, timeText } from "./time.ts";
-import { judgeSince } from "./watchdog.ts";
+import { judgeSince, watchedSince } from "./watchdog.ts";
 
 /** Watches a phase until its soak is over and a window passed. */
 export function soaking(situation: Situation): Step {
-  const { now, rollout } = situation;
+  const { now, rollout, spec } = situation;
   const { status } = rollout;
   const phase = status.phase ?? 1;
   const soak = seconds(rollout.spec.phases[phase - 1]?.soakSeconds ?? 0);
@@ -44,7 +44,16 @@ export function soaking(situation: Situation): Step {
     return recordAndFree(phaseDone(situation, status, "every level was met"));
   if (whole.window.verdict === "Pass")
     return recordAndFree(phaseDone(situation, judged(status, whole.window), "every level was met"));
-  if (whole.nobodyServed && whole.window.verdict === "NoData")
+  const nobody = whole.nobodyServed && whole.window.verdict === "NoData";
+  const seen = watchedSince(situation, since) >= seconds(spec.rollout.intervalSeconds);
+  if (nobody && !seen && elapsed(now, status.since) < soak + seconds(spec.rollout.progressDeadlineSeconds))
+    return waitFor(situation, {
+      reason: "Soaking",
+      message: `The soak of phase ${phase} is over, but the operator has begun to watch it only now: it judges after one window`,
+      who: "Operator",
+      command: rolloutCommand(situation),
+    });
+  if (nobody && seen)
     return recordAndFree(
       phaseDone(
         situation,

@@ -46,6 +46,18 @@ export function judgeSince(situation: Situation, from: number): Finding {
 }
 
 /**
+ * How long the nodes on the new release have been read without a break of this process, at most from `from` on. Samples are
+ * kept in memory: an operator that has just taken over has seen nothing, whatever there was to see.
+ */
+export function watchedSince(situation: Situation, from: number): number {
+  const firsts = freshNodes(situation).map(({ podUid }) => {
+    const first = situation.samples.find((sample) => sample.podUid === podUid && sample.to > from);
+    return first?.from ?? situation.now;
+  });
+  return situation.now - Math.max(...firsts, from);
+}
+
+/**
  * The next judged window, when it is due. It waits up to twice its length for the first sample of a new node, so that
  * readings that come a little late make no empty window.
  */
