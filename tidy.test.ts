@@ -116,11 +116,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "operator/reconcile/actions",
     ...NODE_FOR_OPERATOR,
   ],
+  "operator/tuning/": ["operator/api/", "operator/rollout/", "node/base/"],
   "operator/reconcile/": [
     "operator/api/",
     "operator/observe/",
     "operator/desired/",
     "operator/rollout/",
+    "operator/tuning/",
     "operator/runtime/",
     ...NODE_FOR_OPERATOR,
     ...ORDERS_FOR_OPERATOR,
@@ -170,6 +172,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   "operator/observe/snapshot": ["type @kubernetes/client-node"],
   "operator/desired/": ["createHash node:crypto", "type @kubernetes/client-node"],
   "operator/rollout/": ["type @kubernetes/client-node"],
+  "operator/tuning/": [],
   "operator/reconcile/actions": [],
 };
 /** Pure with everything that it imports from its own room, which holds impure files too. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { governanceSchema } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
+import { nanos } from "./base/units.ts";
 import { testChain } from "./chain/test-genesis.ts";
 import { type AuthorityRecord, encodeAuthorityBody, joinAuthorityRecord } from "./codec/authority-body.ts";
 import { decodeAuthorityRecords, voteKeySigned } from "./codec/authority-record.ts";
@@ -38,5 +39,23 @@ test.each<[string, Uint8Array, string]>([
 test("what the operator is told of the chain keeps to the contract", () => {
   const told = governanceSchema.parse(governanceOf(testChain()));
   expect(told.serial).toBe("0");
-  expect(told.validators.map(({ id, wants }) => [id, wants])).toEqual([0, 1, 2, 3].map((id) => [id, null]));
+  expect(told.validators.map(({ id, wants, stateVersion }) => [id, wants, stateVersion])).toEqual(
+    [0, 1, 2, 3].map((id) => [id, null, 1]),
+  );
+  expect(told.parameters).toContainEqual({ name: "attunementPpm", value: "1000000" });
+});
+
+test("the operator is told what of a parameter waits, and when it last changed", () => {
+  const chain = testChain();
+  const { governance } = chain;
+  const name = "attunementPpm";
+  const parameters = {
+    ...governance.parameters,
+    pending: [{ name, value: 980_000n, serial: 1n } as const],
+    changedAt: new Map([[name, nanos(1_700_000_000_123_456_789n)] as const]),
+  };
+  const { parameters: told } = governanceSchema.parse(
+    governanceOf({ ...chain, governance: { ...governance, parameters } }),
+  );
+  expect(told).toContainEqual({ name, value: "1000000", pending: "980000", changedAtMs: 1_700_000_000_123 });
 });

@@ -1,22 +1,30 @@
 import { type NodeStatus, OPERATOR_IDS } from "./api/contract.ts";
 import { equalBytes, type Hex, toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
-import { authoritySerialOf, type Chain, validatorStates } from "./chain/chain.ts";
+import { authoritySerialOf, type Chain, parameterViewsOf, validatorStates } from "./chain/chain.ts";
 import { BODY_BYTES, encodeAuthorityBody, readAuthorityBody, voteKeyMessage } from "./codec/authority-body.ts";
 import { type KeyPair, sign } from "./codec/signature.ts";
 
-/** What the operator needs to know of the chain to let validators join and leave. */
+const NANOS_PER_MILLI = 1_000_000n;
+
+/** What the operator needs to know of the chain to let validators join and leave, and to change parameters. */
 export const governanceOf = (chain: Chain): NonNullable<NodeStatus["governance"]> => ({
   serial: String(authoritySerialOf(chain)),
   validators: [...validatorStates(chain).values()]
     .filter(({ id }) => id < OPERATOR_IDS)
-    .map(({ id, voteKey, bond, join, returns, leaves, jail }) => ({
+    .map(({ id, voteKey, bond, join, returns, leaves, jail, announced }) => ({
       id,
       publicKey: join?.voteKey ?? voteKey,
       bond: String(bond),
       wants: join !== undefined ? "join" : returns !== undefined ? "return" : leaves !== undefined ? "leave" : null,
       jailed: jail !== undefined,
+      stateVersion: announced,
     })),
+  parameters: parameterViewsOf(chain).map(({ name, value, pending, changedAt }) => ({
+    ...{ name, value: String(value) },
+    ...(pending === undefined ? {} : { pending: String(pending) }),
+    ...(changedAt === undefined ? {} : { changedAtMs: Number(changedAt / NANOS_PER_MILLI) }),
+  })),
 });
 
 /**

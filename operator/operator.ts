@@ -85,6 +85,7 @@ export async function startOperator({ options, connection, log, identity, onLost
   const findings = {
     readings: reader.readings,
     samples: reader.samples,
+    epochs: reader.epochs,
     metricSource: sources.state,
     crashLogs: (clusterKey: string) =>
       crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),

@@ -61,6 +61,7 @@ export const trustAnchorSchema = z.object({
 export type TrustAnchor = z.infer<typeof trustAnchorSchema>;
 /** Epochs back to which a snapshot proves its validator sets: an anchor older than this helps nobody. */
 export const EPOCH_PROOFS_MAX = 256;
+const u64 = z.string().regex(/^[0-9]{1,20}$/);
 
 /** Ids of whom the operator runs are below this; others' validators are their owners' business. */
 export const OPERATOR_IDS = 100;
@@ -68,7 +69,7 @@ export const OPERATOR_IDS = 100;
 /** What stands in the chain about who joins and leaves, with ids below `OPERATOR_IDS`. */
 export const governanceSchema = z.object({
   /** Highest serial of an order that the authority gave. */
-  serial: z.string().regex(/^[0-9]{1,20}$/),
+  serial: u64,
   validators: z
     .array(
       z.object({
@@ -79,9 +80,25 @@ export const governanceSchema = z.object({
         bond: z.string().regex(/^[0-9]{1,39}$/),
         wants: z.enum(["join", "return", "leave"]).nullable(),
         jailed: z.boolean(),
+        /** Newest state version that it has announced it can run; absent in releases before it was told. */
+        stateVersion: z.number().int().positive().optional(),
       }),
     )
     .max(OPERATOR_IDS),
+  /** Parameters of the network, by name, those of later releases too; absent in releases before they were told. */
+  parameters: z
+    .array(
+      z.object({
+        name: z.string().max(64),
+        value: u64,
+        /** Ordered, and waits for the end of an epoch. */
+        pending: u64.optional(),
+        /** Block time of its last change; absent: genesis. */
+        changedAtMs: z.number().int().nonnegative().optional(),
+      }),
+    )
+    .max(64)
+    .optional(),
 });
 
 /** `POST` on the control port, by the operator alone: the vote key's signature under an order about this very validator. */
@@ -229,29 +246,31 @@ export const LEDGERS = { FLX: 1, CHR: 2, ATR: 3, PSY: 4, RES: 5 } as const;
 const tokenNames = ["FLX", "CHR", "ATR", "PSY", "RES"] as const satisfies readonly (keyof typeof LEDGERS)[];
 
 /**
- * What the parameter authority may change while the network runs. Bounds, largest step and cooldown of each stand in
- * `node/chain/parameters.ts`; values are whole numbers in the unit that the name ends with.
+ * What the parameter authority may change while the network runs, and the number of each in records and hashes, never used
+ * twice. Bounds, largest step and cooldown stand in `node/chain/parameters.ts`; values are whole numbers in the unit that the
+ * name ends with.
  */
-export const networkParameters = [
+export const PARAMETER_NUMBERS = {
   /** Epochs last max(10 s, this · λ_eff) of block time. */
-  "epochLengthMs",
+  epochLengthMs: 1,
   /** Share of Ψ in a validator's weight. */
-  "psiSharePpm",
+  psiSharePpm: 2,
   /** A smaller bond has no weight; in 10⁻⁶ ATR. */
-  "minimumBond",
+  minimumBond: 3,
   /** What opening an account costs; in 10⁻⁶ FLX. */
-  "accountFee",
-  "checkpointIntervalMs",
+  accountFee: 4,
+  checkpointIntervalMs: 5,
   /** With nothing to order, an empty block after this time. */
-  "emptyBlockMs",
+  emptyBlockMs: 6,
   /** Of all batches that one block orders. */
-  "blockBatchBytes",
+  blockBatchBytes: 7,
   /** Rules that execution follows; a closing block raises it, once the next epoch's validators can run them. */
-  "stateVersion",
+  stateVersion: 8,
   /** α: λ_eff = clamp(α · λ, 0.3, 1). */
-  "attunementPpm",
-] as const;
-export type NetworkParameter = (typeof networkParameters)[number];
+  attunementPpm: 9,
+} as const;
+export type NetworkParameter = keyof typeof PARAMETER_NUMBERS;
+export const networkParameters = Object.keys(PARAMETER_NUMBERS) as readonly NetworkParameter[];
 
 /** `genesis.json`. The chain id is the SHA-256 of its canonical bytes (not of this JSON). Amounts in the smallest unit (6 decimals). */
 export const genesisFileSchema = z.object({

@@ -1,4 +1,4 @@
-import { type NetworkParameter, networkParameters } from "../api/contract.ts";
+import { type NetworkParameter, networkParameters, PARAMETER_NUMBERS } from "../api/contract.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import type { Nanos } from "../base/units.ts";
 import { sha256 } from "../codec/hash.ts";
@@ -24,8 +24,6 @@ export type ParameterState = {
 };
 
 type Rule = {
-  /** In records and hashes; never used twice. */
-  readonly number: number;
   readonly initial: bigint;
   readonly min: bigint;
   readonly max: bigint;
@@ -43,23 +41,21 @@ const MEBIBYTE = 1n << 20n;
 
 /** Hard bounds: no signature of the authority goes past them (domain.md, "Genesis"). The quorum rule, caps and issuance have no parameter. */
 const RULES: Readonly<Record<NetworkParameter, Rule>> = {
-  epochLengthMs: { number: 1, initial: 60_000n, min: 10_000n, max: 3_600_000n, step: half, cooldownNs: HOUR },
-  psiSharePpm: { number: 2, initial: 400_000n, min: 0n, max: 400_000n, step: () => 50_000n, cooldownNs: 24n * HOUR },
-  minimumBond: { number: 3, initial: 10n ** 6n, min: 10n ** 6n, max: 10n ** 11n, step: half, cooldownNs: 24n * HOUR },
-  accountFee: { number: 4, initial: ACCOUNT_FEE, min: 1n, max: 10n ** 9n, step: half, cooldownNs: HOUR },
-  checkpointIntervalMs: { number: 5, initial: 10_000n, min: 1_000n, max: 60_000n, step: half, cooldownNs: HOUR },
-  emptyBlockMs: { number: 6, initial: 1_000n, min: 100n, max: 10_000n, step: half, cooldownNs: HOUR },
+  epochLengthMs: { initial: 60_000n, min: 10_000n, max: 3_600_000n, step: half, cooldownNs: HOUR },
+  psiSharePpm: { initial: 400_000n, min: 0n, max: 400_000n, step: () => 50_000n, cooldownNs: 24n * HOUR },
+  minimumBond: { initial: 10n ** 6n, min: 10n ** 6n, max: 10n ** 11n, step: half, cooldownNs: 24n * HOUR },
+  accountFee: { initial: ACCOUNT_FEE, min: 1n, max: 10n ** 9n, step: half, cooldownNs: HOUR },
+  checkpointIntervalMs: { initial: 10_000n, min: 1_000n, max: 60_000n, step: half, cooldownNs: HOUR },
+  emptyBlockMs: { initial: 1_000n, min: 100n, max: 10_000n, step: half, cooldownNs: HOUR },
   blockBatchBytes: {
-    number: 7,
     initial: 16n * MEBIBYTE,
     min: 2n * MEBIBYTE,
     max: 16n * MEBIBYTE,
     step: half,
     cooldownNs: HOUR,
   },
-  stateVersion: { number: 8, initial: 1n, min: 1n, max: 0xffff_ffffn, step: () => 1n, cooldownNs: 0n, onlyUp: true },
+  stateVersion: { initial: 1n, min: 1n, max: 0xffff_ffffn, step: () => 1n, cooldownNs: 0n, onlyUp: true },
   attunementPpm: {
-    number: 9,
     initial: 1_000_000n,
     min: 800_000n,
     max: 1_200_000n,
@@ -69,9 +65,9 @@ const RULES: Readonly<Record<NetworkParameter, Rule>> = {
   },
 };
 
-export const parameterNumber = (name: NetworkParameter): number => RULES[name].number;
+export const parameterNumber = (name: NetworkParameter): number => PARAMETER_NUMBERS[name];
 export const parameterOf = (number: number): NetworkParameter | undefined =>
-  networkParameters.find((name) => RULES[name].number === number);
+  networkParameters.find((name) => parameterNumber(name) === number);
 
 /** Values of a genesis file over the defaults; a refusal names the parameter and its bounds. */
 export function initialParameters(
@@ -158,9 +154,9 @@ export function parametersHash(values: Parameters): Uint8Array {
 
 /** By the parameters' numbers ascending. */
 export function writeParameters(to: Writer, values: Parameters): Writer {
-  const names = networkParameters.toSorted((a, b) => RULES[a].number - RULES[b].number);
+  const names = networkParameters.toSorted((a, b) => parameterNumber(a) - parameterNumber(b));
   to.u32(names.length);
-  for (const name of names) to.u32(RULES[name].number).u64(values[name]);
+  for (const name of names) to.u32(parameterNumber(name)).u64(values[name]);
   return to;
 }
 

@@ -19,6 +19,7 @@ import { scaleStatusSchema } from "./scale.ts";
 import { servicesSchema } from "./services.ts";
 import { tlsSchema, tlsStatusSchema } from "./tls.ts";
 import { trustStatusSchema } from "./trust.ts";
+import { tuningSchema, tuningStatusSchema } from "./tuning.ts";
 
 const belowU128: CelRule = {
   // Decimal numbers of equal length compare as text.
@@ -163,6 +164,7 @@ export const clusterSpecSchema = z
     serviceLevels: serviceLevelsSchema.prefault({}).describe("What a release is judged against."),
     rollout: rolloutPolicySchema.describe("How changes reach the nodes."),
     tls: tlsSchema.prefault({}).describe("The certificates by which nodes, operator and clients know each other."),
+    tuning: tuningSchema.prefault({}).describe("Parameters of the network that follow what is measured."),
     paused: z
       .boolean()
       .default(false)
@@ -266,6 +268,9 @@ export const clusterStatusSchema = z
       .describe("Validators that are run now, those on their way in or out included; absent before genesis."),
     scale: scaleStatusSchema.optional().describe("The validator that is joining or leaving; absent when none is."),
     tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
+    tuning: tuningStatusSchema
+      .optional()
+      .describe("What was tried, and why it was kept or taken back; absent while off."),
     waitingFor: waitingForSchema.optional().describe("The one cause of waiting; absent when nothing is waited for."),
     validators: z.array(validatorStatusSchema).max(100).describe("Each validator.").meta(listMap("id")),
     quarantine: z

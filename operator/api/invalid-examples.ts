@@ -29,6 +29,24 @@ export const invalidExamples: readonly InvalidExample[] = [
     expect: "spec.version",
   },
   {
+    name: "bounds of tuning that leave nothing between them",
+    field: "spec.tuning.attunement",
+    object: validCluster({ tuning: { attunement: { minPpm: 1_100_000, maxPpm: 900_000 } } }),
+    expect: "minPpm must not be more than maxPpm",
+  },
+  {
+    name: "the same of another parameter",
+    field: "spec.tuning.psiShare",
+    object: validCluster({ tuning: { psiShare: { minPpm: 300_000, maxPpm: 200_000 } } }),
+    expect: "minPpm must not be more than maxPpm",
+  },
+  {
+    name: "a step that the chain would refuse",
+    field: "spec.tuning.attunement.stepPpm",
+    object: validCluster({ tuning: { attunement: { stepPpm: 30_000 } } }),
+    expect: "spec.tuning.attunement.stepPpm",
+  },
+  {
     name: "an image reference with a blank",
     field: "spec.image.reference",
     object: validCluster({ image: { reference: "local/hmn node" } }),

@@ -330,3 +330,43 @@ test("an incident, as it is passed on", () => {
     "
   `);
 });
+
+test("the screen shows what the tuner tries, and how its last steps ended", () => {
+  const cluster = clusterObject({
+    tuning: {
+      ...{ state: "Trying", message: "a step of attunementPpm", since: before(90), fromEpoch: 40, subject: "r 4" },
+      steps: [{ parameter: "attunementPpm", stepPpm: 18_000, direction: "Down" }],
+      trial: {
+        ...{
+          parameter: "attunementPpm",
+          from: 1_020_000,
+          to: 1_002_000,
+          step: "Observing",
+          since: before(60),
+          epoch: 48,
+        },
+        ...{ coherencePpm: [], levels: { errorsPpm: 0, availabilityPpm: 1_000_000 }, reason: "", blamed: false },
+      },
+      history: [
+        {
+          ...{ time: before(4_000), parameter: "attunementPpm", from: 1_000_000, to: 1_020_000, outcome: "Kept" },
+          message: "coherence went from 930000 to 945000 ppm in 8 epochs",
+        },
+        {
+          ...{ time: before(900), parameter: "attunementPpm", from: 1_020_000, to: 1_040_000, outcome: "TakenBack" },
+          message: "latency p95 went from 5 to 9 ms",
+        },
+      ],
+    },
+  });
+  const text = statusScreen({ cluster, rollouts: [firstDeployment()] }, PLAIN);
+  expect(text.slice(text.indexOf("TUNING"), text.indexOf("CONDITIONS"))).toMatchInlineSnapshot(`
+    "TUNING  Trying for 1 min 30 s
+      attunementPpm 1020000 -> 1002000: Observing
+      15 min ago     TakenBack  attunementPpm 1020000 -> 1040000: latency p95 went from 5 to 9 ms
+      1 h 6 min ago  Kept       attunementPpm 1000000 -> 1020000: coherence went from 930000 to 945000
+                                ppm in 8 epochs
+
+    "
+  `);
+});

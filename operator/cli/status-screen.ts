@@ -6,6 +6,7 @@ import { type Quorum, quorumOf, quorumText } from "./quorum-text.ts";
 import { changeText, rolloutLines, windowLines } from "./rollout-screen.ts";
 import { type Cell, columns, commandLine, heading, type Look, paragraph, type Style, screen } from "./screen.ts";
 import { agoText, clockText } from "./time-text.ts";
+import { tuningLines } from "./tuning-screen.ts";
 
 /** Everything that the status of one cluster is drawn from. */
 export type ClusterFacts = {
@@ -31,6 +32,7 @@ export function statusScreen(facts: ClusterFacts, look: Look, all = false): stri
     active === undefined ? [] : rolloutLines(active, cluster, look),
     active === undefined ? [] : windowLines(active.status.windows ?? [], WINDOWS_SHOWN, look),
     validatorLines(cluster, look, all),
+    tuningLines(status.tuning, look),
     conditionLines(cluster, look),
     pastLines(facts, look),
   );

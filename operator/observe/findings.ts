@@ -1,6 +1,7 @@
+import type { NodeStatus } from "../../node/api/contract.ts";
 import type { Millis } from "../../node/base/units.ts";
 import type { Mark } from "./sample.ts";
-import type { NodeReading, Sample } from "./snapshot.ts";
+import type { MeasuredEpoch, NodeReading, Sample } from "./snapshot.ts";
 
 export const SAMPLES_KEPT_MS = 15 * 60_000;
 /** 15 minutes of 100 nodes at one reading in two seconds. */
@@ -14,6 +15,7 @@ export type ClusterFindings = {
   readonly sourceMarks: Map<number, Mark>;
   /** Oldest first. */
   readonly samples: Sample[];
+  readonly epochs: Map<number, MeasuredEpoch[]>;
 };
 
 export const emptyFindings = (): ClusterFindings => ({
@@ -21,6 +23,7 @@ export const emptyFindings = (): ClusterFindings => ({
   marks: new Map(),
   sourceMarks: new Map(),
   samples: [],
+  epochs: new Map(),
 });
 
 /** Adds a sample and lets go of those that nobody may ask for any more. */
@@ -32,6 +35,18 @@ export function keep(findings: ClusterFindings, sample: Sample, now: Millis): vo
   old = Math.max(old, samples.length - SAMPLES_MAX);
   // Not one by one: moving the rest of the array each time would cost more than the few kept too long.
   if (old >= 64 || old > samples.length / 2) samples.splice(0, old);
+}
+
+/** Twice what the tuner compares on one side. */
+const EPOCHS_KEPT = 64;
+
+/** Remembers what a node says of the epoch that was measured last, once. */
+export function keepEpoch({ epochs }: ClusterFindings, validator: number, { coherence }: NodeStatus): void {
+  const { measured, epoch, coherencePpm } = coherence;
+  if (!measured || epoch === undefined || coherencePpm === undefined) return;
+  const known = epochs.get(validator) ?? [];
+  if (epoch > (known.at(-1)?.epoch ?? -1))
+    epochs.set(validator, [...known, { epoch, coherencePpm }].slice(-EPOCHS_KEPT));
 }
 
 /** Whether two readings differ in what decisions are made of; heights move all the time and count by their samples. */

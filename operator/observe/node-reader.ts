@@ -1,10 +1,10 @@
 import { type Millis, millis } from "../../node/base/units.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
-import { type ClusterFindings, changed, emptyFindings, keep, SAMPLES_KEPT_MS } from "./findings.ts";
+import { type ClusterFindings, changed, emptyFindings, keep, keepEpoch, SAMPLES_KEPT_MS } from "./findings.ts";
 import { type Credentials, createNodeClient, type NodeClient } from "./node-client.ts";
 import { difference, type Mark, unavailable, withoutClients } from "./sample.ts";
-import type { NodeReading, Sample } from "./snapshot.ts";
+import type { MeasuredEpoch, NodeReading, Sample } from "./snapshot.ts";
 
 /** One pod to read. */
 export type NodeTarget = {
@@ -46,6 +46,7 @@ const NOTICE_MS = 1_000;
 export type NodeReader = {
   readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
   readonly samples: (clusterKey: string) => readonly Sample[];
+  readonly epochs: (clusterKey: string) => ReadonlyMap<number, readonly MeasuredEpoch[]>;
   /** Resolves when every node of the first round has answered or has been given up on. */
   readonly start: () => Promise<void>;
   readonly stop: () => void;
@@ -100,6 +101,7 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     metrics.nodeReadings.inc({ result: status.ok && scrape.ok ? "ok" : "failed" });
     const isNew = changed(found.readings.get(validator), reading);
     found.readings.set(validator, reading);
+    if (status.ok) keepEpoch(found, validator, status.value);
 
     const before = found.marks.get(validator);
     const mark: Mark | undefined = scrape.ok ? { at, podUid, scrape: scrape.value } : undefined;
@@ -146,6 +148,7 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
   };
   return {
     readings: (clusterKey) => new Map(clusters.get(clusterKey)?.readings),
+    epochs: (clusterKey) => new Map(clusters.get(clusterKey)?.epochs),
     samples: (clusterKey) => {
       const oldest: Millis = millis(now() - SAMPLES_KEPT_MS);
       const samples = clusters.get(clusterKey)?.samples ?? [];

@@ -11,6 +11,7 @@ const free = { frozen: false, maxConcurrentRollouts: 0, rivals: () => [] };
 const nothing = {
   readings: () => new Map(),
   samples: () => [],
+  epochs: () => new Map(),
   metricSource: () => undefined,
   crashLogs: () => new Map(),
   orderFault: () => "",

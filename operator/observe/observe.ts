@@ -10,6 +10,7 @@ import type {
   ApprovalObject,
   Fleet,
   LeafFacts,
+  MeasuredEpoch,
   MetricSourceState,
   NodeReading,
   RolloutObject,
@@ -24,6 +25,7 @@ const TLS_SECRET = "kubernetes.io/tls";
 export type Findings = {
   readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
   readonly samples: (clusterKey: string) => readonly Sample[];
+  readonly epochs: (clusterKey: string) => ReadonlyMap<number, readonly MeasuredEpoch[]>;
   readonly metricSource: (clusterKey: string) => MetricSourceState | undefined;
   readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
   readonly orderFault: (clusterKey: string) => string;
@@ -68,6 +70,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     admissionBindings: typed(caches.items("ValidatingAdmissionPolicyBinding")),
     readings: findings.readings(clusterKey),
     samples: findings.samples(clusterKey),
+    epochs: findings.epochs(clusterKey),
     ...(metricSource === undefined ? {} : { metricSource }),
     crashLogs: findings.crashLogs(clusterKey),
     orderFault: findings.orderFault(clusterKey),

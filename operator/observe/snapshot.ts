@@ -66,6 +66,9 @@ export type Sample = {
   readonly safetyViolations: number;
 };
 
+/** Ĉ of one epoch, as a node told it once it was measured. */
+export type MeasuredEpoch = { readonly epoch: number; readonly coherencePpm: number };
+
 /** How the metric source that a cluster names stands. */
 export type MetricSourceState = {
   readonly source: string;
@@ -150,6 +153,8 @@ export type Snapshot = {
   readonly readings: ReadonlyMap<number, NodeReading>;
   /** The last 15 minutes of samples, oldest first. */
   readonly samples: readonly Sample[];
+  /** The newest measured epochs by validator, ascending, as far as they were seen. */
+  readonly epochs: ReadonlyMap<number, readonly MeasuredEpoch[]>;
   /** Absent where the operator scrapes the nodes itself. */
   readonly metricSource?: MetricSourceState;
   /** Why the last order to the nodes was not taken, for people; empty if none was refused. */

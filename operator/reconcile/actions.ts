@@ -70,18 +70,26 @@ export type Action =
       readonly commonName: string;
     }
   /**
-   * Signs an order about a validator with the authority's key, which owns every validator that the operator makes, and hands
-   * it to another node. Whether it was executed is seen in the nodes' status.
+   * Signs an order with the authority's key, which owns every validator that the operator makes, and hands it to a node.
+   * Whether it was executed is seen in the nodes' status.
    */
   | {
       readonly type: "order";
+      /** The validator that it is about; of a parameter, the one whose node takes it. */
       readonly validator: number;
       readonly chainId: string;
       /** The validator whose node takes it. */
       readonly through: number;
       readonly order:
         | { readonly kind: "join"; readonly voteKey: string; readonly serial: string; readonly amount: string }
-        | { readonly kind: "leave" };
+        | { readonly kind: "leave" }
+        /** `parameter`: a name of the node's contract. */
+        | {
+            readonly kind: "set_parameter";
+            readonly parameter: string;
+            readonly serial: string;
+            readonly value: string;
+          };
     }
   | {
       readonly type: "event";

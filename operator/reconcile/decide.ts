@@ -22,6 +22,7 @@ import { rotate } from "./rotation.ts";
 import { scale, sizeOf } from "./scale.ts";
 import { signerProof } from "./signer-proof.ts";
 import { clusterStatus } from "./status.ts";
+import { tuneParameters, tuningEvents } from "./tuning.ts";
 
 /** Quarantined inputs that are remembered; the oldest go first. */
 const QUARANTINE_MAX = 10;
@@ -61,6 +62,10 @@ export function decide(asked: Snapshot): Decision {
   const turn = rotate(snapshot, view, free);
   const wanted = asked.cluster.spec.validators.replicas;
   const scaling = scale(snapshot, view, wanted, free && turn.slot === undefined && target === current.revision);
+  const tuning = tuneParameters(snapshot, view, {
+    ...{ busy: active !== undefined || target !== current.revision, subject: current.revision },
+    scaling: scaling.status !== undefined || scaling.size !== wanted,
+  });
   // Their slots are theirs to give back, unless something with more right takes them.
   const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
   const slot = theirs ? (turn.slot ?? scaling.slot) : step.slot;
@@ -72,6 +77,7 @@ export function decide(asked: Snapshot): Decision {
     slot,
     tls: turn.status,
     scaling: { size: scaling.size, scale: scaling.status, wanted },
+    tuning: tuning.status,
     wait: step.wait ?? (active === undefined ? scaling.wait : undefined),
     background: turn.wait,
     obstacle,
@@ -98,10 +104,12 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded ? step.acts : []),
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
+    ...tuning.acts,
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),
     ...scaleEvents(cluster.status.scale, status.scale, status.size),
+    ...tuningEvents(cluster.status.tuning, status.tuning),
   ];
   const busy = active !== undefined || actions.length > 0;
   return { actions, requeueAfterMs: millis(busy ? LOOK_ACTIVE : LOOK_IDLE) };

@@ -92,6 +92,21 @@ test("a leave needs no countersignature: who leaves may be down", async () => {
   expect(batch.length).toBe(192 + 96);
 });
 
+test("a parameter is what was decided, signed by the authority, and asks nobody else", async () => {
+  const { orders, batches, asked } = fakeNodes();
+  const order: Order = {
+    ...{ type: "order", validator: 1, chainId, through: 1 },
+    order: { kind: "set_parameter", parameter: "attunementPpm", serial: "8", value: "1020000" },
+  };
+  expect(await orders.give(order, target, key)).toMatchObject({ ok: true });
+  const [batch = new Uint8Array()] = batches;
+  const payload = batch.slice(192);
+  const body = payload.slice(0, 128);
+  expect(readAuthorityBody(body)).toEqual({ kind: "set_parameter", serial: 8n, parameter: 9, value: 1_020_000n });
+  expect(signed(authorityMessage(chainId, body), payload.slice(200, 264))).toBe(true);
+  expect(asked).toEqual(["1"]);
+});
+
 test("what is refused is told, and forgotten when it goes through", async () => {
   const poor = fakeNodes({ submit: () => Promise.resolve(refuse("refused", "exceeds_credits")) });
   expect(await poor.orders.give(join, target, key)).toMatchObject({ ok: false });

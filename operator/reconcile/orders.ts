@@ -1,4 +1,5 @@
-import { unreachable } from "../../node/base/assert.ts";
+import { networkParameters, PARAMETER_NUMBERS } from "../../node/api/contract.ts";
+import { assert, unreachable } from "../../node/base/assert.ts";
 import { concatBytes, fromHex, type Hex } from "../../node/base/bytes.ts";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
 import { authorityMessage, encodeAuthorityBody, joinAuthorityRecord } from "../../node/codec/authority-body.ts";
@@ -85,6 +86,16 @@ async function recordsOf(
       const voteKeySignature = fromHex(agreed.value, agreed.value.length / 2) ?? new Uint8Array();
       const signatures = new Map([[0, signWithSeed(key.seed, authorityMessage(chainId, body))]]);
       return accept({ type: "authority", payload: joinAuthorityRecord({ body, voteKeySignature, signatures }) });
+    }
+    case "set_parameter": {
+      const parameter = networkParameters.find((name) => name === order.parameter);
+      assert(parameter !== undefined, "only parameters of the contract are ordered");
+      const body = encodeAuthorityBody({
+        ...{ kind: "set_parameter", serial: BigInt(order.serial), value: BigInt(order.value) },
+        parameter: PARAMETER_NUMBERS[parameter],
+      });
+      const signatures = new Map([[0, signWithSeed(key.seed, authorityMessage(chainId, body))]]);
+      return accept({ type: "authority", payload: joinAuthorityRecord({ body, signatures }) });
     }
     case "leave":
       return accept({ type: "validator", payload: encodeValidatorRecords([{ kind: "leave", validator }]) });

@@ -2,6 +2,7 @@ import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/
 import type { Repair } from "../api/repairs.ts";
 import type { ScaleStatus } from "../api/scale.ts";
 import type { TlsStatus } from "../api/tls.ts";
+import type { TuningStatus } from "../api/tuning.ts";
 import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, type Wait } from "../rollout/situation.ts";
@@ -25,6 +26,7 @@ export type Outcome = {
     readonly scale: ScaleStatus | undefined;
     readonly wanted: number;
   };
+  readonly tuning: TuningStatus | undefined;
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
   readonly background: Wait | undefined;
@@ -77,6 +79,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(scaling.scale === undefined ? {} : { scale: scaling.scale }),
     tls: outcome.tls,
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
+    ...(outcome.tuning === undefined ? {} : { tuning: outcome.tuning }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
     validators: validatorStatuses(snapshot, view),
     ...(outcome.repairs.length === 0 ? {} : { repairs: [...outcome.repairs] }),

@@ -1,5 +1,6 @@
 import type { NodeStatus } from "../../node/api/contract.ts";
 import { assert } from "../../node/base/assert.ts";
+import type { MeasuredEpoch } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 
 /** Who votes in the model, and with what weight: genesis's validators, and who was ordered in or out since. */
@@ -13,6 +14,12 @@ export type ModelChain = {
   /** One second in which a quorum served. `ready`: who runs and has caught up. */
   tick(ready: readonly number[]): void;
   told(): Pick<NodeStatus, "epoch" | "validators" | "governance">;
+  /** What was measured of the epochs that have ended. */
+  measured(): readonly MeasuredEpoch[];
+  /** α, in millionths. */
+  attunement(): number;
+  /** Ĉ of an epoch by α; 0.9 if never set. */
+  setHill(hill: (alphaPpm: number, epoch: number) => number): void;
   /** Highest id that ever was registered. */
   ids(): readonly number[];
 };
@@ -31,11 +38,16 @@ export function createChain(weights: readonly number[]): ModelChain {
   let serial = 0n;
   let epoch = 1;
   let seconds = 0;
+  let alpha = { value: 1_000_000, pending: undefined as number | undefined };
+  let hill: (alphaPpm: number, epoch: number) => number = () => 900_000;
+  let measured: MeasuredEpoch[] = [];
 
   const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (members.get(id) ?? 0), 0);
   const total = () => weightOf([...members.keys()]);
   const boundary = (ready: readonly number[]): void => {
+    measured = [...measured, { epoch, coherencePpm: hill(alpha.value, epoch) }].slice(-64);
     epoch += 1;
+    alpha = { value: alpha.pending ?? alpha.value, pending: undefined };
     const before = total();
     for (const [id, weight] of members)
       if (weight < 75) members.set(id, Math.max(weight + 1, Math.floor(1.1 * weight)));
@@ -61,7 +73,22 @@ export function createChain(weights: readonly number[]): ModelChain {
     isMember: (id) => members.has(id),
     leftIn: (id) => left.get(id),
     ids: () => [...registered.keys()],
+    measured: () => measured,
+    attunement: () => alpha.value,
+    setHill: (next) => {
+      hill = next;
+    },
     take: ({ validator, order }) => {
+      if (order.kind === "set_parameter") {
+        assert(order.parameter === "attunementPpm", "no other parameter is ordered here");
+        const value = Number(order.value);
+        assert(Math.abs(value - alpha.value) <= 20_000, "no step is longer than the chain takes");
+        assert(value >= 800_000 && value <= 1_200_000, "no step leaves the bounds");
+        if (alpha.pending !== undefined || BigInt(order.serial) <= serial) return false;
+        serial = BigInt(order.serial);
+        alpha = { ...alpha, pending: value };
+        return true;
+      }
       const known = registered.get(validator);
       if (order.kind === "leave") {
         if (known === undefined || (!members.has(validator) && known.wants !== "join")) return false;
@@ -88,6 +115,12 @@ export function createChain(weights: readonly number[]): ModelChain {
         validators: [...registered].map(([id, { bond, wants }]) => ({
           ...{ id, publicKey: publicKeyOf(id), bond: String(bond), wants, jailed: false },
         })),
+        parameters: [
+          {
+            ...{ name: "attunementPpm", value: String(alpha.value) },
+            ...(alpha.pending === undefined ? {} : { pending: String(alpha.pending) }),
+          },
+        ],
       },
     }),
   };

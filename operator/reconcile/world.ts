@@ -308,6 +308,7 @@ export function createWorld(options: {
         hosts: nodes.hosts(),
         readings: new Map<number, NodeReading>(nodes.readings()),
         samples: [...nodes.samples()] as readonly Sample[],
+        epochs: new Map(chain.ids().map((id) => [id, chain.measured()])),
         crashLogs: new Map(nodes.crashLogs()),
         fleet: options.fleet?.() ?? { frozen: false, maxConcurrentRollouts: 0, rivals: () => [] },
       };
