@@ -9,12 +9,15 @@ import { coherenceView } from "./chain/coherence-view.ts";
 import { mintFault } from "./chain/prove-mint.ts";
 import type { Engine } from "./shell-engine.ts";
 import type { RunningMesh } from "./shell-mesh.ts";
+import type { Storage } from "./storage/storage.ts";
 import type { TickReport } from "./supervisor/core.ts";
 import type { Pace } from "./supervisor/interval.ts";
 import { type RunningServices, superviseServices } from "./supervisor/run.ts";
 
 /** What one tick of the ledger's may take from the node's own work. */
 const SWEEP_MS = millis(5);
+/** Of the log, read again in one tick of the ledger's: 40 GiB a day. */
+const SCRUB_BYTES = 512 * 1024;
 const STALLED_MS = millis(60_000);
 
 export type ServiceParts = {
@@ -23,6 +26,7 @@ export type ServiceParts = {
   readonly holdings: Holdings;
   readonly metrics: Metrics;
   readonly mesh: RunningMesh;
+  readonly storage: Pick<Storage, "scrub">;
   readonly connectedPeers: () => readonly number[];
   /** The wire version spoken with a peer; undefined if it is not connected. */
   readonly wireVersionWith: (peer: number) => number | undefined;
@@ -92,8 +96,9 @@ function miningAgent({ engine, metrics, log }: ServiceParts): () => TickReport {
   };
 }
 
-function keepHouse({ engine, intake, holdings, metrics }: ServiceParts): TickReport {
+function keepHouse({ engine, intake, holdings, metrics, storage }: ServiceParts): TickReport {
   holdings.sweep(SWEEP_MS);
+  storage.scrub(SCRUB_BYTES);
   metrics.waiting({ batches: engine.view().pendingBatches, answers: intake.outstanding() });
   return running();
 }

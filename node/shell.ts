@@ -268,7 +268,8 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     memory: mesh,
   });
   const { connectedPeers, wireVersionWith, setPeers } = transport;
-  const services = startServices({ engine, intake, holdings, mesh, metrics, connectedPeers, wireVersionWith, log });
+  const peers = { connectedPeers, wireVersionWith };
+  const services = startServices({ engine, storage, intake, holdings, mesh, metrics, log, ...peers });
   const peersFile = watchNetwork(options.config, network, {
     peers: (peers) => {
       log.info({ peers: peers.map(({ id }) => id) }, "peers changed");

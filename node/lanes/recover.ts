@@ -11,7 +11,10 @@ export function recoverLanes(lanes: Lanes, heads: readonly Tip[]): void {
     if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) >= laneBytesMax(lanes)) continue;
     const track = trackOf(lane, head.incarnation) ?? openTrack(lane, head.incarnation, Number.NEGATIVE_INFINITY);
     if (track.cars.has(head.number)) continue;
-    const car = parseCar(present(lanes.config.readCar(head.digest), "the log has the cars that it names"));
+    const bytes = lanes.config.readCar(head.digest);
+    // It has decayed, which only reading it shows: it comes from the peers again.
+    if (bytes === undefined) continue;
+    const car = parseCar(bytes);
     addCar(track, present(car.ok ? car.value : undefined, "the log gives back the car that it was given"));
   }
   recoverOwn(lanes, heads);

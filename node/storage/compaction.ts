@@ -3,6 +3,7 @@ import type { DiskOp } from "./disk-job.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { forgetSegment } from "./log-index.ts";
 import { type OpenFiles, type Spare, sparePath } from "./segment.ts";
+import { indexPathOf } from "./segment-index.ts";
 
 /** Lets old segments go, one bounded step at a time. */
 export type Compaction = {
@@ -54,22 +55,18 @@ export function compaction(parts: {
     files.close(from);
     segments.delete(sequence);
     forgetSegment(index, sequence, belowHeight);
+    const indexRemoval: DiskOp = { type: "remove", path: indexPathOf(from) };
     if (spare.state === "none") {
       spare.state = "coming";
-      parts.runAside([{ type: "rename", from, to: sparePath(folder) }], (refused) => {
+      const ops: readonly DiskOp[] = [{ type: "rename", from, to: sparePath(folder) }, indexRemoval];
+      parts.runAside(ops, (refused) => {
         spare.state = refused === undefined ? "ready" : "none";
       });
       return;
     }
     // A removal alone may be undone by a crash, and the segment come back where it is a gap; a rename is durable.
     const path = `${from}.new`;
-    parts.runAside(
-      [
-        { type: "rename", from, to: path },
-        { type: "remove", path },
-      ],
-      () => {},
-    );
+    parts.runAside([{ type: "rename", from, to: path }, { type: "remove", path }, indexRemoval], () => {});
   };
 
   return {

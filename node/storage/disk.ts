@@ -85,6 +85,16 @@ export class DiskRefused extends Error {
 
 const REFUSALS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "ENXIO", "ENODEV"]);
 
+/** What stands there; nothing where the device itself cannot read it, which is damage like any other. */
+export function readIfReadable(disk: Disk, file: number, position: number, length: number): Uint8Array {
+  try {
+    return disk.read(file, position, length);
+  } catch (cause) {
+    if (!isDiskRefusal(cause)) throw cause;
+    return new Uint8Array(0);
+  }
+}
+
 /** Whether the disk, and not the program, is at fault. */
 export function isDiskRefusal(error: unknown): error is Error {
   if (error instanceof DiskRefused) return true;

@@ -1,6 +1,6 @@
 import { assert, present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, readIfReadable } from "./disk.ts";
 import type { DiskOp } from "./disk-job.ts";
 import { type EntryKey, encodeKey } from "./entry-key.ts";
 import { bodyIntact, GROUPS_AT, newFileHeader } from "./group.ts";
@@ -48,6 +48,8 @@ export type EntryLog = {
   readCar(digest: Hex): Uint8Array | undefined;
   /** What stands at a place, if it still is what was written. */
   readPlace(key: EntryKey, place: Place): Uint8Array | undefined;
+  /** The entry is found not to be what was written: it is not held any more. */
+  lose(key: EntryKey, place: Place): void;
   readonly index: LogIndex;
   readonly segments: OpenedLog["segments"];
   /** Segments from this one on are written to, or have entries that are not durable yet. */
@@ -98,7 +100,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       firstGroup: number + 1,
       durable: durable.number,
     });
-    segments.set(sequence, { path, seed: header.seed });
+    segments.set(sequence, { path, seed: header.seed, firstGroup: header.firstGroup });
     const to: GroupFile = {
       sequence,
       file,
@@ -153,11 +155,15 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
   const readPlace = (key: EntryKey, place: Place): Uint8Array | undefined => {
     const segment = present(segments.get(place.segment), "an indexed entry stands in a segment");
     const own = active?.sequence === place.segment ? active.file : files.get(segment.path);
-    const body = disk.read(own, place.offset, place.length);
+    const body = readIfReadable(disk, own, place.offset, place.length);
     if (bodyIntact(segment.seed, place, body)) return body;
-    forgetEntry(index, key);
-    options.onDamage({ path: segment.path, offset: place.offset, what: nameOf(key), key });
+    lose(key, place);
     return undefined;
+  };
+  const lose = (key: EntryKey, { segment, offset }: Place): void => {
+    forgetEntry(index, key);
+    const { path } = present(segments.get(segment), "an indexed entry stands in a segment");
+    options.onDamage({ path, offset, what: nameOf(key), key });
   };
   const read = (key: EntryKey, place: Place | undefined): Uint8Array | undefined =>
     pending.get(pendingName(key))?.body ?? (place === undefined ? undefined : readPlace(key, place));
@@ -216,6 +222,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     readCar: (digest) =>
       read({ kind: "car", digest, validator: 0, incarnation: 0n, number: 0 }, index.cars.place(digest)),
     readPlace,
+    lose,
     busyFrom: () => jobs[0]?.written[0]?.place.segment ?? active?.sequence ?? sequence + 1,
     isPending: (key) => pending.has(pendingName(key)),
     close: () => {

@@ -2,6 +2,7 @@ import type { Disk } from "./disk.ts";
 import { align, GROUPS_AT } from "./group.ts";
 import { type FoundGroup, scanGroups } from "./scan.ts";
 import type { Segment } from "./segment.ts";
+import type { SegmentIndex } from "./segment-index.ts";
 
 /** What a walk through the files of a log meets, in the order of writing. */
 export type WalkEvent =
@@ -31,6 +32,12 @@ export type WalkEnd = {
   readonly last: { readonly segment: Segment; readonly end: number } | undefined;
 };
 
+export type WalkOptions = {
+  readonly onBytes?: (bytes: number) => void;
+  /** The index of a segment whose groups end before this number: then the segment itself is not read. */
+  readonly indexOf?: (segment: Segment, nextGroup: number) => SegmentIndex | undefined;
+};
+
 /**
  * Reads all files of a log. A group that is missing or wrong although a later one says that it was durable is damage; one
  * above every such number was never acknowledged, and the log ends before it. Nothing is left out without an event.
@@ -38,9 +45,9 @@ export type WalkEnd = {
 export function* walkGroups(
   disk: Disk,
   segments: readonly Segment[],
-  onBytes?: (bytes: number) => void,
+  { onBytes = () => {}, indexOf = () => undefined }: WalkOptions = {},
 ): Generator<WalkEvent, WalkEnd> {
-  const durable = newestDurable(disk, segments);
+  const durable = newestDurable(disk, segments, indexOf);
   let expected: number | undefined;
   let number = 0;
   let height = 0;
@@ -55,7 +62,8 @@ export function* walkGroups(
     expected ??= segment.header.firstGroup;
     const voidFrom = voidedBy(segments, index);
     let offset = GROUPS_AT;
-    for (const group of groupsIn(disk, segment, { bodies: true, ...(onBytes === undefined ? {} : { onBytes }) })) {
+    const groups = indexOf(segment, voidFrom) ?? groupsIn(disk, segment, { bodies: true, onBytes });
+    for (const group of groups) {
       if (group.number >= voidFrom) break;
       // A group from before a refused write, where newer ones came to an end already.
       if (group.number < expected) continue;
@@ -89,19 +97,21 @@ export function* walkGroups(
   return end();
 }
 
-/** The newest number that is named as durable: by the newest group that counts, or by the header of a file. */
-function newestDurable(disk: Disk, segments: readonly Segment[]): number {
+/** The newest number that is named as durable: by the newest group that counts, the header of a file, or an index. */
+function newestDurable(disk: Disk, segments: readonly Segment[], indexOf: NonNullable<WalkOptions["indexOf"]>): number {
   let durable = 0;
+  let groups = 0;
   for (const [index, segment] of [...segments.entries()].toReversed()) {
     const voidFrom = voidedBy(segments, index);
     durable = Math.max(durable, segment.header?.durable ?? 0);
-    let groups = 0;
+    // Made when all of it was durable, and so was everything before.
+    if (indexOf(segment, voidFrom) !== undefined) return Math.max(durable, voidFrom - 1);
+    if (groups > 0) continue;
     for (const group of groupsIn(disk, segment, { bodies: false })) {
       if (group.number >= voidFrom) break;
       durable = Math.max(durable, group.durable);
       groups += 1;
     }
-    if (groups > 0) break;
   }
   return durable;
 }

@@ -4,8 +4,6 @@ import type { HeightTable } from "./height-table.ts";
 export type HeldHeights = {
   /** The lowest height from which on every block is held; 1 before the first. */
   oldest(): number;
-  /** The highest block that is held together with all blocks after `height`; `height` itself if the next is missing. */
-  unbrokenFrom(height: number): number;
   /** A block in the middle was lost: what was found before no longer holds. */
   forget(): void;
 };
@@ -18,11 +16,6 @@ export function heldHeights(blocks: HeightTable): HeldHeights {
       for (; seen < blocks.highest(); seen++) if (!blocks.has(seen + 1)) oldest = seen + 2;
       while (oldest <= seen && !blocks.has(oldest)) oldest += 1;
       return oldest;
-    },
-    unbrokenFrom: (height) => {
-      let tip = height;
-      while (blocks.has(tip + 1)) tip += 1;
-      return tip;
     },
     forget: () => {
       oldest = 1;

@@ -43,6 +43,20 @@ export function indexEntry({ blocks, notes, cars, highest }: LogIndex, key: Entr
   }
 }
 
+/** Where the entry stands; undefined: it is not held. */
+export function placeOf({ blocks, notes, cars }: LogIndex, key: EntryKey): Place | undefined {
+  switch (key.kind) {
+    case "block":
+      return blocks.get(key.height);
+    case "note":
+      return notes.get(key.height);
+    case "car":
+      return cars.place(key.digest);
+    default:
+      return unreachable(key);
+  }
+}
+
 /** The entry is not what was written any more: it counts as not held. */
 export function forgetEntry({ blocks, notes, cars }: LogIndex, key: EntryKey): void {
   switch (key.kind) {

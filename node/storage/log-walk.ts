@@ -1,7 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { Disk } from "./disk.ts";
 import { type EntryKey, parseKey } from "./entry-key.ts";
-import { type WalkEnd, type WalkEvent, walkGroups } from "./group-walk.ts";
+import { type WalkEnd, type WalkEvent, type WalkOptions, walkGroups } from "./group-walk.ts";
 import type { Place } from "./places.ts";
 import type { Segment } from "./segment.ts";
 
@@ -24,12 +24,8 @@ export type LogEvent =
   | Extract<WalkEvent, { type: "torn" }>;
 
 /** The entries of a log in the order of writing, and between them what is damaged. */
-export function* walkLog(
-  disk: Disk,
-  segments: readonly Segment[],
-  onBytes?: (bytes: number) => void,
-): Generator<LogEvent, WalkEnd> {
-  const walk = walkGroups(disk, segments, onBytes);
+export function* walkLog(disk: Disk, segments: readonly Segment[], how?: WalkOptions): Generator<LogEvent, WalkEnd> {
+  const walk = walkGroups(disk, segments, how);
   for (let step = walk.next(); ; step = walk.next()) {
     if (step.done === true) return step.value;
     yield* eventsOf(step.value);

@@ -5,12 +5,15 @@ import type { BlockEntries } from "./journal-positions.ts";
 import { indexEntry, type LogIndex, logIndex } from "./log-index.ts";
 import { type Damage, walkLog } from "./log-walk.ts";
 import { listSegments, type Segment } from "./segment.ts";
+import { indexPathOf, readIndex } from "./segment-index.ts";
 
 /** The log as opening leaves it. */
 export type OpenedLog = {
   readonly index: LogIndex;
-  /** Path and checksum seed of each segment that can be read. */
-  readonly segments: Map<number, { readonly path: string; readonly seed: number }>;
+  /** Of each segment that can be read, its path, checksum seed, and first group's number. */
+  readonly segments: Map<number, { readonly path: string; readonly seed: number; readonly firstGroup: number }>;
+  /** Segments whose index was read in their place. */
+  readonly indexed: ReadonlySet<number>;
   /** Where writing goes on; undefined: in a new segment. */
   readonly active: GroupFile | undefined;
   /** Of the newest segment; 0: none. */
@@ -26,7 +29,10 @@ export type OpenedLog = {
   readonly positions: readonly BlockEntries[];
 };
 
-/** Reads the whole log, cuts what was never acknowledged, and names what is damaged. Throws what the disk throws. */
+/**
+ * Reads the log, cuts what was never acknowledged, and names what is damaged. Of a segment that has an index nothing but that is
+ * read: its bodies are checked when they are read, and by the scrub. Throws what the disk throws.
+ */
 export function openLog(
   disk: Disk,
   folder: string,
@@ -34,7 +40,7 @@ export function openLog(
 ): OpenedLog {
   for (const name of disk.list(folder)) if (/^log-.*\.new$/.test(name)) disk.remove(`${folder}/${name}`);
   const all = listSegments(disk, folder);
-  const totalBytes = all.reduce((sum, { path }) => sum + sizeOf(disk, path), 0);
+  const totalBytes = all.reduce((sum, { path }) => sum + sizeOf(disk, readInPlaceOf(disk, path)), 0);
   let doneBytes = 0;
   const onBytes = (bytes: number): void => {
     doneBytes += bytes;
@@ -44,7 +50,13 @@ export function openLog(
   const damage: Damage[] = [];
   const positions: BlockEntries[] = [];
   let torn: { segment: Segment; offset: number } | undefined;
-  const walk = walkLog(disk, all, onBytes);
+  const indexed = new Set<number>();
+  const indexOf = (segment: Segment, nextGroup: number) => {
+    const found = readIndex(disk, segment, nextGroup, onBytes);
+    if (found !== undefined) indexed.add(segment.sequence);
+    return found;
+  };
+  const walk = walkLog(disk, all, { onBytes, indexOf });
   let step = walk.next();
   for (; step.done !== true; step = walk.next()) {
     const event = step.value;
@@ -64,6 +76,7 @@ export function openLog(
   }
   const kept = torn === undefined ? all : all.filter(({ sequence }) => sequence <= (torn?.segment.sequence ?? 0));
   if (torn !== undefined) cut(disk, torn, all);
+  removeLostIndexes(disk, folder, kept);
   const { number, height, last } = step.value;
   const newest = kept.at(-1);
   const end = torn?.offset ?? (last?.segment === newest ? last?.end : GROUPS_AT) ?? GROUPS_AT;
@@ -75,9 +88,10 @@ export function openLog(
     index,
     segments: new Map(
       kept.flatMap(({ sequence, path, header }) =>
-        header === undefined ? [] : [[sequence, { path, seed: header.seed }] as const],
+        header === undefined ? [] : [[sequence, { path, seed: header.seed, firstGroup: header.firstGroup }] as const],
       ),
     ),
+    indexed,
     active,
     sequence: newest?.sequence ?? 0,
     number,
@@ -102,10 +116,24 @@ function cut(disk: Disk, torn: { segment: Segment; offset: number }, all: readon
   });
 }
 
+/** Indexes of segments that are gone: a crash came between the two. */
+function removeLostIndexes(disk: Disk, folder: string, kept: readonly Segment[]): void {
+  const paths = new Set(kept.map(({ path }) => indexPathOf(path)));
+  for (const name of disk.list(folder)) {
+    const path = `${folder}/${name}`;
+    if (/^log-.*\.idx$/.test(name) && !paths.has(path)) disk.remove(path);
+  }
+}
+
 function reopen(disk: Disk, { path, sequence, header }: Segment, end: number): GroupFile | undefined {
   if (header === undefined) return undefined;
   const file = disk.open(path, "existing");
   return { sequence, file, seed: header.seed, end: align(end), reserved: Math.max(disk.size(file), align(end)) };
+}
+
+function readInPlaceOf(disk: Disk, path: string): string {
+  const index = indexPathOf(path);
+  return disk.exists(index) ? index : path;
 }
 
 const sizeOf = (disk: Disk, path: string): number => withFile(disk, path, "reading", disk.size);

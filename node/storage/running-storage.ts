@@ -11,7 +11,10 @@ import { RESERVE_BYTES } from "./group-writer.ts";
 import type { HeldHeights } from "./held-heights.ts";
 import { type History, type HistoryEntry, openHistory } from "./history.ts";
 import { type BlockEntries, journalPositions } from "./journal-positions.ts";
+import type { Damage } from "./log-walk.ts";
+import { scrub } from "./scrub.ts";
 import { type OpenFiles, openFiles, type Spare } from "./segment.ts";
+import { segmentIndexer } from "./segment-indexer.ts";
 import { snapshotParts } from "./snapshot-parts.ts";
 import { snapshots } from "./snapshots.ts";
 import { FREE_MIN_BYTES, type Progress, type Storage } from "./storage-port.ts";
@@ -30,6 +33,9 @@ export type Parts = {
   readonly executor: DiskExecutor;
   readonly findings: readonly string[];
   readonly damage: readonly string[];
+  readonly onDamage: (damage: Damage) => void;
+  readonly isDamaged: (path: string) => boolean;
+  readonly indexed: ReadonlySet<number>;
   readonly held: HeldHeights;
   readonly files: OpenFiles;
   readonly spare: Spare;
@@ -111,6 +117,12 @@ export function runningStorage(parts: Parts): Storage {
     if (reserve.length > 0) runAside([requireSpace(FREE_MIN_BYTES + 2 * RESERVE_BYTES), ...reserve]);
   };
 
+  /** The highest block behind this height that is whole, with all before it: what opening took from indexes was not read yet. */
+  const wholeAfter = (height: number): number => {
+    let tip = height;
+    while (log.index.blocks.has(tip + 1) && log.readBlock(tip + 1) !== undefined) tip += 1;
+    return tip;
+  };
   function* blocksOf(from: number, to: number): Generator<Uint8Array> {
     let totalBytes = 0;
     for (let height = from; height <= to; height++) totalBytes += log.index.blocks.get(height)?.length ?? 0;
@@ -118,18 +130,17 @@ export function runningStorage(parts: Parts): Storage {
     for (let height = from; height <= to; height++) {
       const bytes = log.readBlock(height);
       // A restart names it and fetches it again; the votes may rest on it.
-      if (bytes === undefined) throw new Error(`block ${height} was whole when the log was opened, and is damaged now`);
+      if (bytes === undefined) throw new Error(`block ${height} was whole a moment ago, and is damaged now`);
       yield bytes;
       doneBytes += bytes.length;
       parts.onProgress({ phase: "replaying", doneBytes, totalBytes });
     }
   }
-  const snapshotted = snapshots({
-    disk,
-    folder,
-    runAside: (ops, done) => runAside([requireSpace(FREE_MIN_BYTES), ...ops], done),
-    onRefused: fail,
-  });
+  const runSparingly = (ops: readonly DiskOp[], done: (refused: string | undefined) => void): void =>
+    runAside([requireSpace(FREE_MIN_BYTES), ...ops], done);
+  const snapshotted = snapshots({ disk, folder, runAside: runSparingly, onRefused: fail });
+  const indexer = segmentIndexer({ ...parts, runAside: runSparingly });
+  const scrubbed = scrub(parts);
   const compacted = compaction({ ...parts, runAside, flush: () => flush(() => wake()) });
   const compact = (): boolean => {
     if (!compacted.step(snapshotted.coveredHeight() + 1)) return false;
@@ -194,7 +205,9 @@ export function runningStorage(parts: Parts): Storage {
       compacted.want(belowHeight, keepCars);
       wake();
     },
-    work: () => failed === undefined && (snapshotted.step() || compact() || (history?.work() ?? false)),
+    work: () =>
+      failed === undefined && (snapshotted.step() || compact() || indexer.step() || (history?.work() ?? false)),
+    scrub: scrubbed.step,
     onWork: (callback) => {
       wake = callback;
     },
@@ -224,7 +237,7 @@ export function runningStorage(parts: Parts): Storage {
     recovered: () => {
       const found = snapshotted.newest();
       const base = found?.height ?? 0;
-      const tip = held.unbrokenFrom(base);
+      const tip = wholeAfter(base);
       return {
         votes: votes.records(),
         votesIntact: !votes.amnesia && tip >= votes.restsOn(),
@@ -238,6 +251,8 @@ export function runningStorage(parts: Parts): Storage {
     pendingBytes: () => appendedBytes + flushedBytes,
     close: async () => {
       snapshotted.giveUp();
+      indexer.close();
+      scrubbed.close();
       if (failed === undefined) {
         if (log.isStaged() || votes.isStaged()) flush(() => {});
         // Wait for what is on its way: only then is everything known to be durable.

@@ -18,6 +18,8 @@ import {
 export type FoundGroup = GroupFacts & {
   readonly position: number;
   readonly end: number;
+  /** Header and heads as they stand in the file; good until the next group is asked for. */
+  readonly head: Uint8Array;
   readonly records: readonly (FoundRecord & { readonly intact: boolean })[];
 };
 
@@ -29,7 +31,7 @@ export type FoundGroup = GroupFacts & {
 export function* scanGroups(
   disk: Disk,
   file: number,
-  { seed }: FileHeader,
+  { seed }: Pick<FileHeader, "seed">,
   { bodies, onBytes = () => {} }: { readonly bodies: boolean; readonly onBytes?: (bytes: number) => void },
 ): Generator<FoundGroup> {
   const size = disk.size(file);
@@ -54,14 +56,15 @@ function groupAt(
   if (header === undefined) return undefined;
   const end = position + groupLength(header);
   if (position + GROUP_HEADER_BYTES + header.headsLength > size) return undefined;
-  const heads = parseHeads(seed, position, header, read(position + GROUP_HEADER_BYTES, header.headsLength));
+  const head = read(position, GROUP_HEADER_BYTES + header.headsLength);
+  const heads = parseHeads(seed, position, header, head.subarray(GROUP_HEADER_BYTES));
   if (heads === undefined) return undefined;
   const records = heads.map((record) => ({
     ...record,
     intact: !bodies || bodyIntact(seed, record.place, read(record.place.offset, record.place.length)),
   }));
   const { number, durable, height } = header;
-  return { number, durable, height, position, end, records };
+  return { number, durable, height, position, end, head, records };
 }
 
 type Read = (position: number, length: number) => Uint8Array;

@@ -26,10 +26,14 @@ export type Spare = { state: "none" | "coming" | "ready" };
 export function listSegments(disk: Disk, folder: string): readonly Segment[] {
   return disk.list(folder).flatMap((name) => {
     const sequence = Number(NAME.exec(name)?.[1] ?? 0);
-    if (sequence === 0) return [];
-    const path = segmentPath(folder, sequence);
-    return [{ sequence, path, header: headerOf(disk, path, sequence) }];
+    return sequence === 0 ? [] : [readSegment(disk, folder, sequence)];
   });
+}
+
+/** One segment that is there. */
+export function readSegment(disk: Disk, folder: string, sequence: number): Segment {
+  const path = segmentPath(folder, sequence);
+  return { sequence, path, header: headerOf(disk, path, sequence) };
 }
 
 function headerOf(disk: Disk, path: string, sequence: number): FileHeader | undefined {

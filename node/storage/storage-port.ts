@@ -30,6 +30,8 @@ export type Storage = BlockStore & {
   openHistory<E extends HistoryEntry>(journal: JournalReader<E>): History<E>;
   /** One bounded piece of background work; false: there is none to do now. */
   work(): boolean;
+  /** Reads about so many bytes of what was written long ago; what has decayed is named, and counts as not held. */
+  scrub(bytes: number): void;
   /** Called when there is background work again. */
   onWork(wake: () => void): void;
   /** Tries whether the disk takes writes again; on success writing goes on at the last durable state. */

@@ -4,10 +4,11 @@ import { type Disk, isDiskRefusal } from "./disk.ts";
 import { inlineExecutor } from "./disk-executor.ts";
 import { entryLog } from "./entry-log.ts";
 import { heldHeights } from "./held-heights.ts";
-import { describeDamage } from "./log-walk.ts";
+import { type Damage, describeDamage } from "./log-walk.ts";
 import { openLog } from "./open-log.ts";
 import { runningStorage } from "./running-storage.ts";
 import { openFiles, type Spare, sparePath } from "./segment.ts";
+import { indexPathOf } from "./segment-index.ts";
 import { removeUnfinished } from "./snapshot-files.ts";
 import { SEGMENT_BYTES, type Storage, type StorageOptions } from "./storage-port.ts";
 import { createVotes, openVotes, removeUnfinishedVotes, type VoteJournal } from "./vote-journal.ts";
@@ -55,20 +56,23 @@ function open(disk: Disk, folder: string, options: StorageOptions): Storage {
   const spare: Spare = { state: disk.exists(sparePath(folder)) ? "ready" : "none" };
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
   const held = heldHeights(opened.index.blocks);
-  const log = entryLog(
-    {
-      ...{ disk, folder, segmentBytes, files, spare, closeFile },
-      onDamage: (found) => {
-        damage.push(describeDamage(found));
-        held.forget();
-      },
-    },
-    opened,
-  );
+  const damaged = new Set(opened.damage.map(({ path }) => path));
+  const onDamage = (found: Damage): void => {
+    const text = describeDamage(found);
+    if (damage.includes(text)) return;
+    damage.push(text);
+    damaged.add(found.path);
+    held.forget();
+    // The next opening has to read the segment, or it would take for held what is lost.
+    const { key, path } = found;
+    if (key !== undefined)
+      executor.run({ kind: "aside", ops: [{ type: "remove", path: indexPathOf(path) }] }, () => {});
+  };
+  const log = entryLog({ disk, folder, segmentBytes, files, spare, closeFile, onDamage }, opened);
   executor = options.executor?.() ?? executor;
   return runningStorage({
-    ...{ disk, folder, log, votes, executor, findings, damage, held, files, spare, segmentBytes, onProgress },
-    positions: opened.positions,
+    ...{ disk, folder, log, votes, executor, findings, damage, onDamage, held, files, spare, segmentBytes, onProgress },
+    ...{ positions: opened.positions, indexed: opened.indexed, isDamaged: (path) => damaged.has(path) },
   });
 }
 
