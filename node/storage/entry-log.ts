@@ -82,6 +82,8 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
   let { height } = opened;
   let durable = { number, height };
   let staged: Staged[] = [];
+  /** Bytes of the last job taken. */
+  let flushed = 0;
   const jobs: Job[] = [];
   /** Bodies that are staged or on their way, by what they are asked for. */
   const pending = new Map<string, { readonly entry: EntryKey; readonly body: Uint8Array }>();
@@ -139,6 +141,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       written.push(...group.written);
     }
     jobs.push({ written, number });
+    flushed = boundOf(staged);
     staged = [];
     return ops;
   };
@@ -216,7 +219,8 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       return [op, { type: "sync", file: active.file }];
     },
     heights: () => ({ durable: durable.height, written: height }),
-    reserve: () => (active === undefined ? [] : reserveAhead(active, { bytes: RESERVE_BYTES, sizeMax: segmentBytes })),
+    reserve: () =>
+      active === undefined ? [] : reserveAhead(active, { bytes: RESERVE_BYTES, sizeMax: segmentBytes, flushed }),
     readBlock: (at) => read({ kind: "block", height: at, cars: [] }, index.blocks.get(at)),
     readNote: (at) => read({ kind: "note", height: at, first: 0, entries: 0 }, index.notes.get(at)),
     readCar: (digest) =>

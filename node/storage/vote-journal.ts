@@ -220,7 +220,7 @@ function journalOver(
       current = durable;
       return replace(records(), durable.restsOn);
     },
-    reserve: () => reserveAhead(current.to, { bytes: RESERVED_BYTES, sizeMax: SIZE_MAX }),
+    reserve: () => reserveAhead(current.to, { bytes: RESERVED_BYTES, sizeMax: SIZE_MAX, flushed: 0 }),
     seal: () => (current.number === current.durable && current.number > 0 ? write(current, [[]], current.restsOn) : []),
     close: () => disk.close(durable.to.file),
   };
