@@ -39,9 +39,9 @@ test.each<[string, Uint8Array, string]>([
 test("what the operator is told of the chain keeps to the contract", () => {
   const told = governanceSchema.parse(governanceOf(testChain()));
   expect(told.serial).toBe("0");
-  expect(told.validators.map(({ id, wants, stateVersion }) => [id, wants, stateVersion])).toEqual(
-    [0, 1, 2, 3].map((id) => [id, null, 1]),
-  );
+  expect(
+    told.validators.map(({ id, wants, stateVersion, replacement }) => [id, wants, stateVersion, replacement]),
+  ).toEqual([0, 1, 2, 3].map((id) => [id, null, 1, null]));
   expect(told.parameters).toContainEqual({ name: "attunementPpm", value: "1000000" });
 });
 

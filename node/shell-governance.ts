@@ -12,13 +12,14 @@ export const governanceOf = (chain: Chain): NonNullable<NodeStatus["governance"]
   serial: String(authoritySerialOf(chain)),
   validators: [...validatorStates(chain).values()]
     .filter(({ id }) => id < OPERATOR_IDS)
-    .map(({ id, voteKey, bond, join, returns, leaves, jail, announced }) => ({
+    .map(({ id, voteKey, bond, join, returns, leaves, jail, announced, replacement }) => ({
       id,
       publicKey: join?.voteKey ?? voteKey,
       bond: String(bond),
       wants: join !== undefined ? "join" : returns !== undefined ? "return" : leaves !== undefined ? "leave" : null,
       jailed: jail !== undefined,
       stateVersion: announced,
+      replacement: replacement?.voteKey ?? null,
     })),
   parameters: parameterViewsOf(chain).map(({ name, value, pending, changedAt }) => ({
     ...{ name, value: String(value) },

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import type { V1ConfigMap, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { millis } from "../../node/base/units.ts";
 import { LABELS } from "../../operator/api/group.ts";
+import { incarnationOf, incarnationOn } from "../../operator/api/replacement.ts";
 import { authorityName, genesisName, leafSecretName } from "../../operator/desired/names.ts";
 import type { Caches } from "../../operator/observe/caches.ts";
 import { decodeCluster } from "../../operator/observe/decode.ts";
-import { createChain } from "../../operator/reconcile/world-chain.ts";
+import { createChain, publicKeyOf } from "../../operator/reconcile/world-chain.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "../../operator/reconcile/world-nodes.ts";
 import type { Thing } from "../../operator/reconcile/world-store.ts";
 import { type Item, keyOf } from "../../operator/runtime/resource.ts";
@@ -56,6 +57,13 @@ export function createPlayedNetwork(
   const nodes = createNodes({
     behaviour,
     chain,
+    // Volumes are never lost here: each one's key follows from its name.
+    volumes: { place: () => ({ refusal: "" }), keyOf: voteKeyOf, isGone: () => false },
+    isRead: (pod) => {
+      const now = decodeCluster(caches.get("HmnCluster", clusterKey) ?? cluster);
+      const status = now.ok ? now.value.status : {};
+      return incarnationOn(pod.metadata.labels) === incarnationOf(status, validatorOf(pod));
+    },
     network: spec.network,
     pods: () => [...pods.values()],
     genesis: () => find<Thing>("ConfigMap", genesisName(name)),
@@ -111,6 +119,9 @@ export function createPlayedNetwork(
     },
   };
 }
+
+const voteKeyOf = ({ metadata: { labels } }: Thing): string =>
+  publicKeyOf(Number(labels[LABELS.validator]) + VALIDATORS_MAX * incarnationOn(labels));
 
 /** Scheduled already; everything else is still to come. */
 const playedPod = (item: Item, metadata: Thing["metadata"]): Thing => ({

@@ -24,8 +24,16 @@ function ordersOf({ type, payload, chainId }: Batch): readonly Order[] {
     );
   if (type !== "authority") return [];
   return decodeAuthorityRecords(payload).flatMap((signed) => {
-    if (!signed.ok || signed.value.record.kind !== "join") return [];
-    const { validator, voteKey, serial, amount } = signed.value.record;
-    return [order(validator, { kind: "join", voteKey, serial: String(serial), amount: String(amount) })];
+    const record = signed.ok ? signed.value.record : undefined;
+    if (record?.kind !== "join" && record?.kind !== "replace_vote_key") return [];
+    const given = { voteKey: record.voteKey, serial: String(record.serial) };
+    return [
+      order(
+        record.validator,
+        record.kind === "join"
+          ? { kind: "join", ...given, amount: String(record.amount) }
+          : { kind: "replace", ...given },
+      ),
+    ];
   });
 }

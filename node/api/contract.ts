@@ -82,6 +82,8 @@ export const governanceSchema = z.object({
         jailed: z.boolean(),
         /** Newest state version that it has announced it can run; absent in releases before it was told. */
         stateVersion: z.number().int().positive().optional(),
+        /** The key that is to take its vote key's place, once the members agree; absent in releases before it existed. */
+        replacement: hex(32).nullable().optional(),
       }),
     )
     .max(OPERATOR_IDS),

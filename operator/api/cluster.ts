@@ -14,6 +14,7 @@ import {
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { repairsSchema } from "./repairs.ts";
+import { incarnationSchema, replaceLostVolumesSchema, replacementStatusSchema } from "./replacement.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { scaleStatusSchema } from "./scale.ts";
 import { servicesSchema } from "./services.ts";
@@ -129,7 +130,12 @@ export const clusterSpecSchema = z
         retention: z
           .enum(["Retain", "Delete"])
           .default("Retain")
-          .describe("What becomes of the volumes, and of the vote keys on them, when the HmnCluster is deleted."),
+          .describe(
+            "What becomes of the volumes, and of the vote keys on them, when the HmnCluster is deleted, a validator leaves, or its volume is replaced.",
+          ),
+        replaceLostVolumes: replaceLostVolumesSchema
+          .prefault({})
+          .describe("What is done about a validator whose volume or host is lost for good."),
       })
       .prefault({})
       .describe("The validators' volumes.")
@@ -237,7 +243,17 @@ export const clusterStatusSchema = z
     observedGeneration: z.int().min(0).describe("Generation of the spec that this status speaks of."),
     conditions: z.array(conditionSchema).max(16).describe("Conditions, by type.").meta(listMap("type")),
     phase: z
-      .enum(["Pending", "BringingUp", "Running", "Scaling", "RollingOut", "RollingBack", "Paused", "Stalled"])
+      .enum([
+        "Pending",
+        "BringingUp",
+        "Running",
+        "Scaling",
+        "Replacing",
+        "RollingOut",
+        "RollingBack",
+        "Paused",
+        "Stalled",
+      ])
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
@@ -267,6 +283,15 @@ export const clusterStatusSchema = z
       .optional()
       .describe("Validators that are run now, those on their way in or out included; absent before genesis."),
     scale: scaleStatusSchema.optional().describe("The validator that is joining or leaving; absent when none is."),
+    replacement: replacementStatusSchema
+      .optional()
+      .describe("The validator that has lost its volume, host or vote key; absent when none has."),
+    incarnations: z
+      .array(incarnationSchema)
+      .max(100)
+      .optional()
+      .describe("Validators whose volumes were replaced, and how often.")
+      .meta(listMap("validator")),
     tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
     tuning: tuningStatusSchema
       .optional()

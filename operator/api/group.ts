@@ -8,6 +8,8 @@ export const FIELD_MANAGER = "hmn-operator";
 export const LABELS = {
   cluster: "hmn.dev/cluster",
   validator: "hmn.dev/validator",
+  /** How often the validator's volume was replaced; absent for the first one. */
+  incarnation: "hmn.dev/incarnation",
   /** On the pod template: which inputs a pod was made from. */
   revision: "hmn.dev/revision",
   /** `true`: counted by the PodDisruptionBudget. Set on the pod once it is a committed voter. */

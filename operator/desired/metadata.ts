@@ -3,9 +3,11 @@ import type { ClusterObject } from "../observe/snapshot.ts";
 
 /** What every validator's objects and pods of a cluster are found by. */
 export const clusterSelector = (cluster: string) => ({ [LABELS.cluster]: cluster });
-export const validatorSelector = (cluster: string, validator: number) => ({
+/** The first incarnation carries no label: selectors of StatefulSets never change. */
+export const validatorSelector = (cluster: string, validator: number, incarnation: number) => ({
   [LABELS.cluster]: cluster,
   [LABELS.validator]: String(validator),
+  ...(incarnation === 0 ? {} : { [LABELS.incarnation]: String(incarnation) }),
 });
 
 export const objectLabels = (cluster: string) => ({

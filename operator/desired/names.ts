@@ -1,8 +1,9 @@
 /** Names of a cluster's objects. A StatefulSet carries the incarnation of its validator's volume, a Service does not. */
-export const INCARNATION = 0;
-
-export const statefulSetName = (cluster: string, validator: number): string => `${cluster}-${validator}-${INCARNATION}`;
-export const podName = (cluster: string, validator: number): string => `${statefulSetName(cluster, validator)}-0`;
+export const statefulSetName = (cluster: string, validator: number, incarnation: number): string =>
+  `${cluster}-${validator}-${incarnation}`;
+/** The one pod of a StatefulSet, and the claim of its volume. */
+export const podName = (statefulSet: string): string => `${statefulSet}-0`;
+export const claimName = (statefulSet: string): string => `data-${podName(statefulSet)}`;
 /** Headless Service of one validator. */
 export const serviceName = (cluster: string, validator: number): string => `${cluster}-${validator}`;
 export const serviceHost = (cluster: string, namespace: string, validator: number): string =>

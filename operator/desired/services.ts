@@ -1,5 +1,6 @@
 import { PORTS } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
+import { incarnationOf } from "../api/replacement.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { shortHash } from "./hash.ts";
@@ -15,12 +16,12 @@ export function validatorService(cluster: ClusterObject, validator: number): Kub
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: ownedMetadata(cluster, serviceName(name, validator), validatorSelector(name, validator)),
+    metadata: ownedMetadata(cluster, serviceName(name, validator), validatorSelector(name, validator, 0)),
     spec: {
       ...families(cluster),
       clusterIP: "None",
       publishNotReadyAddresses: true,
-      selector: validatorSelector(name, validator),
+      selector: validatorSelector(name, validator, incarnationOf(cluster.status, validator)),
       ports: [port("control"), port("client"), port("api"), port("mesh"), port("consensus")],
     },
   };

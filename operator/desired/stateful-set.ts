@@ -1,4 +1,5 @@
 import { LABELS } from "../api/group.ts";
+import { incarnationOf } from "../api/replacement.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { ownedMetadata, validatorSelector } from "./metadata.ts";
@@ -9,11 +10,13 @@ import { templateFor } from "./template.ts";
 /** One StatefulSet of one replica for each validator, so that any node can move in any order (decision record 0004). */
 export function statefulSet(cluster: ClusterObject, validator: number, revision: StoredRevision): KubeObject {
   const { metadata, spec } = cluster;
-  const selector = validatorSelector(metadata.name, validator);
+  const incarnation = incarnationOf(cluster.status, validator);
+  const selector = validatorSelector(metadata.name, validator, incarnation);
+  const template = templateFor(revision.template, validator);
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",
-    metadata: ownedMetadata(cluster, statefulSetName(metadata.name, validator), {
+    metadata: ownedMetadata(cluster, statefulSetName(metadata.name, validator, incarnation), {
       ...selector,
       [LABELS.revision]: revision.revision,
     }),
@@ -26,7 +29,10 @@ export function statefulSet(cluster: ClusterObject, validator: number, revision:
       revisionHistoryLimit: 2,
       persistentVolumeClaimRetentionPolicy: { whenDeleted: spec.storage.retention, whenScaled: "Retain" },
       selector: { matchLabels: selector },
-      template: templateFor(revision.template, validator),
+      template: {
+        ...template,
+        metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...selector } },
+      },
       volumeClaimTemplates: [
         {
           metadata: { name: "data", labels: selector },

@@ -1,6 +1,8 @@
 import type { V1Pod, V1Secret } from "@kubernetes/client-node";
 import { millis } from "../../node/base/units.ts";
+import type { ClusterStatus } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
+import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import { authorityName, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
@@ -24,7 +26,7 @@ export function readingTargets(caches: Known, only?: string): readonly ReadingTa
       network: cluster.value.spec.network,
       metricSource: cluster.value.spec.rollout.metrics?.source,
       credentials: credentialsOf(caches, item),
-      nodes: caches.ofCluster("Pod", clusterKey).flatMap(nodeTarget),
+      nodes: caches.ofCluster("Pod", clusterKey).flatMap((pod) => nodeTarget(pod, cluster.value.status)),
     });
   }
   return targets;
@@ -44,11 +46,13 @@ function credentialsOf(caches: Known, { metadata: { name, namespace } }: Item): 
   return { ca, certificate, key };
 }
 
-function nodeTarget(item: Item): readonly NodeTarget[] {
+/** Of two pods of one validator only that on its newest volume is read. */
+function nodeTarget(item: Item, cluster: ClusterStatus): readonly NodeTarget[] {
   const { status } = item as unknown as V1Pod;
   const { labels = {}, uid, deletionTimestamp } = item.metadata;
   const validator = Number(labels[LABELS.validator] ?? "x");
   if (status?.podIP === undefined || !Number.isInteger(validator)) return [];
+  if (incarnationOn(labels) !== incarnationOf(cluster, validator)) return [];
   // A pod that has ended keeps its address, which may be another's by now.
   if (status.phase === "Succeeded" || status.phase === "Failed") return [];
   const revision = labels[LABELS.revision] ?? "";

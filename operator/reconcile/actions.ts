@@ -83,6 +83,7 @@ export type Action =
       readonly order:
         | { readonly kind: "join"; readonly voteKey: string; readonly serial: string; readonly amount: string }
         | { readonly kind: "leave" }
+        | { readonly kind: "replace"; readonly voteKey: string; readonly serial: string }
         /** `parameter`: a name of the node's contract. */
         | {
             readonly kind: "set_parameter";
@@ -91,6 +92,8 @@ export type Action =
             readonly value: string;
           };
     }
+  /** Takes the pod from a StatefulSet whose node is not to run again, if the set is still as it was seen. */
+  | { readonly type: "stop-set"; readonly name: string; readonly uid: string; readonly resourceVersion: string }
   | {
       readonly type: "event";
       readonly about: "HmnCluster" | { readonly rollout: string };

@@ -143,6 +143,15 @@ test("deletes and marks only the very pod that was decided on", async () => {
   expect(parts.api.objects.has(path)).toBe(false);
 });
 
+test("stops the StatefulSet that was seen, and no other", async () => {
+  const path = "/apis/apps/v1/namespaces/a/statefulsets/s";
+  parts.api.objects.set(path, { ...fakeItem("s", "7"), spec: { replicas: 1 } });
+  const stopSet = (uid: string): Action => ({ type: "stop-set", name: "s", uid, resourceVersion: "7" });
+  expect(await run(stopSet("other"))).toMatchObject({ type: "conflict" });
+  expect(await run(stopSet("uid-s"))).toEqual({ type: "done" });
+  expect(stored(path)).toMatchObject({ spec: { replicas: 0 } });
+});
+
 test("issues an authority, a leaf under it and a governance key, once, and logs none of it", async () => {
   const actions = [issue("authority", "c-ca"), issue("leaf", "c-0-tls"), issue("governance", "c-governance")];
   // A real API server turns stringData into data; the leaf is signed with what it holds.

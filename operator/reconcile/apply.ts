@@ -83,6 +83,11 @@ export function createApplier(options: ApplierOptions): Applier {
         written("Pod", await verbs.mergePatch(place("Pod", action.pod), { metadata: { uid, labels, annotations } }));
         return;
       }
+      case "stop-set": {
+        const { name, uid, resourceVersion } = action;
+        const patch = { metadata: { uid, resourceVersion }, spec: { replicas: 0 } };
+        return written("StatefulSet", await verbs.mergePatch(place("StatefulSet", name), patch));
+      }
       case "delete": {
         const { kind, name, uid } = action;
         assert(isKindName(kind), `${kind} is a kind that the operator writes`);
@@ -214,6 +219,8 @@ function subjectOf(action: Action): Readonly<Record<string, string>> {
     case "issue":
     case "rotate-authority":
       return { kind: "Secret", name: action.secret };
+    case "stop-set":
+      return { kind: "StatefulSet", name: action.name };
     case "order":
       return { kind: "Validator", name: String(action.validator), order: action.order.kind };
     case "event":

@@ -28,8 +28,8 @@ export type Facts = {
   readonly image: string | undefined;
   readonly obstacle: Obstacle | undefined;
   readonly tls: TlsStatus;
-  /** Another number of validators is wanted than there is. */
-  readonly scaling: boolean;
+  /** Another number of validators is wanted than there is, or one is being replaced. */
+  readonly changing: boolean;
 };
 
 /** Reasons of waiting that only a person ends: by the conventions these and no others are `Stalled`. */
@@ -83,10 +83,10 @@ export function isReadyCluster({
   view,
   target,
   current,
-  scaling,
-}: Pick<Facts, "snapshot" | "view" | "target" | "current" | "scaling">): boolean {
+  changing,
+}: Pick<Facts, "snapshot" | "view" | "target" | "current" | "changing">): boolean {
   return (
-    !scaling &&
+    !changing &&
     !snapshot.rollouts.some(({ status }) => isActive(status)) &&
     target === current &&
     view.nodes.every((node) => isHealthy(node) && node.podRevision === target) &&

@@ -7,17 +7,19 @@ import { type StoredRevision, storedRevisions } from "../desired/revision.ts";
 import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import { advance } from "../rollout/advance.ts";
 import { holdOf } from "../rollout/hold.ts";
-import type { Situation, Step } from "../rollout/situation.ts";
+import type { Situation, Step, Wait } from "../rollout/situation.ts";
 import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
 import { type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
-import { events, scaleEvents } from "./events.ts";
+import { stalledReasons } from "./conditions.ts";
+import { events, replacementEvents, scaleEvents } from "./events.ts";
 import { idle } from "./idle.ts";
 import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
+import { replaceLost } from "./replacement.ts";
 import { rotate } from "./rotation.ts";
 import { scale, sizeOf } from "./scale.ts";
 import { signerProof } from "./signer-proof.ts";
@@ -62,9 +64,10 @@ export function decide(asked: Snapshot): Decision {
   const turn = rotate(snapshot, view, free);
   const wanted = asked.cluster.spec.validators.replicas;
   const scaling = scale(snapshot, view, wanted, free && turn.slot === undefined && target === current.revision);
+  const replacing = replaceLost(snapshot, view);
   const tuning = tuneParameters(snapshot, view, {
     ...{ busy: active !== undefined || target !== current.revision, subject: current.revision },
-    scaling: scaling.status !== undefined || scaling.size !== wanted,
+    scaling: scaling.status !== undefined || scaling.size !== wanted || replacing.status !== undefined,
   });
   // Their slots are theirs to give back, unless something with more right takes them.
   const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
@@ -78,7 +81,8 @@ export function decide(asked: Snapshot): Decision {
     tls: turn.status,
     scaling: { size: scaling.size, scale: scaling.status, wanted },
     tuning: tuning.status,
-    wait: step.wait ?? (active === undefined ? scaling.wait : undefined),
+    replacing,
+    wait: stands(step.wait) ?? replacing.wait ?? step.wait ?? (active === undefined ? scaling.wait : undefined),
     background: turn.wait,
     obstacle,
     repairs,
@@ -104,16 +108,22 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded ? step.acts : []),
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
+    ...replacing.acts,
     ...tuning.acts,
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),
     ...scaleEvents(cluster.status.scale, status.scale, status.size),
+    ...replacementEvents(cluster.status, status),
     ...tuningEvents(cluster.status.tuning, status.tuning),
   ];
   const busy = active !== undefined || actions.length > 0;
   return { actions, requeueAfterMs: millis(busy ? LOOK_ACTIVE : LOOK_IDLE) };
 }
+
+/** What only a person ends is told before anything else. */
+const stands = (wait: Wait | undefined): Wait | undefined =>
+  wait !== undefined && stalledReasons.includes(wait.reason) ? wait : undefined;
 
 const ofSize = (snapshot: Snapshot, replicas: number): Snapshot => {
   const { cluster } = snapshot;

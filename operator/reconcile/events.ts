@@ -1,3 +1,4 @@
+import { unreachable } from "../../node/base/assert.ts";
 import type { ClusterStatus } from "../api/cluster.ts";
 import type { ConditionType } from "../api/conditions.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
@@ -78,6 +79,53 @@ export function scaleEvents(
   return before.direction === "Up"
     ? event("ValidatorJoined", `validator ${before.validator} votes: there are ${size} now`)
     : event("ValidatorLeft", `validator ${before.validator} has left and is removed: there are ${size} now`);
+}
+
+/** One event for each step of a validator on its way to a new vote key. */
+export function replacementEvents(
+  { replacement: before }: ClusterStatus,
+  { replacement: after, incarnations = [] }: ClusterStatus,
+): readonly Action[] {
+  if (before?.validator === after?.validator && before?.step === after?.step) return [];
+  const event = (severity: "Normal" | "Warning", reason: string, message: string): readonly Action[] => [
+    { type: "event", about: "HmnCluster", severity, reason, message },
+  ];
+  if (after === undefined) {
+    if (before === undefined) return [];
+    const { validator, incarnation, cause } = before;
+    const replaced =
+      cause === "KeyLost" || incarnations.some((one) => one.validator === validator && one.incarnation === incarnation);
+    return before.step !== "Lost" && replaced
+      ? event("Normal", "ValidatorReplaced", `validator ${validator} votes with a new key`)
+      : event("Normal", "ValidatorBack", `validator ${validator} is not lost any more`);
+  }
+  const { validator, cause, step } = after;
+  switch (step) {
+    case "Lost":
+      return event("Warning", cause, `validator ${validator} seems to have lost its volume or host`);
+    case "Start":
+      return event(
+        "Warning",
+        "ReplacementStarted",
+        `validator ${validator} is given up where it was, and begins on a new volume`,
+      );
+    case "Order":
+      return event(
+        "Normal",
+        "KeyReplacementDue",
+        `validator ${validator} follows with a new vote key, which is ordered`,
+      );
+    case "Boundary":
+      return event(
+        "Normal",
+        "KeyReplacementOrdered",
+        `the new vote key of validator ${validator} waits for the members`,
+      );
+    case "Retire":
+      return event("Normal", "KeyReplaced", `validator ${validator} votes with its new key: its old node is removed`);
+    default:
+      return unreachable(step);
+  }
 }
 
 /** The timeline is cut at its front when full, so entries are told apart by what they are, not by their place. */

@@ -1,15 +1,16 @@
 import { LABELS } from "../api/group.ts";
-import { leafSecretName } from "../desired/names.ts";
+import { leafSecretName, podName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
+import { othersOf } from "./old-node.ts";
 
 /** Ids of validators are below this. */
 const IDS = 100;
 
 /** Objects of validators that are not run any more. Their volumes go or stay as their StatefulSets say. */
 export function leftovers(snapshot: Snapshot, view: View): readonly Action[] {
-  const { cluster, statefulSets, services, secrets } = snapshot;
+  const { cluster, statefulSets, services, secrets, pods } = snapshot;
   const { name } = cluster.metadata;
   const size = cluster.spec.validators.replicas;
   const isLeft = (id: number) => id >= size && !view.voters.some((voter) => voter.id === id);
@@ -25,7 +26,15 @@ export function leftovers(snapshot: Snapshot, view: View): readonly Action[] {
     metadata?.deletionTimestamp === undefined
       ? [{ type: "delete", apiVersion, kind, name: metadata?.name ?? "", uid: metadata?.uid ?? "" }]
       : [];
+  // A replacement that was taken back. Whose pod the budget counts is nobody's leftover, whatever the status says.
+  const counted = (set: string): boolean =>
+    pods.some(({ metadata }) => metadata?.name === podName(set) && metadata.labels?.[LABELS.voter] === "true");
+  const takenBack = view.nodes
+    .filter(({ id }) => cluster.status.replacement?.validator !== id)
+    .flatMap((node) => othersOf(snapshot, node).sets)
+    .filter(({ metadata }) => !counted(metadata?.name ?? ""));
   return [
+    ...takenBack.flatMap((object) => removal("apps/v1", "StatefulSet", object)),
     ...statefulSets.filter(ofNobody).flatMap((object) => removal("apps/v1", "StatefulSet", object)),
     ...services.filter(ofNobody).flatMap((object) => removal("v1", "Service", object)),
     ...secrets

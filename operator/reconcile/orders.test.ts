@@ -83,6 +83,18 @@ test("a join is what was decided, countersigned by the joiner, signed by the aut
   expect(orders.fault("a/c")).toBe("");
 });
 
+test("a key's replacement is what was decided, signed by the new key and the authority", async () => {
+  const { orders, batches, asked } = fakeNodes();
+  const replace: Order = { ...join, order: { kind: "replace", voteKey, serial: "8" } };
+  expect(await orders.give(replace, target, key)).toMatchObject({ ok: true });
+  const payload = (batches[0] ?? new Uint8Array()).slice(192);
+  const body = payload.slice(0, 128);
+  expect(readAuthorityBody(body)).toEqual({ kind: "replace_vote_key", serial: 8n, validator: 4, voteKey });
+  expect(toHex(payload.slice(128, 192))).toBe("ef".repeat(64));
+  expect(signed(authorityMessage(chainId, body), payload.slice(200, 264))).toBe(true);
+  expect(asked).toEqual([`4 ${toHex(body)}`, "1"]);
+});
+
 test("a leave needs no countersignature: who leaves may be down", async () => {
   const { orders, batches, asked } = fakeNodes();
   expect(await orders.give(leave, { ...target, nodes: [node(1)] }, key)).toMatchObject({ ok: true });

@@ -2,7 +2,12 @@ import { networkParameters, PARAMETER_NUMBERS } from "../../node/api/contract.ts
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { concatBytes, fromHex, type Hex } from "../../node/base/bytes.ts";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
-import { authorityMessage, encodeAuthorityBody, joinAuthorityRecord } from "../../node/codec/authority-body.ts";
+import {
+  type AuthorityRecord,
+  authorityMessage,
+  encodeAuthorityBody,
+  joinAuthorityRecord,
+} from "../../node/codec/authority-body.ts";
 import { type BatchType, encodeBatchHead } from "../../node/codec/batch-head.ts";
 import { encodeValidatorRecords } from "../../node/codec/validator-record.ts";
 import { BONDING_ACCOUNT } from "../desired/genesis.ts";
@@ -69,24 +74,23 @@ async function recordsOf(
   key: GovernanceKey,
   client: NodeClient,
 ): Promise<Result<Records, string>> {
+  const authorized = async (record: AuthorityRecord): Promise<Result<Records, string>> => {
+    if (subject === undefined) return refuse("unreachable", "its node is not there");
+    const body = encodeAuthorityBody(record);
+    const agreed = await client.countersign(subject, body);
+    if (!agreed.ok) return agreed;
+    const voteKeySignature = fromHex(agreed.value, agreed.value.length / 2) ?? new Uint8Array();
+    const signatures = new Map([[0, signWithSeed(key.seed, authorityMessage(chainId, body))]]);
+    return accept({ type: "authority", payload: joinAuthorityRecord({ body, voteKeySignature, signatures }) });
+  };
   switch (order.kind) {
     case "join": {
-      if (subject === undefined) return refuse("unreachable", "its node is not there");
-      const body = encodeAuthorityBody({
-        kind: "join",
-        serial: BigInt(order.serial),
-        validator,
-        voteKey: order.voteKey,
-        ownerKey: key.publicKey,
-        account: BONDING_ACCOUNT,
-        amount: BigInt(order.amount),
-      });
-      const agreed = await client.countersign(subject, body);
-      if (!agreed.ok) return agreed;
-      const voteKeySignature = fromHex(agreed.value, agreed.value.length / 2) ?? new Uint8Array();
-      const signatures = new Map([[0, signWithSeed(key.seed, authorityMessage(chainId, body))]]);
-      return accept({ type: "authority", payload: joinAuthorityRecord({ body, voteKeySignature, signatures }) });
+      const { serial, voteKey, amount } = order;
+      const owner = { ownerKey: key.publicKey, account: BONDING_ACCOUNT, amount: BigInt(amount) };
+      return authorized({ kind: "join", serial: BigInt(serial), validator, voteKey, ...owner });
     }
+    case "replace":
+      return authorized({ kind: "replace_vote_key", serial: BigInt(order.serial), validator, voteKey: order.voteKey });
     case "set_parameter": {
       const parameter = networkParameters.find((name) => name === order.parameter);
       assert(parameter !== undefined, "only parameters of the contract are ordered");

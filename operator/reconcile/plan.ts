@@ -137,8 +137,8 @@ function objects(
     ...(certificate === undefined ? [] : [pair(snapshot.configMaps, authorityConfig(cluster, certificate))]),
     pair(snapshot.services, clientService(cluster)),
     ...ids.map((id) => pair(snapshot.services, validatorService(cluster, id))),
-    ...ids.flatMap((id) => {
-      const actual = named(snapshot.statefulSets, statefulSetName(name, id));
+    ...view.nodes.flatMap(({ id, incarnation }) => {
+      const actual = named(snapshot.statefulSets, statefulSetName(name, id, incarnation));
       const revision = stored.get(assigned(id) ?? "");
       if (revision === undefined) return [];
       const wanted = statefulSet(cluster, id, revision);

@@ -14,6 +14,9 @@ import { dueAt, isDue, isUsable } from "./leaf-age.ts";
 /** How long a release that does not tell which certificate it uses is given to have read a new one. */
 const SILENT_PATIENCE = seconds(180);
 
+/** A record of `Trust` that is older than this is made anew before the authority that it speaks of. */
+const ADD_AT_ONCE = seconds(5);
+
 /** What is recorded, who holds the slot, and what to do on the strength of what was recorded before. */
 export type Turn = {
   readonly status: TlsStatus;
@@ -43,7 +46,11 @@ export function rotate(snapshot: Snapshot, view: View, free: boolean): Turn {
     case "Rest":
       return begun(snapshot, rest) ?? renewed(snapshot, view, rest, free);
     case "Trust": {
-      if (authority.next === undefined) return { ...rest, acts: [change(snapshot, "add")] };
+      // The overlap is counted from here: a pause may lie between the record and the authority itself.
+      if (authority.next === undefined)
+        return elapsed(snapshot.now, status.since) < ADD_AT_ONCE
+          ? { ...rest, acts: [change(snapshot, "add")] }
+          : at("Trust");
       // Under an authority that has expired nobody trusts anybody: there is nothing to keep.
       if (snapshot.now >= authority.current.notAfter) return at("Leaves");
       const behind = untrusting(view, authority);

@@ -1,5 +1,4 @@
 import { unreachable } from "../../node/base/assert.ts";
-import { millis, seconds } from "../../node/base/units.ts";
 import type { Disruption } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
 import type { ScaleStatus } from "../api/scale.ts";
@@ -9,15 +8,14 @@ import type { Snapshot } from "../observe/snapshot.ts";
 import { gate, quorumServes } from "../rollout/quorum.ts";
 import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
-import { timeOf, timeText } from "../rollout/time.ts";
-import type { NodeView, View } from "../rollout/view.ts";
+import { timeText } from "../rollout/time.ts";
+import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
 import { agreed } from "./agreed.ts";
+import { entryOf, isOrderDue, messenger, nextSerial } from "./ordering.ts";
 
 /** Epochs that a node runs on after its validator has left: others may still fetch the cars of its lane that they lack. */
 const SERVE_EPOCHS = 2;
-/** An order that no block has executed after this time is given again. */
-const AGAIN = seconds(15);
 
 /** What is recorded, who holds the slot, and what to do on the strength of it. */
 export type Scaling = {
@@ -113,13 +111,13 @@ function joining(snapshot: Snapshot, view: View, rest: Scaling, status: ScaleSta
       return { ...rest, wait: waiting(snapshot, status, `it starts and catches up${reasonOf(node)}`) };
     case "Order": {
       if (entry?.wants === "join" && entry.publicKey === key) return at("Boundary");
-      const serial = agreed(view, ({ governance }) => governance?.serial);
+      const serial = nextSerial(view);
       const { chainId } = node.status ?? {};
       const through = messenger(view, status.validator);
       if (key === undefined || serial === undefined || !chainId || through === undefined)
         return { ...rest, wait: waiting(snapshot, status, "it and the others have to be readable") };
       const amount = String(missingBond(entry?.bond ?? "0"));
-      const order = { kind: "join", voteKey: key, serial: String(BigInt(serial) + 1n), amount } as const;
+      const order = { kind: "join", voteKey: key, serial, amount } as const;
       return ordered(snapshot, rest, status, {
         ...{ type: "order", validator: status.validator, chainId, through, order },
       });
@@ -192,17 +190,9 @@ const next = ({ now }: Snapshot, status: ScaleStatus, step: ScaleStatus["step"])
 /** Recorded in the same write that comes before it, so that a crash gives the order again only after a while. */
 function ordered(snapshot: Snapshot, rest: Scaling, status: ScaleStatus, order: Action): Scaling {
   const wait = waiting(snapshot, status, `the order has to be executed${snapshot.orderFault}`);
-  const last = timeOf(status.orderedAt);
-  if (last !== undefined && snapshot.now < millis(last + AGAIN)) return { ...rest, status, wait };
+  if (!isOrderDue(snapshot.now, status.orderedAt)) return { ...rest, status, wait };
   return { ...rest, status: { ...status, orderedAt: timeText(snapshot.now) }, acts: [order], wait };
 }
-
-const entryOf = (view: View, validator: number) =>
-  agreed(view, ({ governance }) => governance?.validators.find(({ id }) => id === validator) ?? null);
-
-/** Whose door the order goes in by. */
-const messenger = (view: View, validator: number): number | undefined =>
-  view.nodes.find((node: NodeView) => node.voting && node.id !== validator)?.id;
 
 function waiting({ cluster }: Snapshot, { direction, validator }: ScaleStatus, what: string): Wait {
   const who = { cluster: cluster.metadata.name, namespace: cluster.metadata.namespace };

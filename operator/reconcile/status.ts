@@ -12,6 +12,7 @@ import { coherenceOf } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
 import type { Obstacle } from "./plan.ts";
+import type { Replacing } from "./replacement.ts";
 import { trustOf } from "./trust.ts";
 import { validatorStatuses } from "./validators.ts";
 
@@ -27,6 +28,7 @@ export type Outcome = {
     readonly wanted: number;
   };
   readonly tuning: TuningStatus | undefined;
+  readonly replacing: Pick<Replacing, "status" | "incarnations">;
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
   readonly background: Wait | undefined;
@@ -39,7 +41,7 @@ export type Outcome = {
 /** The whole status, of which only what changed is news: times of unchanged statements stay. */
 export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome): ClusterStatus {
   const { cluster, rollouts } = snapshot;
-  const { active, target, current, scaling } = outcome;
+  const { active, target, current, scaling, replacing } = outcome;
   // A step that only records says nothing about waiting: what was waited for stands until the next one.
   const wait =
     outcome.wait ??
@@ -54,7 +56,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...{ snapshot, view, target, current: current.revision, phase, wait, image },
     obstacle: outcome.obstacle,
     tls: outcome.tls,
-    scaling: isScaling(outcome),
+    changing: isScaling(outcome) || replacing.status !== undefined,
   };
   const ready = view.nodes.filter((node) => node.podReady).length;
   const waitingFor = waiting(snapshot, outcome, wait);
@@ -77,6 +79,8 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
     ...(scaling.size === undefined ? {} : { size: scaling.size }),
     ...(scaling.scale === undefined ? {} : { scale: scaling.scale }),
+    ...(replacing.status === undefined ? {} : { replacement: replacing.status }),
+    ...(replacing.incarnations.length === 0 ? {} : { incarnations: [...replacing.incarnations] }),
     tls: outcome.tls,
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(outcome.tuning === undefined ? {} : { tuning: outcome.tuning }),
@@ -116,9 +120,11 @@ const isScaling = ({ scaling: { size, scale, wanted } }: Outcome): boolean =>
   scale !== undefined || (size !== undefined && size !== wanted);
 
 function phaseOf({ cluster }: Snapshot, outcome: Outcome, wait: Wait | undefined): NonNullable<ClusterStatus["phase"]> {
-  const { active, current, obstacle } = outcome;
+  const { active, current, obstacle, replacing } = outcome;
   if (stalledReasons.includes(obstacle?.reason ?? wait?.reason ?? "")) return "Stalled";
   if (cluster.spec.paused && (active !== undefined || wait?.reason === "Paused")) return "Paused";
+  const isReplacing = replacing.status !== undefined && replacing.status.step !== "Lost";
+  if (active === undefined && isReplacing) return "Replacing";
   if (active === undefined && isScaling(outcome)) return "Scaling";
   if (active === undefined) return current.revision === "" ? "Pending" : "Running";
   if (active.status.state === "RollingBack") return "RollingBack";

@@ -1,5 +1,5 @@
 import type { ValidatorStatus } from "../api/cluster.ts";
-import { podName } from "../desired/names.ts";
+import { podName, statefulSetName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { isReady, type NodeView, type View } from "../rollout/view.ts";
 import { zonesOf } from "./fault-domains.ts";
@@ -10,7 +10,7 @@ export function validatorStatuses({ cluster, hosts }: Snapshot, view: View): Val
   const weights = toldWeights(cluster.status.validators ?? [], view);
   return view.nodes.map((node) => ({
     id: node.id,
-    pod: node.pod?.metadata?.name ?? podName(cluster.metadata.name, node.id),
+    pod: node.pod?.metadata?.name ?? podName(statefulSetName(cluster.metadata.name, node.id, node.incarnation)),
     host: node.host,
     zone: zones.get(node.host) ?? "",
     revision: node.podRevision ?? "",

@@ -7,12 +7,14 @@ import type { Action } from "./actions.ts";
 export type ModelChain = {
   isQuorum(ids: readonly number[]): boolean;
   isMember(id: number): boolean;
+  /** Whether this is the committed key of a member. */
+  votes(id: number, key: string): boolean;
   /** Epoch in which it was a member no more; undefined for whoever never left. */
   leftIn(id: number): number | undefined;
   /** Takes a signed order, or refuses it. */
   take(order: Extract<Action, { type: "order" }>): boolean;
-  /** One second in which a quorum served. `ready`: who runs and has caught up. */
-  tick(ready: readonly number[]): void;
+  /** One second in which a quorum served. `ready`: who runs and has caught up, with which key. */
+  tick(ready: readonly Running[]): void;
   told(): Pick<NodeStatus, "epoch" | "validators" | "governance">;
   /** What was measured of the epochs that have ended. */
   measured(): readonly MeasuredEpoch[];
@@ -24,16 +26,31 @@ export type ModelChain = {
   ids(): readonly number[];
 };
 
+export type Running = { readonly id: number; readonly key: string };
+
 const EPOCH_SECONDS = 20;
 const BOND = 1_000_000_000n;
 const LEAST = 4;
+/** The key that a validator makes on its first volume. */
 export const publicKeyOf = (id: number): string => String(id).padStart(64, "0");
 
-type Registered = { bond: bigint; wants: "join" | "leave" | null };
+/** Epochs for which a key has to have been silent before the members agree to another. */
+const SILENT_EPOCHS = 2;
+
+type Registered = {
+  bond: bigint;
+  key: string;
+  wants: "join" | "leave" | null;
+  replacement: string | null;
+  /** Last epoch in which its key voted. */
+  votedIn: number;
+};
 
 export function createChain(weights: readonly number[]): ModelChain {
   const members = new Map(weights.map((weight, id) => [id, weight]));
-  const registered = new Map<number, Registered>(weights.map((_, id) => [id, { bond: BOND, wants: null }]));
+  const registered = new Map<number, Registered>(
+    weights.map((_, id) => [id, { bond: BOND, key: publicKeyOf(id), wants: null, replacement: null, votedIn: 1 }]),
+  );
   const left = new Map<number, number>();
   let serial = 0n;
   let epoch = 1;
@@ -44,7 +61,7 @@ export function createChain(weights: readonly number[]): ModelChain {
 
   const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (members.get(id) ?? 0), 0);
   const total = () => weightOf([...members.keys()]);
-  const boundary = (ready: readonly number[]): void => {
+  const boundary = (ready: readonly Running[]): void => {
     measured = [...measured, { epoch, coherencePpm: hill(alpha.value, epoch) }].slice(-64);
     epoch += 1;
     alpha = { value: alpha.pending ?? alpha.value, pending: undefined };
@@ -53,7 +70,7 @@ export function createChain(weights: readonly number[]): ModelChain {
       if (weight < 75) members.set(id, Math.max(weight + 1, Math.floor(1.1 * weight)));
     let changes = 0;
     for (const [id, entry] of registered) {
-      if (entry.wants === "join" && ready.includes(id)) {
+      if (entry.wants === "join" && ready.some((one) => one.id === id && one.key === entry.key)) {
         members.set(id, Math.max(1, Math.floor(before / 10)));
         entry.wants = null;
         changes += 1;
@@ -66,11 +83,18 @@ export function createChain(weights: readonly number[]): ModelChain {
       }
     }
     assert(changes <= 1, "one join or leave in an epoch");
+    for (const entry of registered.values()) {
+      if (entry.replacement === null || epoch - entry.votedIn <= SILENT_EPOCHS) continue;
+      entry.key = entry.replacement;
+      entry.replacement = null;
+      break;
+    }
   };
 
   return {
     isQuorum: (ids) => 3 * weightOf(ids) > 2 * total(),
     isMember: (id) => members.has(id),
+    votes: (id, key) => members.has(id) && registered.get(id)?.key === key,
     leftIn: (id) => left.get(id),
     ids: () => [...registered.keys()],
     measured: () => measured,
@@ -95,25 +119,35 @@ export function createChain(weights: readonly number[]): ModelChain {
         known.wants = members.has(validator) ? "leave" : null;
         return true;
       }
+      if (BigInt(order.serial) <= serial) return false;
+      if (order.kind === "replace") {
+        if (known === undefined || [...registered.values()].some(({ key }) => key === order.voteKey)) return false;
+        serial = BigInt(order.serial);
+        known.replacement = order.voteKey;
+        return true;
+      }
+      if (members.has(validator)) return false;
       const bond = (known?.bond ?? 0n) + BigInt(order.amount);
-      if (BigInt(order.serial) <= serial || members.has(validator) || order.voteKey !== publicKeyOf(validator))
-        return false;
       assert(bond === BOND, "who joins has the bond of the others, and no more");
       serial = BigInt(order.serial);
-      registered.set(validator, { bond, wants: "join" });
+      registered.set(validator, { bond, key: order.voteKey, wants: "join", replacement: null, votedIn: epoch });
       return true;
     },
     tick: (ready) => {
       seconds += 1;
+      for (const { id, key } of ready) {
+        const entry = registered.get(id);
+        if (entry?.key === key) entry.votedIn = epoch;
+      }
       if (seconds % EPOCH_SECONDS === 0) boundary(ready);
     },
     told: () => ({
       epoch,
-      validators: [...members].map(([id, weight]) => ({ id, weight, publicKey: publicKeyOf(id) })),
+      validators: [...members].map(([id, weight]) => ({ id, weight, publicKey: registered.get(id)?.key ?? "" })),
       governance: {
         serial: String(serial),
-        validators: [...registered].map(([id, { bond, wants }]) => ({
-          ...{ id, publicKey: publicKeyOf(id), bond: String(bond), wants, jailed: false },
+        validators: [...registered].map(([id, { bond, key, wants, replacement }]) => ({
+          ...{ id, publicKey: key, bond: String(bond), wants, replacement, jailed: false },
         })),
         parameters: [
           {

@@ -1,11 +1,11 @@
-import type { V1Node } from "@kubernetes/client-node";
 import { LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { ANNOTATIONS } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
-import { type ModelChain, publicKeyOf } from "./world-chain.ts";
+import type { ModelChain } from "./world-chain.ts";
 import type { Thing } from "./world-store.ts";
+import type { ModelVolumes } from "./world-volumes.ts";
 
 /** How a release behaves in the model. */
 export type Behaviour = {
@@ -24,7 +24,6 @@ export type ModelNodes = {
   voting(): readonly number[];
   /** Whether these ids are more than two thirds of the weight. */
   isQuorum(ids: readonly number[]): boolean;
-  hosts(): readonly V1Node[];
   readings(): ReadonlyMap<number, NodeReading>;
   samples(): readonly Sample[];
   crashLogs(): ReadonlyMap<string, string>;
@@ -48,6 +47,7 @@ export type ModelNodes = {
 type Process = { image: string; startedAt: number; restarts: number; downUntil: number; running: boolean };
 type PodStatus = { phase: string; startTime?: string; conditions: object[]; containerStatuses?: object[] };
 
+const CORDONED = "0/4 nodes are available: 1 node(s) were unschedulable.";
 const READ_EVERY = 2;
 const START_SECONDS = 3;
 const HISTORY_MS = 15 * 60_000;
@@ -55,13 +55,16 @@ const HISTORY_MS = 15 * 60_000;
 export function createNodes(options: {
   readonly behaviour: (version: string) => Behaviour;
   readonly chain: ModelChain;
+  readonly volumes: Pick<ModelVolumes, "place" | "keyOf" | "isGone">;
+  /** Of two pods of one validator the one that is read. */
+  readonly isRead: (pod: Thing) => boolean;
   readonly network: string;
   /** What a node's process has read of its certificates; undefined while nobody can speak to it. */
   readonly told: (pod: Thing) => Pick<NodeStatus, "caBundleHash" | "certificateHash"> | undefined;
   readonly pods: () => readonly Thing[];
   readonly genesis: () => Thing | undefined;
 }): ModelNodes {
-  const { chain } = options;
+  const { chain, volumes } = options;
   const { isQuorum } = chain;
   const processes = new Map<string, Process>();
   const readings = new Map<number, NodeReading>();
@@ -74,6 +77,7 @@ export function createNodes(options: {
   const traffic = { batches: 40 };
   let samples: Sample[] = [];
   let voting: readonly number[] = [];
+  let running: readonly number[] = [];
   let height = 0;
   let seconds = 0;
   let lastBlockAt = 0;
@@ -88,6 +92,8 @@ export function createNodes(options: {
       (condition) =>
         "type" in condition && condition.type === "Ready" && "status" in condition && condition.status === "True",
     );
+
+  const votes = (pod: Thing): boolean => chain.votes(idOf(pod), volumes.keyOf(pod));
 
   /** The genesis reaches a pod that was made after it, or that was marked. */
   const knowsGenesis = (pod: Thing) => {
@@ -105,20 +111,27 @@ export function createNodes(options: {
     const since = (text: string) => ({ lastTransitionTime: text });
     if (spec.nodeName === undefined) {
       if (age < 1) return;
-      if (cordoned.has(idOf(pod))) {
+      const placed = cordoned.has(idOf(pod)) ? { refusal: CORDONED } : volumes.place(pod);
+      if ("refusal" in placed) {
         status.conditions = [
           {
             type: "PodScheduled",
             status: "False",
             reason: "Unschedulable",
-            message: "0/4 nodes are available: 1 node(s) were unschedulable.",
+            message: placed.refusal,
             ...since(pod.metadata.creationTimestamp),
           },
         ];
         return;
       }
-      spec.nodeName = `host-${idOf(pod)}`;
+      spec.nodeName = placed.host;
       status.startTime = new Date(now).toISOString();
+    }
+    // As the node lifecycle controller has it.
+    if (volumes.isGone(pod)) {
+      status.conditions = [{ type: "Ready", status: "False", ...since(new Date(now).toISOString()) }];
+      processes.delete(pod.metadata.uid);
+      return;
     }
     const reference = referenceOf(pod);
     const image = moved.get(reference) ?? `${reference.split(":")[0]}@sha256:first-${reference}`;
@@ -171,7 +184,7 @@ export function createNodes(options: {
 
   const read = (pod: Thing, now: Millis) => {
     const process = processes.get(pod.metadata.uid);
-    if (process === undefined) return;
+    if (process === undefined || !options.isRead(pod)) return;
     const id = idOf(pod);
     const revision = pod.metadata.labels[LABELS.revision] ?? "";
     const answers = process.running && now - process.startedAt >= 1000 && !stalled.has(id);
@@ -212,11 +225,11 @@ export function createNodes(options: {
       network: options.network,
       chainId: begun ? "c".repeat(64) : null,
       validator: id,
-      publicKey: publicKeyOf(id),
-      state: ready ? (chain.isMember(id) ? "Voting" : "Following") : begun ? "CatchingUp" : "WaitingForGenesis",
+      publicKey: volumes.keyOf(pod),
+      state: ready ? (votes(pod) ? "Voting" : "Following") : begun ? "CatchingUp" : "WaitingForGenesis",
       reason: "",
       ready,
-      role: chain.isMember(id) ? "Voter" : "Observer",
+      role: votes(pod) ? "Voter" : "Observer",
       height: begun ? height : 0,
       certifiedHeight: begun ? height : 0,
       resultsHash: "d".repeat(64),
@@ -227,7 +240,7 @@ export function createNodes(options: {
       validators: [],
       ...(begun ? chain.told() : {}),
       ...(trustAnchor === undefined ? {} : { trustAnchor }),
-      connectedPeers: [],
+      connectedPeers: running.filter((peer) => peer !== id),
       finality: null,
       storage: { writable: true, reason: "", freeBytes: 1e9 },
       coherence: coherence.get(id) ?? { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
@@ -253,19 +266,15 @@ export function createNodes(options: {
     forget: () => {
       samples = [];
     },
-    hosts: () =>
-      chain.ids().map((id) => ({
-        metadata: { name: `host-${id}`, labels: { "topology.kubernetes.io/zone": `z${id}` } },
-        status: { addresses: [{ type: "InternalIP", address: `10.0.0.${id + 1}` }] },
-      })),
     tick: (now) => {
       seconds += 1;
       const pods = options.pods();
       for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined) run(pod, now);
-      const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).map(idOf);
-      voting = ready.filter(chain.isMember);
+      const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod));
+      running = ready.map(idOf);
+      voting = ready.filter(votes).map(idOf);
       if (isQuorum(voting)) {
-        chain.tick(ready);
+        chain.tick(ready.map((pod) => ({ id: idOf(pod), key: volumes.keyOf(pod) })));
         height += 1;
         lastBlockAt = now;
       }

@@ -4,13 +4,16 @@ import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
 import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
 import { API_VERSION, LABELS } from "../api/group.ts";
+import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
+import { podName } from "../desired/names.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 import { createCertificates, type Lives, type ModelCertificates } from "./world-certificates.ts";
 import { createChain, type ModelChain } from "./world-chain.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
 import { createStore, type Thing } from "./world-store.ts";
+import { createVolumes, type ModelVolumes } from "./world-volumes.ts";
 
 /** A modelled API server with the controllers that matter here, in seconds of its own clock: the simulation's world. */
 export type World = {
@@ -31,6 +34,7 @@ export type World = {
   /** A person's word about a rollout, as its admission policy lets it through. */
   approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
   nodes: ModelNodes;
+  volumes: ModelVolumes;
   chain: ModelChain;
   certificates: ModelCertificates;
   /** Nodes that were Ready and are down because the operator evicted them. */
@@ -70,6 +74,12 @@ export function createWorld(options: {
     touch(pod);
   };
 
+  const idOf = (pod: Thing): number => Number(pod.metadata.labels[LABELS.validator]);
+  const isCurrent = (thing: Thing): boolean =>
+    incarnationOn(thing.metadata.labels) === incarnationOf(clusterStatus, idOf(thing));
+  const isEnded = ({ metadata }: Thing): boolean =>
+    metadata.deletionTimestamp !== undefined && Date.parse(metadata.deletionTimestamp) <= now;
+
   const evict = (name: string, podUid: string): boolean => {
     const pod = find("Pod", name);
     if (pod === undefined || pod.metadata.uid !== podUid || pod.metadata.deletionTimestamp !== undefined) return false;
@@ -85,7 +95,7 @@ export function createWorld(options: {
       if (healthy.length - 1 < (budget?.minAvailable ?? 0)) return false;
     }
     if (ready) {
-      const id = Number(pod.metadata.labels[LABELS.validator]);
+      const id = idOf(pod);
       const others = nodes.voting().filter((other) => other !== id);
       const votes = nodes.voting().includes(id);
       assert(!votes || nodes.isQuorum(others), "an eviction of ours leaves a quorum");
@@ -124,7 +134,22 @@ export function createWorld(options: {
         const pod = find("Pod", action.pod);
         if (pod === undefined || pod.metadata.uid !== action.uid) return false;
         assert(!nodes.isReady(pod), "only a pod that is not Ready is deleted");
-        stop(pod);
+        if (action.force) {
+          // It may run unseen: only who has no vote any more may be forgotten.
+          assert(!chain.votes(idOf(pod), volumes.keyOf(pod)), "no pod is forgotten that may vote");
+          store.remove("Pod", action.pod);
+        } else stop(pod);
+        return true;
+      }
+      case "stop-set": {
+        const set = find("StatefulSet", action.name);
+        if (set === undefined || set.metadata.resourceVersion !== action.resourceVersion) return false;
+        const pod = find("Pod", podName(action.name));
+        const votes = pod !== undefined && nodes.isReady(pod) && chain.votes(idOf(pod), volumes.keyOf(pod));
+        const others = nodes.voting().filter((id) => pod === undefined || id !== idOf(pod));
+        assert(!votes || nodes.isQuorum(others), "a set that is stopped leaves a quorum");
+        (set.spec as { replicas: number }).replicas = 0;
+        touch(set);
         return true;
       }
       case "mark-pod": {
@@ -136,8 +161,9 @@ export function createWorld(options: {
         return true;
       }
       case "delete": {
-        const id = Number(find(action.kind, action.name)?.metadata.labels[LABELS.validator] ?? -1);
-        if (action.kind === "StatefulSet") assert(!chain.isMember(id), "no member's node is removed");
+        const thing = find(action.kind, action.name);
+        const runs = action.kind === "StatefulSet" && thing !== undefined && isCurrent(thing);
+        assert(!runs || !chain.isMember(idOf(thing)), "no member's node is removed");
         store.remove(action.kind, action.name);
         return true;
       }
@@ -169,33 +195,35 @@ export function createWorld(options: {
 
   const controllers = () => {
     for (const pod of objects("Pod")) {
-      if (find("StatefulSet", pod.metadata.name.slice(0, -2)) !== undefined) continue;
-      if (pod.metadata.deletionTimestamp === undefined) stop(pod);
-      else if (Date.parse(pod.metadata.deletionTimestamp) <= now) store.remove("Pod", pod.metadata.name);
+      const set = find("StatefulSet", pod.metadata.name.slice(0, -2));
+      const wanted = set !== undefined && (set.spec as { replicas: number }).replicas > 0;
+      if (!wanted && pod.metadata.deletionTimestamp === undefined) stop(pod);
+      // On a host that is gone nobody is there who could end it.
+      else if (isEnded(pod) && !volumes.isGone(pod)) store.remove("Pod", pod.metadata.name);
     }
     for (const set of objects("StatefulSet")) {
       set.status = { observedGeneration: set.metadata.generation };
-      const name = `${set.metadata.name}-0`;
-      const pod = find("Pod", name);
-      if (pod?.metadata.deletionTimestamp !== undefined && Date.parse(pod.metadata.deletionTimestamp) <= now)
-        store.remove("Pod", name);
-      if (find("Pod", name) !== undefined) continue;
+      const name = podName(set.metadata.name);
+      if ((set.spec as { replicas: number }).replicas === 0 || find("Pod", name) !== undefined) continue;
       const template = (set.spec as { template: { metadata: { labels: Record<string, string> }; spec: object } })
         .template;
-      put({
+      const pod = put({
         apiVersion: "v1",
         kind: "Pod",
         metadata: { name, labels: template.metadata.labels },
         spec: structuredClone(template.spec),
         status: { phase: "Pending", conditions: [] },
       });
+      volumes.provide(pod);
     }
   };
 
   const chain = createChain(options.weights ?? Array.from({ length: spec.validators.replicas }, () => 100));
+  const volumes = createVolumes(store, chain.ids);
   const nodes = createNodes({
     behaviour: options.behaviour,
-    chain,
+    ...{ chain, volumes },
+    isRead: isCurrent,
     network: spec.network,
     pods: () => objects("Pod"),
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
@@ -205,15 +233,16 @@ export function createWorld(options: {
     ...{ name: NAME, find, objects },
     lives: options.lives ?? { authoritySeconds: 3_650 * DAY_SECONDS, leafSeconds: 365 * DAY_SECONDS },
     runs: (pod) =>
-      (pod.status as { phase?: string }).phase === "Running" && pod.metadata.deletionTimestamp === undefined,
+      (pod.status as { phase?: string }).phase === "Running" &&
+      pod.metadata.deletionTimestamp === undefined &&
+      !volumes.isGone(pod),
   });
 
   put(structuredClone(approvalPolicy));
   put(structuredClone(approvalPolicyBinding));
 
   return {
-    nodes,
-    chain,
+    ...{ nodes, volumes, chain },
     certificates,
     downByUs,
     events,
@@ -303,9 +332,9 @@ export function createWorld(options: {
         ),
         admissionPolicies: list("ValidatingAdmissionPolicy"),
         admissionBindings: list("ValidatingAdmissionPolicyBinding"),
-        claims: [],
+        claims: list("PersistentVolumeClaim"),
         revisions: list("ControllerRevision"),
-        hosts: nodes.hosts(),
+        hosts: volumes.hosts(),
         readings: new Map<number, NodeReading>(nodes.readings()),
         samples: [...nodes.samples()] as readonly Sample[],
         epochs: new Map(chain.ids().map((id) => [id, chain.measured()])),

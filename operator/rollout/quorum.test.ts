@@ -4,6 +4,7 @@ import type { NodeView, View } from "./view.ts";
 
 const node = (id: number, voting: boolean, weight = 100): NodeView => ({
   id,
+  incarnation: 0,
   statefulSet: undefined,
   templateRevision: undefined,
   pod: undefined,

@@ -2,6 +2,7 @@ import type { V1Pod, V1StatefulSet } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
 import { seconds } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
+import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { NodeReading, Snapshot } from "../observe/snapshot.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
@@ -13,6 +14,8 @@ const BLOCK_PATIENCE = seconds(15);
 /** One validator as it is, put together from what Kubernetes and the node itself say. */
 export type NodeView = {
   readonly id: number;
+  /** How often its volume was replaced. All else here is of the node on the newest one. */
+  readonly incarnation: number;
   readonly statefulSet: V1StatefulSet | undefined;
   /** The StatefulSet's template is on this revision, and its controller has seen it. */
   readonly templateRevision: string | undefined;
@@ -68,9 +71,11 @@ function committedVoters(readings: readonly NodeReading[]): NodeStatus["validato
 }
 
 function nodeView(snapshot: Snapshot, voters: View["voters"], id: number): NodeView {
-  const label = String(id);
-  const statefulSet = snapshot.statefulSets.find((set) => set.metadata?.labels?.[LABELS.validator] === label);
-  const pods = snapshot.pods.filter((candidate) => candidate.metadata?.labels?.[LABELS.validator] === label);
+  const incarnation = incarnationOf(snapshot.cluster.status, id);
+  const isIts = ({ metadata }: V1StatefulSet | V1Pod): boolean =>
+    metadata?.labels?.[LABELS.validator] === String(id) && incarnationOn(metadata.labels) === incarnation;
+  const statefulSet = snapshot.statefulSets.find(isIts);
+  const pods = snapshot.pods.filter(isIts);
   const pod = pods.find((candidate) => candidate.metadata?.deletionTimestamp === undefined) ?? pods[0];
   const podUid = pod?.metadata?.uid ?? "";
   const stopping = pod?.metadata?.deletionTimestamp !== undefined;
@@ -88,6 +93,7 @@ function nodeView(snapshot: Snapshot, voters: View["voters"], id: number): NodeV
     reading.at - status.lastBlockAtMs < BLOCK_PATIENCE;
   return {
     id,
+    incarnation,
     statefulSet,
     templateRevision: seenTemplate(statefulSet),
     pod,

@@ -64,6 +64,16 @@ export const CANARIES: Readonly<Record<string, { readonly seeds: number; readonl
       return { ...action, resourceVersion: version ?? "" };
     }),
   },
+  "a lost host's pod is forgotten at once": {
+    seeds: 20,
+    breaks: changingIn((action, world) => {
+      if (action.type !== "apply" || action.object.kind !== "StatefulSet") return action;
+      const pod = world.objects("Pod").find((one) => world.volumes.isGone(one));
+      return pod === undefined
+        ? action
+        : { type: "delete-pod", pod: pod.metadata.name, uid: pod.metadata.uid, force: true };
+    }),
+  },
   "the slot is not recorded": {
     seeds: 10,
     breaks: changing((action) =>

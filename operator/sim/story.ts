@@ -2,8 +2,10 @@ import { unreachable } from "../../node/base/assert.ts";
 import type { Random } from "../../node/base/random.ts";
 import type { ApprovalSpec } from "../api/approval.ts";
 import type { ClusterSpec, ClusterSpecInput } from "../api/cluster.ts";
+import { LABELS } from "../api/group.ts";
 import type { World } from "../reconcile/world.ts";
 import type { Behaviour } from "../reconcile/world-nodes.ts";
+import { SPARE_HOSTS } from "../reconcile/world-volumes.ts";
 
 const good = { latencySeconds: 0.004, pullable: true } as const;
 /** The releases that a story's user tries, and how the model's nodes behave on them. */
@@ -28,6 +30,7 @@ export const specOf = (replicas: number): ClusterSpecInput => ({
   network: "payments",
   validators: { replicas },
   tls: { overlapSeconds: 40 },
+  storage: { replaceLostVolumes: { policy: "After", afterSeconds: 60 } },
   rollout: {
     phases: [
       { percent: 20, soakSeconds: 12 },
@@ -61,6 +64,9 @@ const HAPPENINGS = {
   wake: 12,
   drain: 150,
   uncordon: 30,
+  loseVolume: 250,
+  emptyVolume: 300,
+  loseHost: 300,
   meddle: 90,
   traffic: 100,
   repush: 120,
@@ -84,7 +90,7 @@ export function happen(world: World, random: Random, switches: Switches): readon
 
 function doIt(world: World, random: Random, switches: Switches, name: Happening): boolean {
   const { nodes } = world;
-  const id = random.below(nodes.hosts().length);
+  const id = random.below(world.chain.ids().length);
   switch (name) {
     case "release":
       world.edit(onRelease(random.pick(Object.keys(RELEASES))));
@@ -120,9 +126,13 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
       if (nodes.stalled.size + nodes.cordoned.size > 0 || !nodes.isQuorum(others) || world.downByUs.size > 0)
         return false;
       nodes.cordoned.add(id);
-      world.remove("Pod", `payments-${id}-0-0`);
+      for (const pod of podsOf(world, id)) world.remove("Pod", pod.metadata.name);
       return true;
     }
+    case "loseVolume":
+    case "emptyVolume":
+    case "loseHost":
+      return lose(world, id, name);
     case "uncordon":
       return clear(nodes.cordoned);
     case "meddle":
@@ -149,6 +159,28 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
     default:
       return unreachable(name);
   }
+}
+
+const podsOf = (world: World, id: number) =>
+  world.objects("Pod").filter(({ metadata }) => metadata.labels[LABELS.validator] === String(id));
+
+/** Only while all vote: more than the network tolerates to lose would only show that nobody can help it. */
+function lose(world: World, id: number, what: "loseVolume" | "emptyVolume" | "loseHost"): boolean {
+  const { nodes, volumes } = world;
+  const [pod, ...more] = podsOf(world, id);
+  if (pod === undefined || more.length > 0 || nodes.voting().length < world.chain.told().validators.length)
+    return false;
+  if (!nodes.isQuorum(nodes.voting().filter((other) => other !== id))) return false;
+  if (what === "loseHost") {
+    if (volumes.lostHosts.size === SPARE_HOSTS) return false;
+    volumes.lostHosts.add((pod.spec as { nodeName: string }).nodeName);
+    return true;
+  }
+  const claim = `data-${pod.metadata.name}`;
+  if (what === "loseVolume") volumes.lose(claim);
+  else volumes.empty(claim);
+  world.remove("Pod", pod.metadata.name);
+  return true;
 }
 
 /** Not within the time of any story, which begins at midnight. */

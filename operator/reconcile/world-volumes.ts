@@ -1,0 +1,96 @@
+import type { V1Node } from "@kubernetes/client-node";
+import { LABELS } from "../api/group.ts";
+import { claimName } from "../desired/names.ts";
+import { publicKeyOf } from "./world-chain.ts";
+import type { createStore, Thing } from "./world-store.ts";
+
+/** Hosts and the local volumes on them: a claim is bound to the first host that its pod gets, and each volume holds a key. */
+export type ModelVolumes = {
+  /** Makes the claim of a new pod, if there is none. */
+  provide(pod: Thing): void;
+  /** The host that takes a pod, or what the scheduler says. */
+  place(pod: Thing): { readonly host: string } | { readonly refusal: string };
+  keyOf(pod: Thing): string;
+  hosts(): readonly V1Node[];
+  /** Hosts that are gone, with all that is on them. */
+  lostHosts: Set<string>;
+  isGone(pod: Thing): boolean;
+  /** The volume behind a claim is gone for good. */
+  lose(claim: string): void;
+  /** The volume is there, and nothing on it: its node makes a new key. */
+  empty(claim: string): void;
+};
+
+type Volume = { key: string; host: string | undefined };
+/** Of the scheduler. */
+const HOST_TAKEN = "0/5 nodes are available: 5 node(s) didn't match pod anti-affinity rules.";
+/** Hosts beside one for each validator. */
+export const SPARE_HOSTS = 2;
+const SPARES = Array.from({ length: SPARE_HOSTS }, (_, index) => `spare-${index}`);
+
+export function createVolumes(
+  { find, objects, put, touch }: Pick<ReturnType<typeof createStore>, "find" | "objects" | "put" | "touch">,
+  ids: () => readonly number[],
+): ModelVolumes {
+  const volumes = new Map<string, Volume>();
+  const lostHosts = new Set<string>();
+  let keys = 0;
+  const newKey = (): string => {
+    keys += 1;
+    return `f${String(keys).padStart(63, "0")}`;
+  };
+  const claimOf = (pod: Thing): string => claimName(pod.metadata.name.slice(0, -2));
+  const idOf = (pod: Thing): number => Number(pod.metadata.labels[LABELS.validator]);
+  const hostOf = (pod: Thing): string | undefined => (pod.spec as { nodeName?: string }).nodeName;
+  const isFree = (host: string): boolean => !lostHosts.has(host) && !objects("Pod").some((pod) => hostOf(pod) === host);
+
+  return {
+    lostHosts,
+    provide: (pod) => {
+      const name = claimOf(pod);
+      if (find("PersistentVolumeClaim", name) !== undefined) return;
+      const { labels } = pod.metadata;
+      put({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, labels }, status: { phase: "Bound" } });
+      const isFirst = ![...volumes.keys()].some((other) => other.startsWith(`data-payments-${idOf(pod)}-`));
+      volumes.set(name, { key: isFirst ? publicKeyOf(idOf(pod)) : newKey(), host: undefined });
+    },
+    place: (pod) => {
+      const claim = find("PersistentVolumeClaim", claimOf(pod));
+      const volume = volumes.get(claimOf(pod));
+      if (claim === undefined || volume === undefined) return { refusal: 'persistentvolumeclaim "data" not found' };
+      if ((claim.status as { phase: string }).phase === "Lost")
+        return {
+          refusal: `persistentvolumeclaim "${claim.metadata.name}" bound to non-existent persistentvolume "pv"`,
+        };
+      if (volume.host !== undefined)
+        return lostHosts.has(volume.host)
+          ? { refusal: "0/4 nodes are available: 4 node(s) didn't match PersistentVolume's node affinity." }
+          : { host: volume.host };
+      const host = [`host-${idOf(pod)}`, ...SPARES].find(isFree);
+      if (host === undefined) return { refusal: HOST_TAKEN };
+      volume.host = host;
+      claim.metadata.annotations["volume.kubernetes.io/selected-node"] = host;
+      touch(claim);
+      return { host };
+    },
+    keyOf: (pod) => volumes.get(claimOf(pod))?.key ?? "",
+    hosts: () =>
+      [...ids().map((id) => `host-${id}`), ...SPARES]
+        .filter((name) => !lostHosts.has(name))
+        .map((name, index) => ({
+          metadata: { name, labels: { "topology.kubernetes.io/zone": `z${name.replace(/^host-/, "")}` } },
+          status: { addresses: [{ type: "InternalIP", address: `10.0.0.${index + 1}` }] },
+        })),
+    isGone: (pod) => lostHosts.has(hostOf(pod) ?? ""),
+    lose: (name) => {
+      const claim = find("PersistentVolumeClaim", name);
+      if (claim === undefined) return;
+      claim.status = { phase: "Lost" };
+      touch(claim);
+    },
+    empty: (name) => {
+      const volume = volumes.get(name);
+      if (volume !== undefined) volume.key = newKey();
+    },
+  };
+}
