@@ -275,6 +275,8 @@ export function createNodes(options: {
       voting = ready.filter(votes).map(idOf);
       if (isQuorum(voting)) {
         chain.tick(ready.map((pod) => ({ id: idOf(pod), key: volumes.keyOf(pod) })));
+        // A boundary may just have given somebody a vote, which its next reading tells.
+        voting = ready.filter(votes).map(idOf);
         height += 1;
         lastBlockAt = now;
       }
