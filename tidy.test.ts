@@ -184,6 +184,8 @@ const PURE_ROOTS = [
   "operator/cli/incident-screen.ts",
   "node/supervisor/core.ts",
   "node/shell-mesh-core.ts",
+  "node/shell-mesh-resonance.ts",
+  "node/shell-mesh-anchors.ts",
 ];
 const PURE_ROOT_PACKAGES = ["type @kubernetes/client-node"];
 

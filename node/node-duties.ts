@@ -60,13 +60,19 @@ function signReports(node: Node, step: Step): void {
     duties.signed.set(name, nowMs + AGAIN_MS);
 }
 
+/** What is not ordered for this reason the mesh brings again. */
+export function orderAnchors(node: Node, step: Step, payload: Uint8Array): void {
+  if (!node.stopping && !node.unproved && node.halted === undefined && ownsVoteKey(node))
+    order(node, step, { type: "anchors", payload });
+}
+
 const isDue = ({ duties }: Node, name: string, nowMs: number): boolean => (duties.signed.get(name) ?? 0) <= nowMs;
 
 /** In the own lane, or in that of a member for one who has none; not at all where there is no such way. */
 function order(
   { duties, config, chain, connected, consensus, lanes }: Node,
   { turn, effects }: Step,
-  content: { readonly type: "validator" | "reports"; readonly payload: Uint8Array },
+  content: { readonly type: "validator" | "reports" | "anchors"; readonly payload: Uint8Array },
 ): boolean {
   const peer = [...connected].toSorted((a, b) => a - b)[0];
   const member = consensus.self !== undefined;

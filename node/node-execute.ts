@@ -1,9 +1,11 @@
 import { assert } from "./base/assert.ts";
-import { type Chain, closingAt, executeBlock, heightOf, resultsHashOf, versionFault } from "./chain/chain.ts";
+import { type Chain, chainId, closingAt, executeBlock, heightOf, resultsHashOf, versionFault } from "./chain/chain.ts";
+import { anchorsOf } from "./chain/proof-anchor.ts";
 import type { BlockOutcome, ExecutableBlock } from "./chain/types.ts";
 import type { SealedBlock } from "./codec/block.ts";
 import { type BlockRecord, encodeRecord } from "./codec/block-record.ts";
 import type { Car } from "./codec/car.ts";
+import { digestOf } from "./codec/memory-entry.ts";
 import { EMPTY_PAYLOAD, type Payload, parsePayload } from "./codec/payload.ts";
 import { beginEpoch } from "./consensus/epoch.ts";
 import { wantAll } from "./lanes/judge.ts";
@@ -70,6 +72,15 @@ function execute(
   }
   assert(index === outcomes.length, "every batch has an outcome");
   noteResults(node.results, height, batches);
+  for (const [place, batch] of executing.batches.entries()) {
+    const outcome = outcomes[place];
+    if (outcome === undefined) continue;
+    for (const { index, record: anchor } of anchorsOf(batch, outcome)) {
+      const { author, id } = anchor;
+      const digest = digestOf(anchor, chainId(node.chain));
+      effects.push({ type: "report", event: { type: "anchored", author, id, digest, height, index, batch } });
+    }
+  }
   forgetExecuted(node.lanes, payload.tips);
   effects.push({ type: "report", event: { type: "block-executed", height, applied, hash: resultsHash } });
   if (block.kind === "closing") enterEpoch(node, step);

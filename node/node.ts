@@ -9,6 +9,7 @@ import { PRODUCTION } from "./consensus/rules.ts";
 import { certifiedHeight } from "./consensus/state.ts";
 import { lanesWakeAtMs } from "./lanes/lanes.ts";
 import { addBatch } from "./lanes/own-lane.ts";
+import { orderAnchors } from "./node-duties.ts";
 import { noteExchange, probePeers } from "./node-observe.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
 import { type NodeInternals, recover } from "./node-recover.ts";
@@ -85,6 +86,9 @@ export function step(node: Node, input: NodeInput, context: StepContext): readon
       break;
     case "trust":
       node.trust = input.anchor;
+      break;
+    case "anchors":
+      orderAnchors(node, current, input.payload);
       break;
     case "stop":
       node.stopping = true;

@@ -23,6 +23,8 @@ export type NodeInput =
   | { readonly type: "mesh-exchange"; readonly peer: number; readonly equal: boolean }
   /** The operator vouches for a later closing block now. */
   | { readonly type: "trust"; readonly anchor: TrustAnchor | undefined }
+  /** The mesh has entries that two replicas attest: a payload of type `anchors`, to be signed and ordered. */
+  | { readonly type: "anchors"; readonly payload: Uint8Array }
   /** SIGTERM: take nothing new, tell the peers. */
   | { readonly type: "stop" };
 
@@ -104,6 +106,12 @@ export type ClientAnswer =
 export type NodeEvent =
   /** `hash` is the results hash after the block. */
   | { readonly type: "block-executed"; readonly height: number; readonly applied: number; readonly hash: string }
+  /** A record of a batch has anchored this version of a memory entry. */
+  | ({ readonly type: "anchored"; readonly digest: string; readonly author: string; readonly id: string } & {
+      readonly height: number;
+      readonly index: number;
+      readonly batch: Uint8Array;
+    })
   /** The closing block of the epoch before is executed; views count from 1 again. */
   | { readonly type: "epoch-began"; readonly epoch: number; readonly member: boolean }
   | { readonly type: "view-entered"; readonly view: number }

@@ -56,6 +56,7 @@ function start(
     storage: opened.value,
     archive: true,
     log: pino({ level: "silent" }),
+    onBlock: () => {},
     send: (_peer, frame) => frames.push(frame),
     broadcast: (frame) => frames.push(frame),
     answer: (request) => answers.push(request),

@@ -26,6 +26,8 @@ export type EngineOptions = {
   readonly answer: (request: number, answer: ClientAnswer) => void;
   readonly connectedPeers: () => readonly number[];
   readonly onEvent: (event: NodeEvent) => void;
+  /** A block is executed, before the disk has it; `live`: its certificate came just now, it was not fetched. */
+  readonly onBlock: (height: number, live: boolean) => void;
   /** The disk refused a write: what became of clients' batches is not known here any more. */
   readonly onReadOnly: (reason: string) => void;
 };
@@ -52,6 +54,8 @@ const PROBE_MS = 1_000;
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes of frames and batches that wait for a step. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** A block is still live when no more than so many behind it have a certificate. */
+const LIVE_BLOCKS = 2;
 /** Time between two pieces of background work while the node is busy. */
 const WORK_EVERY_MS = 10;
 
@@ -124,7 +128,10 @@ export function startEngine(options: EngineOptions): Engine {
     const writes = effects.filter(isPersist);
     persists ||= writes.length > 0;
     storage.append(writes);
-    for (const note of effects.filter(isNote)) storage.note(note);
+    for (const note of effects.filter(isNote)) {
+      storage.note(note);
+      options.onBlock(note.height, certifiedHeightOf(node) - note.height <= LIVE_BLOCKS);
+    }
     return effects.filter(isSpoken);
   };
   const carryOut = (effects: readonly SpokenEffect[]): void => {

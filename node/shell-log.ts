@@ -44,6 +44,9 @@ export function eventLog(log: Logger): (event: NodeEvent) => void {
         log.warn({ peer: event.peer, reason: event.reason }, "frame dropped");
         return;
       }
+      case "anchored":
+        log.debug({ height: event.height, author: event.author, id: event.id }, "memory entry anchored");
+        return;
       case "safety":
         log.error({ kind: event.kind, detail: event.detail }, "safety breach");
         return;

@@ -24,10 +24,16 @@ const EPOCH_MS = seconds(10);
 export const meshContext = (
   mesh: Mesh,
   chain: Chain,
-  moment: { readonly wallMs: number; readonly nowMs: number; readonly random: Random },
+  moment: {
+    readonly wallMs: number;
+    readonly nowMs: number;
+    readonly random: Random;
+    /** RΦV, where it is measured. */
+    readonly scoreOf?: MeshContext["scoreOf"];
+  },
 ): MeshContext => ({
-  ...moment,
   scoreOf: () => undefined,
+  ...moment,
   proximityOf: (peer) => proximityPpm(chain, mesh.config.self, peer),
   gossipMs: meshGossipMs(mesh, chain),
   exchangeEveryMs: EPOCH_MS,

@@ -4,6 +4,7 @@ import { createMeshMetrics } from "./api/mesh-metrics.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { Hex } from "./base/bytes.ts";
 import type { MemoryEntry } from "./codec/memory-entry.ts";
+import type { KeyPair } from "./codec/signature.ts";
 import { meshRefusals } from "./mesh/mesh.ts";
 import type { Engine } from "./shell-engine.ts";
 import { type RunningMesh, startMesh } from "./shell-mesh.ts";
@@ -21,6 +22,7 @@ export function startNodeMesh(parts: {
   readonly credentials: Credentials;
   readonly metrics: Metrics;
   readonly engine: Engine;
+  readonly keyPair: KeyPair;
   readonly onChanged: (entry: MemoryEntry) => void;
   readonly log: Logger;
 }): Promise<RunningMesh> {
@@ -35,6 +37,8 @@ export function startNodeMesh(parts: {
     },
     ...{ disk: realDisk, data: options.data, executor: threadExecutor, onChanged: parts.onChanged, log },
     chain: () => engine.chain(),
+    keyPair: parts.keyPair,
+    order: (payload) => engine.push({ type: "anchors", payload }),
     metrics: createMeshMetrics(metrics.registry, meshRefusals),
     onExchanged: (peer, equal) => engine.push({ type: "mesh-exchange", peer, equal }),
     onRefused: (reason) => metrics.connectionRefused("mesh", reason),

@@ -6,9 +6,13 @@ import type { MeshMetrics } from "./api/mesh-metrics.ts";
 import { unreachable } from "./base/assert.ts";
 import type { Random } from "./base/random.ts";
 import { type Result, refuse } from "./base/result.ts";
+import { noteBlock } from "./cal/signal.ts";
 import type { Chain } from "./chain/chain.ts";
-import type { MemoryEntry } from "./codec/memory-entry.ts";
+import { encodeAnchors } from "./codec/anchor.ts";
+import { keyText, type MemoryEntry } from "./codec/memory-entry.ts";
+import { type AttestMessage, encodeMeshMessage, type SignalMessage } from "./codec/mesh-message.ts";
 import { encodeMeshRecord, type MeshRecord, parseMeshRecord } from "./codec/mesh-record.ts";
+import type { KeyPair } from "./codec/signature.ts";
 import {
   createMesh,
   MESH_LIMITS,
@@ -23,7 +27,10 @@ import {
   stepMesh,
   viewOfMesh,
 } from "./mesh/mesh.ts";
+import type { Held } from "./mesh/store.ts";
+import { considerAnchor, createAnchoring, hearAttestation, proposeAnchors } from "./shell-mesh-anchors.ts";
 import { isFileDue, MESH_FLUSH_MS, MESH_TICK_MS, meshContext, meshGossipMs, meshMembers } from "./shell-mesh-core.ts";
+import { createResonances, hearSignal, resonancePpm, SIGNAL_EVERY_MS, saySignal } from "./shell-mesh-resonance.ts";
 import type { Disk } from "./storage/disk.ts";
 import type { DiskExecutor } from "./storage/disk-executor.ts";
 import { openMeshLog } from "./storage/mesh-log.ts";
@@ -39,6 +46,10 @@ export type MeshOptions = {
   readonly chain: () => Chain;
   readonly metrics: MeshMetrics;
   readonly onRefused: (reason: string) => void;
+  /** The vote key: it attests entries. */
+  readonly keyPair: KeyPair;
+  /** Has anchors ordered: a payload of type `anchors`. */
+  readonly order: (payload: Uint8Array) => void;
   readonly onExchanged: (peer: number, equal: boolean) => void;
   readonly onChanged: (entry: MemoryEntry) => void;
   readonly log: Logger;
@@ -49,6 +60,9 @@ export type RunningMesh = MemorySource &
   Pick<Transport, "setPeers" | "port"> & {
     /** One tick of the service: what the metrics say, who the validators are, whether the file wants to be written anew. */
     upkeep(): { readonly reason: string };
+    /** A block is executed; see `noteBlock`. */
+    onBlock(height: number, live: boolean): void;
+    onAnchored(anchored: Omit<Extract<MeshInput, { type: "anchored" }>, "type">): void;
     close(): Promise<void>;
   };
 
@@ -74,6 +88,12 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     const record = parseMeshRecord(bytes);
     if (!record.ok || !restoreRecord(mesh, record.value)) log.warn({}, "a record of the mesh not understood");
   }
+  const resonances = createResonances(self);
+  const anchoring = createAnchoring(self, options.keyPair);
+  for (const { entry } of mesh.store.entries.values()) considerAnchor(anchoring, entry);
+  const scoreOf = ({ entry: { shard }, notes: { publisher } }: Held): number | undefined =>
+    resonancePpm(resonances, { publisher, replicas: mesh.placement[shard] ?? [] });
+  let signalAtMs = 0;
   let closed = false;
   let unwritten: MeshRecord[] = [];
   let flushedAtMs = 0;
@@ -84,20 +104,23 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
   const questions = new Map<number, (result: Result<MemoryEntry | undefined, MeshRefusal>) => void>();
 
   const feed = (input: MeshInput): void => {
-    const moment = { wallMs: Date.now(), nowMs: performance.now(), random: chance };
+    const moment = { wallMs: Date.now(), nowMs: performance.now(), random: chance, scoreOf };
     for (const effect of stepMesh(mesh, input, meshContext(mesh, options.chain(), moment))) carryOut(effect);
   };
   const carryOut = (effect: MeshEffect): void => {
     switch (effect.type) {
       case "send":
-        metrics.sent(effect.frame.length);
-        transport?.send(effect.peer, effect.frame);
+        send(effect.peer, effect.frame);
         return;
       case "persist":
         unwritten.push(effect.record);
         return;
       case "changed":
+        considerAnchor(anchoring, effect.entry);
         options.onChanged(effect.entry);
+        return;
+      case "heard":
+        hear(effect.peer, effect.message);
         return;
       case "published":
         publications.get(effect.request)?.(effect.result);
@@ -120,6 +143,34 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
       default:
         unreachable(effect);
     }
+  };
+  const send = (peer: number, frame: Uint8Array): void => {
+    metrics.sent(frame.length);
+    transport?.send(peer, frame);
+  };
+  const hear = (peer: number, message: SignalMessage | AttestMessage): void => {
+    if (message.type === "signal") {
+      if (!hearSignal(resonances, peer, message, performance.now())) metrics.refused("over_rate");
+      return;
+    }
+    const heard = hearAttestation(anchoring, peer, message, { mesh, chain: options.chain() });
+    if (!heard.ok) metrics.refused(heard.reason);
+  };
+  /** What was measured goes to everybody, what is attested to the other replicas, and what two attest is ordered. */
+  const resonate = (): void => {
+    const nowMs = performance.now();
+    if (nowMs - signalAtMs >= SIGNAL_EVERY_MS) {
+      signalAtMs = nowMs;
+      const frame = encodeMeshMessage(saySignal(resonances, nowMs));
+      for (const peer of mesh.peers.keys()) send(peer, frame);
+    }
+    const { attestations, anchors } = proposeAnchors(anchoring, { mesh, chain: options.chain(), nowMs, scoreOf });
+    for (const { to, message } of attestations) {
+      metrics.attested();
+      for (const peer of to) if (mesh.peers.has(peer)) send(peer, encodeMeshMessage(message));
+    }
+    // One to a batch, so that the note beside an entry is short.
+    for (const anchor of anchors) options.order(encodeAnchors([anchor]));
   };
   const flush = (): void => {
     flushedAtMs = performance.now();
@@ -176,7 +227,17 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     pageOfAuthor: (page) => pageOfAuthor(mesh, page),
     pageOfShard: (page) => pageOfShard(mesh, page),
     shards: () => viewOfMesh(mesh).shards,
+    notesOf: (key) => {
+      const held = mesh.store.entries.get(keyText(key));
+      return held === undefined ? undefined : { ...held.notes, digest: held.entry.digest, resonancePpm: scoreOf(held) };
+    },
+    onBlock: (height, live) => noteBlock(resonances.own, { height, atMs: performance.now(), live }),
+    onAnchored: (anchored) => {
+      metrics.anchored();
+      feed({ type: "anchored", ...anchored });
+    },
     upkeep: () => {
+      resonate();
       const view = viewOfMesh(mesh);
       metrics.state({ ...view, gossipSeconds: meshGossipMs(mesh, options.chain()) / 1_000 });
       const failure = file.failure();

@@ -190,6 +190,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
   let intake: Intake | undefined;
   let clients: ClientServer | undefined;
   let api: JsonApi | undefined;
+  let mesh: RunningMesh | undefined;
   const logEvent = eventLog(log);
   const engine = startEngine({
     config: {
@@ -212,9 +213,11 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     onEvent: (event) => {
       metrics.observe(event);
       logEvent(event);
+      if (event.type === "anchored") mesh?.onAnchored(event);
       if (event.type !== "block-executed") return;
       api?.blockExecuted({ height: event.height, applied: event.applied, resultsHash: event.hash });
     },
+    onBlock: (height, live) => mesh?.onBlock(height, live),
     onReadOnly: (reason) => {
       intake?.dropAll();
       clients?.dropAll(reason);
@@ -238,7 +241,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     log,
   });
   const onMemory = (entry: MemoryEntry): void => api?.memoryChanged(entry);
-  const mesh = await startNodeMesh({ ...shell, chainId: genesis.chainId, engine, onChanged: onMemory });
+  mesh = await startNodeMesh({ ...shell, chainId: genesis.chainId, engine, keyPair, onChanged: onMemory });
   const { holdings, allowance } = limitsOf(options, engine);
   intake = startIntake({
     ...{ metrics, log, allowance, slowMs: faults.slowMs },

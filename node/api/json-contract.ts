@@ -302,8 +302,23 @@ const memoryFields = {
 export const memorySummarySchema = z
   .object(memoryFields)
   .meta({ description: "A version of an entry, without its content." });
+/** What the answering node alone knows of the version. */
+const memoryNotes = {
+  publisher: u32.optional().meta({ description: "Validator that took the version from a client." }),
+  resonancePpm: u32.optional().meta({ description: "RΦV, in millionths: docs/mesh.md." }),
+  anchor: z.object({ height: counter, batch: hex32("Its id.") }).optional(),
+};
+export const anchorProofInput = proofInput.omit({ height: true });
+export const anchorProofSchema = batchProofSchema
+  .extend({ kind: z.literal("anchor"), index: counter, content: hexText("The batch.") })
+  .meta({ description: "That a version of an entry was anchored: as the proof of a batch, with what that says." });
 export const memoryEntrySchema = z
-  .object({ ...memoryFields, content: z.string().meta({ description: "Base64." }), signature: memorySignature })
+  .object({
+    ...memoryFields,
+    ...memoryNotes,
+    content: z.string().meta({ description: "Base64." }),
+    signature: memorySignature,
+  })
   .meta({ description: "A version of an entry, as its author signed it." });
 export const memoryStoredSchema = z
   .object({
@@ -315,7 +330,7 @@ export const memoryStoredSchema = z
   .meta({ description: "Taken." });
 export const memoryAuthorPageSchema = z.object({
   shards: z.array(u32).meta({ description: "What this node holds: entries of other shards are not in the answer." }),
-  entries: z.array(memorySummarySchema),
+  entries: z.array(z.object({ ...memoryFields, ...memoryNotes })),
 });
 export const memoryShardPageSchema = z.object({
   entries: z.array(memorySummarySchema),

@@ -7,9 +7,14 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { toHex } from "../base/bytes.ts";
-import { refuse } from "../base/result.ts";
+import { accept, refuse } from "../base/result.ts";
 import { chainId } from "../chain/chain.ts";
+import type { BatchProof } from "../chain/proof.ts";
+import { blockAt } from "../chain/test-chain.ts";
 import { testChain } from "../chain/test-genesis.ts";
+import { ANCHOR_BYTES } from "../codec/anchor.ts";
+import { batchId, encodeBatch } from "../codec/batch.ts";
+import { headerOf, sealBlock } from "../codec/block.ts";
 import { hybridTimeAt } from "../codec/hybrid-clock.ts";
 import { CONTENT_BYTES_MAX, type MemoryEntry, signEntry } from "../codec/memory-entry.ts";
 import { keyPairFromSeed } from "../codec/signature.ts";
@@ -32,6 +37,20 @@ const AUTHOR = toHex(author.publicKey);
 /** Shard 1 is held by nobody. */
 const memory = testMemory(CHAIN, { without: [1] });
 const metrics = createMetrics();
+const ANCHOR_BATCH = encodeBatch({
+  ...{ type: "anchors", payload: new Uint8Array(ANCHOR_BYTES), chainId: CHAIN, keyPair: author },
+  ...{ stream: 1n, sequence: 1n, expiryMs: 1 },
+});
+/** The form alone: what proofs prove is checked in chain/proof.test.ts. */
+const proofOf = (batch: string): BatchProof => {
+  const block = sealBlock({ ...blockAt(chain, 1), votes: [], evidence: [], payload: new Uint8Array() });
+  const ballot = { kind: "finalize", epoch: 1, view: 1, block: block.hash, height: 1 } as const;
+  return {
+    ...{ kind: "batch", chainId: CHAIN, batch, outcome: { count: 1, failures: [] } },
+    ...{ epochs: [], before: CHAIN, steps: [{ resultsRoot: CHAIN }], place: { index: 0, size: 1, path: [] } },
+    final: { header: headerOf(block), headers: [], certificate: { ballot, signatures: [] } },
+  };
+};
 let folder = "";
 let authority: TestAuthority;
 let credentials: Credentials;
@@ -50,7 +69,10 @@ beforeAll(async () => {
     listen: { host: "127.0.0.1", port: 0 },
     ...{ credentials, intake, metrics, version: "1.2.3", log, memory, journal: testJournal(() => chain) },
     chain: () => chain,
-    prove: () => refuse("not_found"),
+    prove: ({ batch, epoch }) => {
+      if (epoch > 1) return refuse("epoch_too_old");
+      return batch === batchId(ANCHOR_BATCH) ? accept(proofOf(batch)) : refuse("not_found");
+    },
     status: () => {
       throw new Error("not asked here");
     },
@@ -119,6 +141,29 @@ test("an entry is written, read, listed and deleted, each as described", async (
   const tombstone = version(id, undefined, entry.clock + 2n);
   expect(await told("delete", pathOf(tombstone))).toMatchObject({ code: 200, deleted: true });
   expect(await told("get", `/v1/memory/${AUTHOR}/${id}`)).toMatchObject({ code: 200, deleted: true, content: "" });
+});
+
+test("what this node knows of a version is told with it, and its anchor is proved", async () => {
+  const entry = version(idIn(4), "hello");
+  expect(await told("put", pathOf(entry), entry.content)).toMatchObject({ code: 200 });
+  const path = `/v1/memory/${AUTHOR}/${entry.id}`;
+  const batch = ANCHOR_BATCH;
+  const note = { digest: entry.digest, publisher: 2, resonancePpm: 912_345, anchor: undefined };
+  memory.notes.set(entry.key, note);
+  expect(await told("get", path)).toMatchObject({ code: 200, publisher: 2, resonancePpm: 912_345 });
+  expect(await told("get", `${path}/proof`)).toMatchObject({ code: 404, field: "author" });
+  memory.notes.set(entry.key, { ...note, anchor: { height: 7, index: 0, batch } });
+  const anchored = { publisher: 2, anchor: { height: 7, batch: batchId(batch) } };
+  expect(await told("get", path)).toMatchObject({ code: 200, ...anchored });
+  const { entries } = await told("get", `/v1/memory/${AUTHOR}`);
+  expect(entries.find(({ id }: { id: string }) => id === entry.id)).toMatchObject(anchored);
+  expect(await told("get", `${path}/proof`)).toMatchObject({ code: 200, kind: "anchor", content: toHex(batch) });
+  expect(await told("get", `${path}/proof?epoch=3`)).toMatchObject({ code: 503, retryable: true });
+  expect(await told("get", `${path}/proof?epoch=x`)).toMatchObject({ code: 400, field: "epoch" });
+  expect(await told("get", `/v1/memory/${AUTHOR}/${idIn(1)}/proof`)).toMatchObject({ code: 503, field: "author" });
+  // A note of an older version says nothing of this one.
+  memory.notes.set(entry.key, { ...note, digest: "ab".repeat(32) });
+  expect(await told("get", path)).not.toHaveProperty("publisher");
 });
 
 test("what is wrong is refused with its field, and has no effect", async () => {

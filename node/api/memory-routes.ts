@@ -1,7 +1,12 @@
 import { toHex } from "../base/bytes.ts";
 import { refuse } from "../base/result.ts";
-import { CONTENT_BYTES_MAX, type MemoryEntry } from "../codec/memory-entry.ts";
+import { withContent } from "../chain/proof-anchor.ts";
+import { proofObject } from "../chain/proof-file.ts";
+import { batchId } from "../codec/batch.ts";
+import { CONTENT_BYTES_MAX, type MemoryEntry, shardOf } from "../codec/memory-entry.ts";
 import {
+  anchorProofInput,
+  anchorProofSchema,
   errorSchema,
   memoryAuthorInput,
   memoryAuthorPageInput,
@@ -14,12 +19,25 @@ import {
   memoryVersionInput,
   noInput,
 } from "./json-contract.ts";
+import type { MemorySource } from "./memory-source.ts";
 import { get, plain, type Route } from "./route.ts";
 
 /** An entry as JSON, without its content. */
 export const summaryOf = ({ author, id, shard, clock, deleted, digest, content }: MemoryEntry) => ({
   ...{ author, id, shard, clock, deleted, digest, bytes: content.length },
 });
+
+/** What this node knows of just this version, as far as it does. */
+function notesOf({ digest, ...key }: MemoryEntry, memory: MemorySource): object {
+  const notes = memory.notesOf(key);
+  if (notes?.digest !== digest) return {};
+  const { publisher, resonancePpm, anchor } = notes;
+  return {
+    ...(publisher === undefined ? {} : { publisher }),
+    ...(resonancePpm === undefined ? {} : { resonancePpm }),
+    ...(anchor === undefined ? {} : { anchor: { height: anchor.height, batch: batchId(anchor.batch) } }),
+  };
+}
 
 const written: Route["answers"] = {
   200: { description: "Taken.", schema: memoryStoredSchema },
@@ -59,7 +77,9 @@ export const MEMORY_ROUTES: readonly Route[] = [
     schema: memoryAuthorPageSchema,
     answer: ({ params: { author }, query }, { memory }) => ({
       shards: memory.shards(),
-      entries: memory.pageOfAuthor({ author, ...query }).map(summaryOf),
+      entries: memory
+        .pageOfAuthor({ author, ...query })
+        .map((entry) => ({ ...summaryOf(entry), ...notesOf(entry, memory) })),
     }),
   }),
   get({
@@ -76,7 +96,8 @@ export const MEMORY_ROUTES: readonly Route[] = [
       if (found.value === undefined) return undefined;
       const { content, signature } = found.value;
       const text = Buffer.from(content).toString("base64");
-      return { ...summaryOf(found.value), content: text, signature: toHex(signature) };
+      const entry = { ...summaryOf(found.value), ...notesOf(found.value, memory) };
+      return { ...entry, content: text, signature: toHex(signature) };
     },
   }),
   {
@@ -100,6 +121,25 @@ export const MEMORY_ROUTES: readonly Route[] = [
     answers: written,
     answer: "memory",
   },
+  get({
+    path: "/v1/memory/{author}/{id}/proof",
+    params: memoryKeyInput,
+    query: anchorProofInput,
+    summary: "Proves that the newest version of an entry is anchored, as long as its block is one of the newest.",
+    schema: anchorProofSchema,
+    noun: "proof of an anchor: not anchored, or of an older block (`hmn-node prove`)",
+    elsewhere: true,
+    answer: ({ params, query: { epoch } }, { memory, prove }) => {
+      const notes = memory.notesOf(params);
+      if (notes === undefined && !memory.shards().includes(shardOf(params)))
+        return refuse("elsewhere", `this node does not hold shard ${shardOf(params)}`);
+      if (notes?.anchor === undefined) return undefined;
+      const { height, index, batch: content } = notes.anchor;
+      const proof = prove({ batch: batchId(content), height, epoch });
+      if (proof.ok) return proofObject(withContent(proof.value, { index, content }));
+      return proof.reason === "epoch_too_old" ? refuse("elsewhere", proof.detail ?? proof.reason) : undefined;
+    },
+  }),
   {
     ...plain,
     method: "GET",

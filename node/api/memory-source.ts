@@ -5,6 +5,16 @@ import type { EntryKey, MemoryEntry } from "../codec/memory-entry.ts";
 /** What becomes of an entry that is taken: `waits` until its clock has come, `forwarded` to a node that holds its shard. */
 export type TakenState = "merged" | "known" | "waits" | "forwarded";
 
+export type MemoryNotes = {
+  readonly digest: Hex;
+  /** Validator that took the version from a client. */
+  readonly publisher: number | undefined;
+  /** RΦV, in millionths. */
+  readonly resonancePpm: number | undefined;
+  /** The record that anchored it, in a batch. */
+  readonly anchor: { readonly height: number; readonly index: number; readonly batch: Uint8Array } | undefined;
+};
+
 /** This node's part of the memory mesh, and through it the others'. */
 export type MemorySource = {
   readonly chainId: Hex;
@@ -21,4 +31,6 @@ export type MemorySource = {
     readonly limit: number;
   }): { readonly entries: readonly MemoryEntry[]; readonly next: string } | undefined;
   shards(): readonly number[];
+  /** What this node alone knows of the version that it holds; undefined: it holds none. */
+  notesOf(key: EntryKey): MemoryNotes | undefined;
 };

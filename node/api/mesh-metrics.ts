@@ -16,6 +16,9 @@ export type MeshMetrics = {
   sent(bytes: number): void;
   received(bytes: number): void;
   evicted(entries: number): void;
+  /** This node attested an entry, or told so again; a block anchored one. */
+  attested(): void;
+  anchored(): void;
 };
 
 /** The series of the mesh; those with a label are there from the start. */
@@ -38,6 +41,8 @@ export function createMeshMetrics(registry: Registry, reasons: readonly string[]
   );
   const traffic = counter("hmn_mesh_traffic_bytes_total", "Bytes of messages of the mesh.", "direction");
   const evicted = counter("hmn_mesh_evicted_total", "Entries dropped over the capacity or an author's quota.");
+  const attested = counter("hmn_mesh_attestations_total", "Attestations of entries that this node sent to replicas.");
+  const anchored = counter("hmn_mesh_anchored_total", "Versions of entries that blocks have anchored.");
   for (const reason of reasons) refused.inc({ reason }, 0);
   for (const result of ["equal", "different"]) exchanges.inc({ result }, 0);
   for (const direction of ["sent", "received"]) traffic.inc({ direction }, 0);
@@ -55,5 +60,7 @@ export function createMeshMetrics(registry: Registry, reasons: readonly string[]
     sent: (count) => traffic.inc({ direction: "sent" }, count),
     received: (count) => traffic.inc({ direction: "received" }, count),
     evicted: (count) => evicted.inc(count),
+    attested: () => attested.inc(),
+    anchored: () => anchored.inc(),
   };
 }

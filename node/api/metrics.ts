@@ -144,6 +144,7 @@ export function createMetrics(): Metrics {
         case "epoch-began":
         case "view-entered":
         case "frame-dropped":
+        case "anchored":
           return;
         default:
           unreachable(event);

@@ -1,6 +1,6 @@
 import { accept, refuse } from "../base/result.ts";
 import { isSigned, type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
-import type { MemorySource } from "./memory-source.ts";
+import type { MemoryNotes, MemorySource } from "./memory-source.ts";
 
 /** A mesh of one node that takes every signed entry, and holds all shards but those it is told. */
 export function testMemory(
@@ -8,10 +8,14 @@ export function testMemory(
   { without = [] }: { without?: readonly number[] } = {},
 ): MemorySource & {
   readonly entries: Map<string, MemoryEntry>;
+  readonly notes: Map<string, MemoryNotes>;
 } {
   const entries = new Map<string, MemoryEntry>();
+  const notes = new Map<string, MemoryNotes>();
   return {
     entries,
+    notes,
+    notesOf: ({ author, id }) => notes.get(`${author}/${id}`),
     chainId,
     shards: () => Array.from({ length: 10 }, (_, shard) => shard).filter((shard) => !without.includes(shard)),
     publish: async (bytes) => {

@@ -1,4 +1,4 @@
-import { present } from "../base/assert.ts";
+import type { Hex } from "../base/bytes.ts";
 import { accept, refuse } from "../base/result.ts";
 import { type AnchorRecord, isAttested } from "../codec/anchor.ts";
 import { digestOf, shardOf } from "../codec/memory-entry.ts";
@@ -17,35 +17,44 @@ export const EPOCH_ANCHORS_MAX = 64;
  * stranger's is refused before anything is verified. What it says stands in the batch, and its outcome in the block's results.
  */
 export function executeAnchor(governance: Governance, record: AnchorRecord, { chainId, signer }: Scene): Governed {
-  const members = membersIn(governance, record.epoch);
-  if (members === undefined) return refuse("anchor_epoch_not_current");
+  const { epoch } = record;
+  const replicas = replicasIn(governance, { epoch, shard: shardOf(record) });
+  if (replicas === undefined) return refuse("anchor_epoch_not_current");
   const [first, second] = record.attestations;
   // In one order only: the same anchor has one encoding.
   if (first.validator >= second.validator) return refuse("attested_by_one");
-  const ids = members.map(({ id }) => id);
-  const replicas = replicasOfShard(ids, { shard: shardOf(record), replicas: REPLICAS });
-  if (!replicas.includes(first.validator) || !replicas.includes(second.validator))
-    return refuse("attester_not_a_replica");
-  const attesting = record.attestations.map(({ validator, signature }) => {
-    const { publicKey } = present(
-      members.find(({ id }) => id === validator),
-      "a replica is a member",
-    );
-    return { validator, signature, publicKey };
+  const attesting = record.attestations.flatMap(({ validator, signature }) => {
+    const replica = replicas.find(({ id }) => id === validator);
+    return replica === undefined ? [] : [{ validator, signature, publicKey: replica.publicKey }];
   });
+  if (attesting.length < record.attestations.length) return refuse("attester_not_a_replica");
   if (!attesting.some(({ publicKey }) => publicKey === signer)) return refuse("signer_not_vote_key");
   const { before, now } = governance.anchors;
   const digest = digestOf(record, chainId);
-  if (before.includes(digest) || now.includes(digest)) return refuse("anchored_already");
+  if (isAnchored(governance, digest)) return refuse("anchored_already");
   if (now.length >= EPOCH_ANCHORS_MAX) return refuse("anchor_limit_reached");
   const attested = attesting.every(({ validator, signature, publicKey }) =>
-    isAttested({ digest, epoch: record.epoch, validator }, signature, hashBytes(publicKey)),
+    isAttested({ digest, epoch, validator }, signature, hashBytes(publicKey)),
   );
   if (!attested) return refuse("attestation_invalid");
   return accept({ ...governance, anchors: { before, now: [...now, digest] } });
 }
 
-function membersIn({ epoch, previous }: Governance, number: number): readonly Member[] | undefined {
-  if (epoch.number === number) return epoch.members;
-  return previous?.number === number ? previous.members : undefined;
+/** Whether a version was anchored in this epoch or the one before. */
+export const isAnchored = ({ anchors: { before, now } }: Governance, digest: Hex): boolean =>
+  before.includes(digest) || now.includes(digest);
+
+/** Who holds a shard in the epoch under way, or did in the one before, by id; undefined in any other. */
+export function replicasIn(
+  { epoch: current, previous }: Governance,
+  { epoch, shard }: { readonly epoch: number; readonly shard: number },
+): readonly Member[] | undefined {
+  const members =
+    epoch === current.number ? current.members : previous?.number === epoch ? previous.members : undefined;
+  if (members === undefined) return undefined;
+  const ids = replicasOfShard(
+    members.map(({ id }) => id),
+    { shard, replicas: REPLICAS },
+  );
+  return members.filter(({ id }) => ids.includes(id));
 }

@@ -2,6 +2,7 @@ import { accept, type Result, refuse } from "../base/result.ts";
 import type { Nanos } from "../base/units.ts";
 import { type AnchorRecord, decodeAnchors } from "../codec/anchor.ts";
 import { parseBatch, payloadIsSigned } from "../codec/batch.ts";
+import { BATCH_TYPE_NUMBERS } from "../codec/batch-head.ts";
 import { type BatchProof, checkBatchProof, type ProofFault, type Trust } from "./proof.ts";
 import type { BatchOutcome } from "./types.ts";
 
@@ -22,6 +23,9 @@ export type Anchored = {
   readonly byTime: Nanos;
 };
 
+/** Of a batch's type: almost all batches of a block are looked at no further. */
+const TYPE_AT = 4;
+
 /** What was anchored where, if the proof holds. */
 export function checkAnchorProof(
   proof: AnchorProof,
@@ -41,8 +45,9 @@ export function anchorsOf(
   bytes: Uint8Array,
   outcome: BatchOutcome,
 ): readonly { readonly index: number; readonly record: AnchorRecord }[] {
+  if ("refused" in outcome || bytes[TYPE_AT] !== BATCH_TYPE_NUMBERS.anchors) return [];
   const batch = parseBatch(bytes);
-  if (!batch.ok || batch.value.type !== "anchors" || "refused" in outcome) return [];
+  if (!batch.ok) return [];
   const failed = new Set(outcome.failures.map(({ index }) => index));
   return decodeAnchors(batch.value.payload).flatMap((record, index) =>
     record.ok && !failed.has(index) ? [{ index, record: record.value }] : [],

@@ -10,13 +10,13 @@ import { readKeyFile } from "./key-file.ts";
 import { bigints } from "./numbers.ts";
 import { REACH_FLAGS, reachOf } from "./reach.ts";
 
-const VERBS = ["put", "get", "delete", "list", "watch"] as const;
+const VERBS = ["put", "get", "show", "delete", "list", "watch"] as const;
 
 /** `hmn-node memory`: entries of the memory mesh, by one node; 1 if there is no such entry. */
 export const memory = command(
   {
     command: "memory",
-    summary: `entries of the memory mesh, by a node's JSON API (port ${PORTS.api}): put ID TEXT, get ID, delete ID, list, watch`,
+    summary: `entries of the memory mesh, by a node's JSON API (port ${PORTS.api}): put ID TEXT, get ID, show ID (score and anchor), delete ID, list, watch`,
     flags: {
       ...REACH_FLAGS,
       key: { value: "FILE", help: "seed of the author's key, as keygen writes it; to write, or in place of --author" },
@@ -63,6 +63,7 @@ export const memory = command(
         default: {
           const found = await mesh.get({ author: author ?? "", id: id ?? "" });
           if (found === undefined) world.error(`hmn-node memory: there is no entry ${id}\n`);
+          else if (verb === "show") tell({ ...found, content: undefined, bytes: found.content.length });
           else world.out(`${Buffer.from(found.content).toString()}\n`);
           return found === undefined ? 1 : 0;
         }

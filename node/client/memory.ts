@@ -16,7 +16,9 @@ import type { ApiReader, ReadOptions } from "./api-reader.ts";
 import type { Lookups } from "./lookups.ts";
 
 /** A version of an entry that its author has signed. */
-export type Remembered = EntryKey & { readonly clock: bigint; readonly content: Uint8Array };
+export type Remembered = EntryKey & { readonly clock: bigint; readonly content: Uint8Array } & MemoryNotes;
+/** What the node that answered says of the version beside what its author signed: its own word. */
+export type MemoryNotes = Pick<z.output<typeof memoryEntrySchema>, "publisher" | "resonancePpm" | "anchor">;
 export type MemoryChange = z.output<typeof memorySummarySchema>;
 export type MemoryStored = z.output<typeof memoryStoredSchema>;
 
@@ -74,7 +76,8 @@ export function createMemory(
     if (!isSigned(entry, await chainId()))
       throw new Error(`a node tells of an entry ${of}/${id} that its author did not sign`);
     saw(entry.clock);
-    return entry;
+    const { publisher, resonancePpm, anchor } = found;
+    return { entry, notes: { publisher, resonancePpm, anchor } };
   };
   const write = async (id: string, content: Uint8Array | undefined, options?: ReadOptions): Promise<MemoryStored> => {
     if (!ENTRY_ID.test(id)) throw new Error("id: 1 to 64 letters, digits, and . _ ~ -");
@@ -109,10 +112,10 @@ export function createMemory(
     put: (id, content, options) => write(id, typeof content === "string" ? text.encode(content) : content, options),
     delete: (id, options) => write(id, undefined, options),
     get: async (wanted, options) => {
-      const entry = await read(wanted, options);
-      return entry === undefined || entry.deleted
-        ? undefined
-        : { author: entry.author, id: entry.id, clock: entry.clock, content: entry.content };
+      const found = await read(wanted, options);
+      if (found === undefined || found.entry.deleted) return undefined;
+      const { author: of, id, clock: at, content } = found.entry;
+      return { author: of, id, clock: at, content, ...found.notes };
     },
     list: async (of, { after = "", limit = 100 } = {}) => {
       const path = `/v1/memory/${of}?after=${after}&limit=${limit}`;

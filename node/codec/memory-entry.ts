@@ -52,7 +52,7 @@ export function signEntry(
 /** An entry of its fields and a signature that is there, or is to be checked. */
 export function sealEntry(fields: Content, chainId: Hex, signature: Uint8Array): MemoryEntry {
   const { author, id, clock, content } = fields;
-  const to = writer().fixed(hashBytes(author)).text(id).u64(clock);
+  const to = writeKey(writer(), { author, id }).u64(clock);
   const bytes = to
     .u8(content === undefined ? 1 : 0)
     .bytes(content ?? NOTHING)
@@ -112,17 +112,24 @@ export const writeEntryBytes = (to: Writer, bytes: Uint8Array): Writer => to.byt
 /** Longer than any entry that is taken: one that is too large is refused by itself, not with all that came beside it. */
 export const readEntryBytes = (from: Reader): Uint8Array => from.bytes(2 * ENTRY_BYTES_MAX);
 
-const NOTHING = new Uint8Array();
-
-function readFields(from: Reader): Content & { readonly signature: Uint8Array } {
+/** Author, then the id behind its length. */
+export const writeKey = (to: Writer, { author, id }: EntryKey): Writer => to.fixed(hashBytes(author)).text(id);
+export function readKey(from: Reader): EntryKey {
   const author = readHash(from);
   const id = from.text(64);
   if (!ENTRY_ID.test(id)) throw new MalformedBytes("an id has 1 to 64 letters, digits, and . _ ~ -");
+  return { author, id };
+}
+
+const NOTHING = new Uint8Array();
+
+function readFields(from: Reader): Content & { readonly signature: Uint8Array } {
+  const key = readKey(from);
   const clock = from.u64();
   const deleted = readFlag(from);
   const content = from.bytes(CONTENT_BYTES_MAX);
   if (deleted && content.length > 0) throw new MalformedBytes("a tombstone has no content");
-  return { author, id, clock, content: deleted ? undefined : content, signature: from.fixed(SIGNATURE_BYTES) };
+  return { ...key, clock, content: deleted ? undefined : content, signature: from.fixed(SIGNATURE_BYTES) };
 }
 
 function entryOf(fields: Content, chainId: Hex, signature: Uint8Array, bytes: Uint8Array): MemoryEntry {

@@ -1,11 +1,14 @@
 import { unreachable } from "../base/assert.ts";
 import { fromHex, type Hex, toHex } from "../base/bytes.ts";
 import type { Result } from "../base/result.ts";
+import { PPM } from "../base/units.ts";
+import { VALIDATORS_MAX } from "./certificate.ts";
 import type { HybridTime } from "./hybrid-clock.ts";
-import { ENTRY_ID, type EntryKey, readEntryBytes, writeEntryBytes } from "./memory-entry.ts";
-import { hashBytes, parse, readFlag, readHash } from "./parse.ts";
+import { type EntryKey, readEntryBytes, readKey, writeEntryBytes, writeKey } from "./memory-entry.ts";
+import { hashBytes, parse, readCounter, readFlag, readHash, writeCounter } from "./parse.ts";
 import { MalformedBytes, type Reader } from "./reader.ts";
 import { SHARDS } from "./shard-placement.ts";
+import { SIGNATURE_BYTES } from "./signature.ts";
 import { type Writer, writer } from "./writer.ts";
 
 /** Hexadecimal digits of an entry's place in a digest tree: its clock (16), then the start of its digest (32). */
@@ -18,6 +21,8 @@ export const MESSAGE_LISTS_MAX = 64;
 /** Places in one list. */
 export const LIST_MAX = 64;
 export const MESSAGE_ENTRIES_MAX = 32;
+/** Intervals of one signal: 15 segments of 32 that overlap by half (cal/resonance.ts). */
+export const SIGNAL_SAMPLES_MAX = 256;
 const SHORT_BYTES = SHORT_DIGITS / 2;
 
 /** A set of entries: how many, and a hash over them (16 bytes); equal for equal sets only. */
@@ -46,6 +51,25 @@ export type SyncMessage = {
   readonly entries: readonly Uint8Array[];
 };
 
+/**
+ * What a node measured, in the units of docs/mesh.md, "RΦV": intervals between blocks as it saw them, in microseconds and for
+ * heights without a gap, and how its series agrees with those that other publishers told.
+ */
+export type SignalMessage = {
+  readonly type: "signal";
+  /** Height at the end of the first interval. */
+  readonly first: number;
+  readonly intervalsUs: readonly number[];
+  readonly scores: readonly { readonly publisher: number; readonly scorePpm: number }[];
+};
+/** A replica's signature for anchoring a version that both hold (codec/anchor.ts). */
+export type AttestMessage = EntryKey & {
+  readonly type: "attest";
+  readonly digest: Hex;
+  readonly epoch: number;
+  readonly signature: Uint8Array;
+};
+
 /** What nodes say to each other on the port of the mesh. Entries are bytes, each to be parsed by itself. */
 export type MeshMessage =
   | SyncMessage
@@ -55,10 +79,21 @@ export type MeshMessage =
   | { readonly type: "got"; readonly request: number; readonly entry: Uint8Array | undefined }
   | { readonly type: "put"; readonly request: number; readonly entry: Uint8Array }
   /** Empty: taken; otherwise why not. */
-  | { readonly type: "put-answer"; readonly request: number; readonly refusal: string };
+  | { readonly type: "put-answer"; readonly request: number; readonly refusal: string }
+  | SignalMessage
+  | AttestMessage;
 
 /** The position is the tag on the wire: append only. */
-const TYPES = ["sync", "push", "get", "got", "put", "put-answer"] as const satisfies readonly MeshMessage["type"][];
+const TYPES = [
+  "sync",
+  "push",
+  "get",
+  "got",
+  "put",
+  "put-answer",
+  "signal",
+  "attest",
+] as const satisfies readonly MeshMessage["type"][];
 const REFUSAL_CHARACTERS_MAX = 32;
 
 export function encodeMeshMessage(message: MeshMessage): Uint8Array {
@@ -69,7 +104,7 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array {
     case "push":
       return writeList(to, message.entries, writeEntryBytes).done();
     case "get":
-      return to.u32(message.request).fixed(hashBytes(message.author)).text(message.id).done();
+      return writeKey(to.u32(message.request), message).done();
     case "got":
       to.u32(message.request).u8(message.entry === undefined ? 0 : 1);
       return (message.entry === undefined ? to : writeEntryBytes(to, message.entry)).done();
@@ -77,6 +112,12 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array {
       return writeEntryBytes(to.u32(message.request), message.entry).done();
     case "put-answer":
       return to.u32(message.request).text(message.refusal).done();
+    case "signal":
+      writeList(writeCounter(to, message.first), message.intervalsUs, (out, interval) => out.u32(interval));
+      return writeList(to, message.scores, (out, { publisher, scorePpm }) => out.u32(publisher).u32(scorePpm)).done();
+    case "attest":
+      writeKey(to, message).fixed(hashBytes(message.digest));
+      return to.u32(message.epoch).fixed(message.signature).done();
     default:
       return unreachable(message);
   }
@@ -90,14 +131,15 @@ function readMessage(from: Reader): MeshMessage {
   if (type === undefined) throw new MalformedBytes("no such message");
   if (type === "sync") return readSync(from);
   if (type === "push") return { type, entries: readList(from, MESSAGE_ENTRIES_MAX, readEntryBytes) };
+  if (type === "signal") return readSignal(from);
+  if (type === "attest") {
+    const key = readKey(from);
+    return { type, ...key, digest: readHash(from), epoch: from.u32(), signature: from.fixed(SIGNATURE_BYTES) };
+  }
   const request = from.u32();
   switch (type) {
-    case "get": {
-      const author = readHash(from);
-      const id = from.text(64);
-      if (!ENTRY_ID.test(id)) throw new MalformedBytes("no id of an entry");
-      return { type, request, author, id };
-    }
+    case "get":
+      return { type, request, ...readKey(from) };
     case "got":
       return { type, request, entry: readFlag(from) ? readEntryBytes(from) : undefined };
     case "put":
@@ -107,6 +149,14 @@ function readMessage(from: Reader): MeshMessage {
     default:
       return unreachable(type);
   }
+}
+
+function readSignal(from: Reader): SignalMessage {
+  const first = readCounter(from);
+  const intervalsUs = readList(from, SIGNAL_SAMPLES_MAX, () => from.u32());
+  const scores = readList(from, VALIDATORS_MAX, () => ({ publisher: from.u32(), scorePpm: from.u32() }));
+  if (scores.some(({ scorePpm }) => scorePpm > PPM)) throw new MalformedBytes("a score is more than all");
+  return { type: "signal", first, intervalsUs, scores };
 }
 
 function writeSync(to: Writer, message: SyncMessage): Writer {

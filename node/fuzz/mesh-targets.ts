@@ -43,11 +43,15 @@ const MESSAGES: readonly MeshMessage[] = [
   { type: "got", request: 2, entry: undefined },
   { type: "put", request: 3, entry: bytes[1] ?? new Uint8Array() },
   { type: "put-answer", request: 3, refusal: "stale" },
+  { type: "signal", first: 9, intervalsUs: [1_000_000, 998_000], scores: [{ publisher: 2, scorePpm: 990_000 }] },
+  { type: "attest", ...key, digest: ENTRIES[0]?.digest ?? "", epoch: 3, signature: new Uint8Array(64) },
 ];
 const RECORDS: readonly MeshRecord[] = [
   { type: "entry", bytes: bytes[0] ?? new Uint8Array() },
   { type: "dropped", ...key },
   { type: "watermark", watermark: hybridTimeAt(NOW_MS) },
+  { type: "published", ...key, publisher: 2 },
+  { type: "anchored", ...key, height: 9, index: 0, batch: new Uint8Array(472) },
 ];
 
 /** What comes in from other nodes of the mesh, from clients, and from the own disk. */

@@ -12,13 +12,14 @@ import {
   type PeerFacts,
   type Published,
   replicasOf,
+  type Waiting,
 } from "./state.ts";
 import { type Held, mergeEntry, standingOf } from "./store.ts";
 
 /** Takes an entry of outside bytes, or says why not. Only what it is told here has an effect: a clock that runs away moves nobody else's. */
 export function admit(
   mesh: Mesh,
-  bytes: Uint8Array,
+  { bytes, publisher }: { readonly bytes: Uint8Array; readonly publisher: number | undefined },
   context: MeshContext,
   effects: MeshEffect[],
 ): Result<Published, MeshRefusal> {
@@ -28,9 +29,12 @@ export function admit(
   const checked = checkEntry(mesh, entry, context);
   if (!checked.ok) return checked;
   if (!holds(mesh, entry.shard)) return refuse("not_held");
-  if (checked.value === "known") return accept({ state: "known", entry });
-  if (aheadMs(entry, context.wallMs) >= SKEW_MS) return putAside(mesh, entry);
-  return take(mesh, entry, context, effects);
+  if (checked.value === "known") {
+    notePublisher(mesh, entry, publisher, effects);
+    return accept({ state: "known", entry });
+  }
+  if (aheadMs(entry, context.wallMs) >= SKEW_MS) return putAside(mesh, { entry, publisher });
+  return take(mesh, { entry, publisher }, context, effects);
 }
 
 /** All but whether this node holds its shard. The signature comes last, as it costs more than all the rest. */
@@ -50,13 +54,14 @@ export function checkEntry(
 
 /** Entries whose time has come. */
 export function takeWaiting(mesh: Mesh, context: MeshContext, effects: MeshEffect[]): void {
-  const due = mesh.waiting.filter((entry) => aheadMs(entry, context.wallMs) < SKEW_MS);
+  const due = mesh.waiting.filter(({ entry }) => aheadMs(entry, context.wallMs) < SKEW_MS);
   if (due.length === 0) return;
-  mesh.waiting.splice(0, mesh.waiting.length, ...mesh.waiting.filter((entry) => !due.includes(entry)));
-  for (const entry of due) {
-    const taken = take(mesh, entry, context, effects);
-    if (taken.ok) pushEntry(mesh, entry, undefined, context);
-    else effects.push({ type: "refused", reason: taken.reason, peer: undefined });
+  mesh.waiting.splice(0, mesh.waiting.length, ...mesh.waiting.filter((each) => !due.includes(each)));
+  for (const each of due) {
+    const taken = take(mesh, each, context, effects);
+    // Only its publisher pushes an entry: who pushes one is taken for that.
+    if (taken.ok && each.publisher === mesh.config.self) pushEntry(mesh, each.entry, undefined, context);
+    if (!taken.ok) effects.push({ type: "refused", reason: taken.reason, peer: undefined });
   }
 }
 
@@ -94,18 +99,31 @@ function nextPush(facts: PeerFacts): readonly Uint8Array[] {
   return queue.splice(0, count);
 }
 
-function putAside({ waiting }: Mesh, entry: MemoryEntry): Result<Published, MeshRefusal> {
-  if (waiting.some(({ digest }) => digest === entry.digest)) return accept({ state: "waits", entry });
-  const ofAuthor = waiting.filter(({ author }) => author === entry.author).length;
+/** Who brings a version first as its publisher is noted for it. */
+function notePublisher(
+  { store }: Mesh,
+  { key, digest, author, id }: MemoryEntry,
+  publisher: number | undefined,
+  effects: MeshEffect[],
+): void {
+  const held = store.entries.get(key);
+  if (publisher === undefined || held?.entry.digest !== digest || held.notes.publisher !== undefined) return;
+  held.notes.publisher = publisher;
+  effects.push({ type: "persist", record: { type: "published", author, id, publisher } });
+}
+
+function putAside({ waiting }: Mesh, { entry, publisher }: Waiting): Result<Published, MeshRefusal> {
+  if (waiting.some((each) => each.entry.digest === entry.digest)) return accept({ state: "waits", entry });
+  const ofAuthor = waiting.filter((each) => each.entry.author === entry.author).length;
   if (waiting.length >= WAITING_MAX || ofAuthor >= WAITING_AUTHOR_MAX)
     return refuse("too_many_waiting", "too many entries with clocks ahead");
-  waiting.push(entry);
+  waiting.push({ entry, publisher });
   return accept({ state: "waits", entry });
 }
 
 function take(
   mesh: Mesh,
-  entry: MemoryEntry,
+  { entry, publisher }: Waiting,
   context: MeshContext,
   effects: MeshEffect[],
 ): Result<Published, MeshRefusal> {
@@ -123,6 +141,7 @@ function take(
   }
   if (entry.clock > mesh.clock) mesh.clock = entry.clock;
   effects.push({ type: "persist", record: { type: "entry", bytes: entry.bytes } }, { type: "changed", entry });
+  notePublisher(mesh, entry, publisher, effects);
   drop(merge.dropped);
   const before = store.watermark;
   const evicted = evict(store, context.scoreOf);

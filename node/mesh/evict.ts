@@ -1,11 +1,10 @@
-import type { Hex } from "../base/bytes.ts";
 import type { HybridTime } from "../codec/hybrid-clock.ts";
 import { HYBRID_TIME_MAX } from "../codec/hybrid-clock.ts";
 import { countIn, itemsUnder } from "./digest-tree.ts";
 import { dropHeld, type Held, type Store, sinkBelow } from "./store.ts";
 
-/** RΦV of an author's entries, in millionths; undefined: not known, which counts as none. */
-export type ScoreOf = (author: Hex) => number | undefined;
+/** RΦV of an entry that is held, in millionths; undefined: not known, which counts as none. */
+export type ScoreOf = (held: Held) => number | undefined;
 
 /** What is left after an eviction, in eighths of the capacity: so it is rare. */
 const TARGET_EIGHTHS = 7;
@@ -24,7 +23,7 @@ export function evict(store: Store, scoreOf: ScoreOf): readonly Held[] {
   while (isOver()) {
     sinkOldest(store, 2 * excessOf(store) - store.below.size);
     const candidates = [...store.below]
-      .map((held) => ({ held, score: scoreOf(held.entry.author) ?? 0 }))
+      .map((held) => ({ held, score: scoreOf(held) ?? 0 }))
       .toSorted((a, b) => a.score - b.score || (a.held.place < b.held.place ? -1 : 1));
     for (const { held } of candidates) {
       if (!isOver()) break;

@@ -114,6 +114,60 @@ describe("four nodes", () => {
   });
 });
 
+describe("notes beside a version", () => {
+  const notesOf = (net: Network, entry: MemoryEntry) =>
+    net.meshes.map(({ store }) => store.entries.get(entry.key)?.notes);
+
+  it("say by whom it came into the mesh, through pushes and through those who do not hold it", () => {
+    for (const publisher of [0, 1, 2, 3]) {
+      const net = testNetwork(4);
+      for (const id of ["a", "b", "c", "d", "e", "f"]) {
+        const entry = signed(1, id);
+        net.publish(publisher, entry);
+        net.run(1_000);
+        expect(notesOf(net, entry).filter((notes) => notes?.publisher === publisher)).toHaveLength(3);
+      }
+    }
+  });
+
+  it("are not known of what came from a replica, and are the publisher's alone for an entry that waits", () => {
+    const net = testNetwork(3);
+    net.cutWhere((_, b) => b === 2);
+    const entry = signed(1, "a");
+    net.publish(0, entry);
+    net.run(1_000);
+    net.cutWhere(() => false);
+    net.until(() => net.isConverged());
+    expect(notesOf(net, entry).map((notes) => notes?.publisher)).toEqual([0, 0, undefined]);
+    const ahead = signed(1, "b", { atMs: net.wallMs() + 10_000 });
+    net.publish(1, ahead);
+    net.run(30_000);
+    expect(notesOf(net, ahead).map((notes) => notes?.publisher)).toEqual([1, 1, 1]);
+  });
+
+  it("survive a restart, and end with their version", () => {
+    const net = testNetwork(3);
+    const entry = signed(1, "a");
+    net.publish(0, entry);
+    const anchor = { height: 9, index: 0, batch: new Uint8Array(472).fill(1) };
+    const { author, id, digest } = entry;
+    net.feed(0, { type: "anchored", author, id, digest, ...anchor });
+    net.feed(0, { type: "anchored", author, id, digest: "ab".repeat(32), ...anchor, height: 10 });
+    const records = net.effects.flatMap((effect) =>
+      effect.type === "persist" && effect.node === 0 ? [effect.record] : [],
+    );
+    for (const kept of [records, [...recordsOf(present(net.meshes[0], "a node"))]]) {
+      const again = createMesh({ self: 0, chainId: CHAIN, limits: MESH_LIMITS });
+      for (const record of kept) restoreRecord(again, record);
+      expect(again.store.entries.get(entry.key)?.notes).toEqual({ publisher: 0, anchor });
+    }
+    const newer = signed(1, "a", { counter: 1 });
+    net.publish(1, newer);
+    net.run(1_000);
+    expect(notesOf(net, newer)[0]).toEqual({ publisher: 1, anchor: undefined });
+  });
+});
+
 describe("what does not belong", () => {
   const cases: readonly [string, (network: Network) => MemoryEntry][] = [
     ["signature_invalid", (network) => ({ ...heldBy(network, 0, 1), ...forged(heldBy(network, 0, 1)) })],

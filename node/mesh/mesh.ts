@@ -62,6 +62,9 @@ export function stepMesh(mesh: Mesh, input: MeshInput, context: MeshContext): re
     case "look-up":
       lookUp(mesh, input, context, effects);
       break;
+    case "anchored":
+      noteAnchor(mesh, input, effects);
+      break;
     case "tick":
       tick(mesh, context, effects);
       break;
@@ -91,6 +94,17 @@ export function restoreRecord(mesh: Mesh, record: MeshRecord): boolean {
     case "watermark":
       raiseWatermark(store, record.watermark);
       return true;
+    case "published": {
+      const held = store.entries.get(keyText(record));
+      if (held !== undefined) held.notes.publisher = record.publisher;
+      return true;
+    }
+    case "anchored": {
+      const { height, index, batch } = record;
+      const held = store.entries.get(keyText(record));
+      if (held !== undefined) held.notes.anchor = { height, index, batch };
+      return true;
+    }
     default:
       return unreachable(record);
   }
@@ -98,7 +112,12 @@ export function restoreRecord(mesh: Mesh, record: MeshRecord): boolean {
 
 /** All that is held, in as few records as there can be. */
 export function* recordsOf({ store }: Mesh): Generator<MeshRecord> {
-  for (const { entry } of store.entries.values()) yield { type: "entry", bytes: entry.bytes };
+  for (const { entry, notes } of store.entries.values()) {
+    const { author, id } = entry;
+    yield { type: "entry", bytes: entry.bytes };
+    if (notes.publisher !== undefined) yield { type: "published", author, id, publisher: notes.publisher };
+    if (notes.anchor !== undefined) yield { type: "anchored", author, id, ...notes.anchor };
+  }
   // Last: what is below it is taken before.
   yield { type: "watermark", watermark: store.watermark };
 }
@@ -159,10 +178,10 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
   if (facts === undefined) return;
   const message = parsed.value;
   refill(facts, context.nowMs);
-  const takeAll = (entries: readonly Uint8Array[]): number => {
+  const takeAll = (entries: readonly Uint8Array[], publisher?: number): number => {
     let merged = 0;
-    for (const entry of entries) {
-      const taken = admit(mesh, entry, context, effects);
+    for (const bytes of entries) {
+      const taken = admit(mesh, { bytes, publisher }, context, effects);
       if (!taken.ok) refused(taken.reason);
       else if (taken.value.state === "merged") merged += 1;
     }
@@ -181,7 +200,11 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
   }
   switch (message.type) {
     case "push":
-      takeAll(message.entries);
+      takeAll(message.entries, peer);
+      return;
+    case "signal":
+    case "attest":
+      effects.push({ type: "heard", peer, message });
       return;
     case "sync":
       hearSync(mesh, peer, message, { takeAll, refused, nowMs: context.nowMs }, effects);
@@ -210,6 +233,18 @@ function hearSync(
   const moved = on.takeAll(message.entries);
   if (message.reply) hearReply(mesh, message, { peer, moved, nowMs: on.nowMs }, effects);
   else answerPeer(mesh, message, peer, effects);
+}
+
+/** A note beside the version, if this node holds it. */
+function noteAnchor(
+  { store }: Mesh,
+  { author, id, digest, height, index, batch }: Extract<MeshInput, { type: "anchored" }>,
+  effects: MeshEffect[],
+): void {
+  const held = store.entries.get(keyText({ author, id }));
+  if (held?.entry.digest !== digest) return;
+  held.notes.anchor = { height, index, batch };
+  effects.push({ type: "persist", record: { type: "anchored", author, id, height, index, batch } });
 }
 
 /** Shards move as validators come and go; what was held stays until another replica has it. */

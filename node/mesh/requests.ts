@@ -50,7 +50,7 @@ export function publish(
     answer(refuse("author_quota", "delete something first"));
     return;
   }
-  const taken = admit(mesh, bytes, context, effects);
+  const taken = admit(mesh, { bytes, publisher: mesh.config.self }, context, effects);
   if (!taken.ok) {
     answer(taken);
     return;
@@ -80,7 +80,7 @@ export function lookUp(
 export function hearRequest(
   mesh: Mesh,
   peer: number,
-  message: Exclude<MeshMessage, { type: "sync" | "push" }>,
+  message: Exclude<MeshMessage, { type: "sync" | "push" | "signal" | "attest" }>,
   context: MeshContext,
   effects: MeshEffect[],
 ): void {
@@ -93,7 +93,7 @@ export function hearRequest(
       return;
     }
     case "put": {
-      const taken = admit(mesh, message.entry, context, effects);
+      const taken = admit(mesh, { bytes: message.entry, publisher: peer }, context, effects);
       if (!taken.ok) effects.push({ type: "refused", reason: taken.reason, peer });
       // The asker tells the other replicas too: a push from here would be the second.
       send({ type: "put-answer", request: message.request, refusal: taken.ok ? "" : taken.reason });

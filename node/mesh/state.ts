@@ -4,7 +4,8 @@ import type { Result } from "../base/result.ts";
 import type { Millis } from "../base/units.ts";
 import type { HybridTime } from "../codec/hybrid-clock.ts";
 import type { EntryKey, MemoryEntry } from "../codec/memory-entry.ts";
-import type { MeshRecord } from "../codec/mesh-record.ts";
+import type { AttestMessage, SignalMessage } from "../codec/mesh-message.ts";
+import type { AnchorNote, MeshRecord } from "../codec/mesh-record.ts";
 import type { ScoreOf } from "./evict.ts";
 import type { MeshLimits } from "./limits.ts";
 import { MESH_RULES } from "./rules.ts";
@@ -37,6 +38,8 @@ export type MeshInput =
   /** A client's signed entry, and its question; `request` is this process's number for the answer. */
   | { readonly type: "publish"; readonly request: number; readonly entry: Uint8Array }
   | ({ readonly type: "look-up"; readonly request: number } & EntryKey)
+  /** A block anchored a version of an entry. */
+  | ({ readonly type: "anchored"; readonly digest: Hex } & EntryKey & AnchorNote)
   /** Several times a second: what is due is done. */
   | { readonly type: "tick" };
 
@@ -53,6 +56,7 @@ export const meshRefusals = [
   "not_held",
   "over_rate",
   "unanswered",
+  "attestation_invalid",
 ] as const;
 export type MeshRefusal = (typeof meshRefusals)[number];
 
@@ -69,6 +73,8 @@ export type MeshEffect =
   | { readonly type: "found"; readonly request: number; readonly result: Result<MemoryEntry | undefined, MeshRefusal> }
   /** An exchange with a peer is over: whether the common range ended equal (domain.md, "CAL", component 4). */
   | { readonly type: "exchanged"; readonly peer: number; readonly shard: number; readonly equal: boolean }
+  /** A peer tells what it measured, or attests a version: for whoever scores and anchors (docs/mesh.md, "RΦV"). */
+  | { readonly type: "heard"; readonly peer: number; readonly message: SignalMessage | AttestMessage }
   | { readonly type: "refused"; readonly reason: MeshRefusal; readonly peer: number | undefined }
   | { readonly type: "evicted"; readonly entries: number };
 
@@ -108,6 +114,9 @@ export type Request = {
   answered: boolean;
 };
 
+/** An entry whose clock is ahead; `publisher` as in `Notes`. */
+export type Waiting = { readonly entry: MemoryEntry; readonly publisher: number | undefined };
+
 /** The memory mesh of one node. */
 export type Mesh = {
   readonly config: MeshConfig;
@@ -122,7 +131,7 @@ export type Mesh = {
   readonly peers: Map<number, PeerFacts>;
   /** Connected peers to gossip with, by id. */
   chosen: readonly number[];
-  readonly waiting: MemoryEntry[];
+  readonly waiting: Waiting[];
   readonly exchanges: Map<number, Exchange>;
   readonly requests: Map<number, Request>;
   /** Numbers exchanges and requests. */

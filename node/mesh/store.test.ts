@@ -126,7 +126,7 @@ describe("eviction", () => {
   it("lets the lowest RΦV below the watermark go first, the oldest of them, and keeps the rest", () => {
     const store = full(101, { entries: 100 });
     const valued = entryAt(1).author;
-    const dropped = evict(store, (author) => (author === valued ? 900_000 : undefined));
+    const dropped = evict(store, ({ entry }) => (entry.author === valued ? 900_000 : undefined));
     expect(store.entries.size).toBe(87);
     expect(dropped).toHaveLength(14);
     const oldest = Array.from({ length: 101 }, (_, index) => entryAt(index)).filter(({ author }) => author !== valued);

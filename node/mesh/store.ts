@@ -2,13 +2,21 @@ import type { Hex } from "../base/bytes.ts";
 import { type HybridTime, hybridTimeText } from "../codec/hybrid-clock.ts";
 import type { MemoryEntry } from "../codec/memory-entry.ts";
 import { SHORT_DIGITS } from "../codec/mesh-message.ts";
+import type { AnchorNote } from "../codec/mesh-record.ts";
 import { SHARDS } from "../codec/shard-placement.ts";
 import { createTree, type DigestTree, insertItem, removeItem } from "./digest-tree.ts";
 import type { MeshLimits } from "./limits.ts";
 import { MESH_RULES, type MeshRules } from "./rules.ts";
 
 /** An entry as it is held: its newest version. */
-export type Held = { readonly entry: MemoryEntry; readonly place: string };
+export type Held = { readonly entry: MemoryEntry; readonly place: string; readonly notes: Notes };
+
+/** What this node alone knows of a version: outside of every digest, and gone with the version. */
+export type Notes = {
+  /** Validator that took it from a client; undefined: it came from a replica. */
+  publisher: number | undefined;
+  anchor: AnchorNote | undefined;
+};
 
 /**
  * The entries of one node: a state-based CRDT (Shapiro et al. 2011). For each key the newest version counts; of each
@@ -71,7 +79,7 @@ export function mergeEntry(store: Store, entry: MemoryEntry): Merge {
   if (standing === "stale" && held !== undefined) return { type: "stale", newest: held.entry };
   if (standing !== "newer") return { type: "refused", reason: "below_watermark", dropped: [] };
   if (held !== undefined) takeOut(store, held);
-  hold(store, { entry, place: placeOf(entry) });
+  hold(store, { entry, place: placeOf(entry), notes: { publisher: undefined, anchor: undefined } });
   const dropped = enforceQuota(store, entry.author);
   return dropped.length > 0 && dropped.some((each) => each.entry === entry)
     ? { type: "refused", reason: "author_quota", dropped }

@@ -7,7 +7,7 @@ import { keyText, type MemoryEntry, sealEntry, signEntry } from "../codec/memory
 import { type KeyPair, keyPairFromSeed } from "../codec/signature.ts";
 import type { MeshLimits } from "./limits.ts";
 import { createMesh, MESH_LIMITS, type Mesh, type MeshEffect, type MeshInput, stepMesh } from "./mesh.ts";
-import type { Store } from "./store.ts";
+import type { Held, Store } from "./store.ts";
 
 export const CHAIN = "ab".repeat(32);
 export const START_MS = 1_700_000_000_000;
@@ -84,7 +84,7 @@ export function testNetwork(
   const feed = (node: number, input: MeshInput): readonly MeshEffect[] => {
     const context = {
       ...{ wallMs: START_MS + nowMs, nowMs, random, gossipMs: millis(gossipMs), exchangeEveryMs: millis(20_000) },
-      ...{ scoreOf: (author: string) => scores.get(author), proximityOf: () => undefined },
+      ...{ scoreOf: ({ entry }: Held) => scores.get(entry.author), proximityOf: () => undefined },
     };
     const made = stepMesh(meshOf(node), input, context);
     for (const effect of made) {

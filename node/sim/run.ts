@@ -213,6 +213,7 @@ function createSimulation(
         return;
       case "view-entered":
       case "frame-dropped":
+      case "anchored":
         return;
       default:
         unreachable(event);
