@@ -69,6 +69,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "node/transport/gate",
   ],
   "node/supervisor/": ["node/base/"],
+  // Sealed pieces and their manifest; what the content means is for the commands that make and check it.
+  "node/backup/": ["node/base/"],
   // Numbers and names that a client has to know as well.
   "node/ledger/codes": [],
   "node/ledger/tokens": ["node/base/", "node/codec/"],

@@ -30,6 +30,18 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "checks a proof without a node",
     load: async () => (await import("./cli/check-proof.ts")).checkProof,
   },
+  backup: {
+    summary: "writes an encrypted backup of a data folder",
+    load: async () => (await import("./cli/backup.ts")).backup,
+  },
+  "check-backup": {
+    summary: "checks a backup by restoring it in memory",
+    load: async () => (await import("./cli/check-backup.ts")).checkBackup,
+  },
+  restore: {
+    summary: "gives a node of a new network a backup to begin with",
+    load: async () => (await import("./cli/restore.ts")).restore,
+  },
   bench: {
     summary: "throughput and latency of a running network",
     load: async () => (await import("./cli/bench.ts")).bench,

@@ -102,7 +102,7 @@ type Start = Standing & { readonly own: boolean };
 
 function startOf(config: NodeConfig, { snapshot }: Recovered, chainRules: ChainRules | undefined): Start {
   if (snapshot === undefined) {
-    const created = createChain(config.genesis, config.stateVersionMax, chainRules);
+    const created = createChain(config.genesis, config.stateVersionMax, chainRules, config.restored);
     if (!created.ok) throw new Error(`the genesis is refused: ${created.detail ?? created.reason}`);
     return { chain: created.value, recent: [], epochs: [], own: true };
   }

@@ -30,6 +30,8 @@ export type NodeConfig = {
   readonly snapshotPolicy?: SnapshotPolicy;
   /** For tests: the state version that another release would run up to. */
   readonly stateVersionMax?: number;
+  /** The parts of the state that a genesis with `restoredFrom` begins with. */
+  readonly restored?: Iterable<Uint8Array>;
   /** What the operator vouches for, so that a node which is far behind need not start at the genesis. */
   readonly trust?: TrustAnchor;
 };

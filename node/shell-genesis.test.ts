@@ -60,6 +60,16 @@ test.each([
   expect(read().ok).toBe(true);
 });
 
+test("a genesis that goes on from a backup waits for the backup's state, and takes no other one", () => {
+  const hash = "ab".repeat(32);
+  const subroots = { accounts: hash, ids: hash, pending: hash, validators: hash };
+  const from = { chainId: hash, height: 7, timeNs: "1600000000000000000", blockHash: hash, subroots };
+  write(JSON.stringify({ ...genesis("1700000000000000000"), restoredFrom: from }));
+  expect(read()).toMatchObject({ ok: false, reason: "waiting", detail: expect.stringContaining("after block 7") });
+  writeFileSync(join(folder, "data", "restored.state"), "nonsense");
+  expect(read()).toMatchObject({ ok: false, reason: "unusable", detail: expect.stringContaining("refused") });
+});
+
 test("a node does not start without its peers' names", () => {
   expect(() => readNetwork(folder)).toThrow("network.json cannot be used");
 });

@@ -1,10 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GenesisFile, genesisFileSchema } from "./api/contract.ts";
+import { restoredPath, stateParts } from "./backup/state-file.ts";
 import type { Hex } from "./base/bytes.ts";
+import { isMissing } from "./base/missing.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { chainId, createChain } from "./chain/chain.ts";
+import { trustOfGenesis } from "./chain/proof-trust.ts";
 import { type Disk, isDiskRefusal } from "./storage/disk.ts";
+import { snapshotHeights } from "./storage/snapshot-files.ts";
 
 export type Genesis = { readonly file: GenesisFile; readonly chainId: Hex };
 
@@ -26,9 +30,17 @@ export function readGenesis(
   if (file.network !== options.network) {
     return refuse("unusable", `genesis.json is of network ${file.network}, network.json of ${options.network}`);
   }
-  const chain = createChain(file);
-  if (!chain.ok) return refuse("unusable", `genesis.json is refused: ${chain.detail ?? chain.reason}`);
-  const id = chainId(chain.value);
+  // A volume that has come to a snapshot needs no beginning any more.
+  const begun = snapshotHeights(disk, options.data).length > 0;
+  const restored = begun ? undefined : stateParts(restoredPath(options.data));
+  if (file.restoredFrom !== undefined && !begun && restored === undefined)
+    return refuse(
+      "waiting",
+      `waiting for the state after block ${file.restoredFrom.height}: hmn-node restore brings it`,
+    );
+  const identified = begun ? trustOfGenesis(file) : beginningOf(file, restored);
+  if (!identified.ok) return refuse("unusable", `genesis.json is refused: ${identified.detail ?? identified.reason}`);
+  const id = identified.value.chainId;
   const known = readChainId(options.data);
   if (known !== undefined && known !== id) {
     return refuse(
@@ -41,6 +53,11 @@ export function readGenesis(
     if (!written.ok) return written;
   }
   return accept({ file, chainId: id });
+}
+
+function beginningOf(file: GenesisFile, restored: Iterable<Uint8Array> | undefined): Result<{ chainId: Hex }> {
+  const chain = createChain(file, undefined, undefined, restored);
+  return chain.ok ? accept({ chainId: chainId(chain.value) }) : chain;
 }
 
 /** The genesis of a file's text, its form checked: `createChain` says whether it makes a chain. */
@@ -85,5 +102,3 @@ function writeChainId(disk: Disk, data: string, id: Hex): Result<void, "unusable
     return refuse("unusable", `the disk takes no writes: ${cause.message}`);
   }
 }
-
-const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT";

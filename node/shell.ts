@@ -9,6 +9,7 @@ import { createHoldings, type Holdings } from "./api/holdings.ts";
 import { type Intake, startIntake } from "./api/intake.ts";
 import { type JsonApi, startJsonApi } from "./api/json-api.ts";
 import { createMetrics } from "./api/metrics.ts";
+import { restoredPath, stateParts } from "./backup/state-file.ts";
 import { toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { accountsAfter } from "./chain/chain.ts";
@@ -192,11 +193,13 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
   let api: JsonApi | undefined;
   let mesh: RunningMesh | undefined;
   const logEvent = eventLog(log);
+  const restored = stateParts(restoredPath(options.data));
   const engine = startEngine({
     config: {
       self: options.validator,
       keyPair,
       genesis: genesis.file,
+      ...(restored === undefined ? {} : { restored }),
       timing: DEFAULT_TIMING,
       lanes: DEFAULT_LANE_PACE,
       snapshots: { exportChain, importChain, readPart: storage.readSnapshotPart },

@@ -68,6 +68,9 @@ export type CalmSetting = {
   /** On the wall clock; some moment long ago without. */
   readonly startMs?: number;
   readonly parameters?: NonNullable<GenesisFile["parameters"]>;
+  /** Another genesis than that of `parameters`; with the state that it begins with. */
+  readonly genesis?: GenesisFile;
+  readonly restored?: Iterable<Uint8Array>;
   readonly snapshotPolicy?: SnapshotPolicy;
   /** Sees every effect of every node, as its storage would. */
   readonly watch?: (id: number, effect: NodeEffect) => void;
@@ -91,12 +94,13 @@ export type StartSetting = Partial<Recovered> & {
 export function calmNetwork({
   parameters = { epochLengthMs: 3_600_000 },
   startMs = START_MS,
+  genesis = genesisOf(parameters, startMs),
+  restored,
   snapshotPolicy,
   watch,
   probeEveryMs = Number.POSITIVE_INFINITY,
   delayMs = () => 0,
 }: CalmSetting = {}) {
-  const genesis = genesisOf(parameters, startMs);
   const parsed = parseGenesis(genesis);
   const { chainId } = present(parsed.ok ? parsed.value : undefined, "the genesis is good");
   let nowMs = startMs;
@@ -194,6 +198,7 @@ export function calmNetwork({
       ...{ self: id, keyPair, genesis, timing: DEFAULT_TIMING, lanes: DEFAULT_LANE_PACE, blocks: storeOf(peer) },
       snapshots: snapshotsOf(peer, onImport),
       ...(snapshotPolicy === undefined ? {} : { snapshotPolicy }),
+      ...(restored === undefined ? {} : { restored }),
       ...(trust === undefined ? {} : { trust }),
       ...(stateVersionMax === undefined ? {} : { stateVersionMax }),
     };

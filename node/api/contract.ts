@@ -274,6 +274,19 @@ export const PARAMETER_NUMBERS = {
 export type NetworkParameter = keyof typeof PARAMETER_NUMBERS;
 export const networkParameters = Object.keys(PARAMETER_NUMBERS) as readonly NetworkParameter[];
 
+/**
+ * The state of another network that this one begins with: which one, after which of its blocks, and what its parts hash to. The
+ * state itself is a backup's, which every node has beside its log before the first block.
+ */
+export const restoredFromSchema = z.object({
+  chainId: hex(32),
+  height: z.number().int().positive(),
+  timeNs: z.string().regex(/^[0-9]{1,20}$/),
+  blockHash: hex(32),
+  subroots: z.object({ accounts: hex(32), ids: hex(32), pending: hex(32), validators: hex(32) }),
+});
+export type RestoredFrom = z.infer<typeof restoredFromSchema>;
+
 /** `genesis.json`. The chain id is the SHA-256 of its canonical bytes (not of this JSON). Amounts in the smallest unit (6 decimals). */
 export const genesisFileSchema = z.object({
   network: z.string().min(1).max(63),
@@ -292,6 +305,7 @@ export const genesisFileSchema = z.object({
   parameters: z.partialRecord(z.enum(networkParameters), z.number().int().nonnegative()).optional(),
   /** Most of each token that may exist at a time, by its name; the 128 bits of an amount where missing. */
   supplyCaps: z.partialRecord(z.enum(tokenNames), u128).optional(),
+  restoredFrom: restoredFromSchema.optional(),
 });
 export type GenesisFile = z.infer<typeof genesisFileSchema>;
 

@@ -7,8 +7,10 @@ import type { Governance } from "./governance.ts";
 import { governanceHash, writeParameterState, writeReported, writeSystem, writeValidator } from "./governance-bytes.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head } from "./heads.ts";
 import { leafHash, merkleRoot } from "./merkle.ts";
+import type { ParameterState } from "./parameters.ts";
 import type { Subroot } from "./state-root.ts";
 import type { LaneTip } from "./types.ts";
+import type { Validator } from "./validator.ts";
 import { type VoteCounts, writeCounts } from "./vote-counts.ts";
 
 /** What the chain keeps beside ledger and streams. */
@@ -25,13 +27,10 @@ export type ChainState = {
 /** The subroots of rule 9 for validators with bonds and unbonding, parameters, vote counters, and the rest. */
 export function subrootsOf(state: ChainState): readonly Subroot[] {
   const { validators, parameters, coherence } = state.governance;
-  const validatorLeaves = [...validators.values()].map((validator) =>
-    leafHash(writeValidator(writer(), validator).done()),
-  );
   const countLeaves = state.counts.map((counts) => leafHash(writeCounts(writer(), counts).done()));
   return [
-    { name: "validators", root: merkleRoot(validatorLeaves) },
-    { name: "parameters", root: sha256(writeParameterState(writer(), parameters).done()) },
+    { name: "validators", root: validatorsRoot([...validators.values()]) },
+    { name: "parameters", root: parametersRoot(parameters) },
     {
       name: "coherence",
       root: merkleRoot([
@@ -43,6 +42,13 @@ export function subrootsOf(state: ChainState): readonly Subroot[] {
     { name: "system", root: merkleRoot([leafHash(systemBytes(state)), leafHash(headBytes(headsInUse(state)))]) },
   ];
 }
+
+/** By id ascending. */
+export const validatorsRoot = (validators: readonly Validator[]): Uint8Array =>
+  merkleRoot(validators.map((validator) => leafHash(writeValidator(writer(), validator).done())));
+
+export const parametersRoot = (parameters: ParameterState): Uint8Array =>
+  sha256(writeParameterState(writer(), parameters).done());
 
 /**
  * The heads that later blocks may still ask for: none of them names an E before that of the newest block (rule 6), and

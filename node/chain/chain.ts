@@ -14,17 +14,17 @@ import { blockMillis, ID_WINDOW_MS } from "../ledger/known-ids.ts";
 import { accountOf as accountOfLedger, type Ledger } from "../ledger/ledger.ts";
 import { totalsOf as totalsOfLedger } from "../ledger/totals.ts";
 import { beginEpoch } from "./begin-epoch.ts";
+import { beginState } from "./begin-state.ts";
 import { type ChainState, subrootsOf } from "./chain-root.ts";
 import { executeBatch } from "./execute-batch.ts";
 import { convertFees } from "./execute-conversion.ts";
 import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-governance.ts";
 import { type Genesis, parseGenesis } from "./genesis.ts";
-import { createGovernance, type Governance, voteKeyIn } from "./governance.ts";
+import { type Governance, voteKeyIn } from "./governance.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head, resultsHashAfter } from "./heads.ts";
 import { merkleRoot } from "./merkle.ts";
 import { type NextEpoch, nextEpoch } from "./next-epoch.ts";
 import { countOffence, offenceFault as faultOf } from "./offences.ts";
-import { openLedger } from "./open-ledger.ts";
 import { outcomeLeaf } from "./outcome.ts";
 import { type Parameters, type ParameterView, parameterViews, STATE_VERSION_MAX } from "./parameters.ts";
 import { CHAIN_RULES, type ChainRules } from "./rules.ts";
@@ -71,18 +71,23 @@ export type Chain = ChainState & {
   checkpoint: Checkpoint;
 };
 
-/** The chain at its genesis, height 0. The rest is for tests: what another release would run up to, a broken rule. */
+/**
+ * The chain at its genesis, height 0. `restored`: the parts of the state that a genesis with `restoredFrom` begins with. The
+ * rest is for tests: what another release would run up to, a broken rule.
+ */
 export function createChain(
   file: GenesisFile,
   stateVersionMax = STATE_VERSION_MAX,
   rules = CHAIN_RULES,
+  restored: Iterable<Uint8Array> | undefined = undefined,
 ): Result<Chain> {
   const parsed = parseGenesis(file);
   if (!parsed.ok) return parsed;
   const genesis = parsed.value;
-  const ledger = openLedger(genesis);
+  const begun = beginState(genesis, restored);
+  if (!begun.ok) return begun;
+  const { ledger, governance } = begun.value;
   const streams = createStreams();
-  const governance = createGovernance(genesis);
   const resultsHash = sha256Hex(new TextEncoder().encode("hmn results 0"), hashBytes(genesis.chainId));
   const head: Head = { height: 0, executedHeight: 0, hash: genesis.chainId, resultsHash, governance };
   const chain: Chain = {

@@ -1,4 +1,4 @@
-import type { GenesisFile } from "../api/contract.ts";
+import type { GenesisFile, RestoredFrom } from "../api/contract.ts";
 import { assert } from "../base/assert.ts";
 import { fromHex, type Hex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
@@ -6,7 +6,7 @@ import { type Nanos, nanos } from "../base/units.ts";
 import { HASH_BYTES, sha256Hex } from "../codec/hash.ts";
 import { PUBLIC_KEY_BYTES } from "../codec/signature.ts";
 import { U128_MAX } from "../codec/transfer.ts";
-import { writer } from "../codec/writer.ts";
+import { type Writer, writer } from "../codec/writer.ts";
 import { compareBigints } from "../ledger/timers.ts";
 import { SYSTEM_IDS_END, TOKENS, type TokenName, tokenLedgers } from "../ledger/tokens.ts";
 import type { Authority } from "./execute-authority.ts";
@@ -23,6 +23,8 @@ export type Genesis = {
   readonly supplyCaps: SupplyCaps;
   readonly validators: readonly GenesisValidator[];
   readonly accounts: readonly GenesisAccount[];
+  /** Set where the network begins with another one's state instead of accounts. */
+  readonly restoredFrom: RestoredFrom | undefined;
 };
 export type GenesisValidator = {
   readonly id: number;
@@ -62,6 +64,10 @@ export function parseGenesis(file: GenesisFile): Result<Genesis> {
   if (!validators.ok) return validators;
   const accounts = parseAccounts(file);
   if (!accounts.ok) return accounts;
+  const { restoredFrom } = file;
+  const mixed =
+    restoredFrom === undefined ? undefined : restoredFault(restoredFrom, { time, accounts: accounts.value });
+  if (mixed !== undefined) return refuse("genesis_restored", mixed);
   const overflow = supplyFault(validators.value, accounts.value, supplyCaps.value);
   if (overflow !== undefined) return refuse("genesis_supply", overflow);
   const content = {
@@ -72,6 +78,7 @@ export function parseGenesis(file: GenesisFile): Result<Genesis> {
     supplyCaps: supplyCaps.value,
     validators: validators.value,
     accounts: accounts.value,
+    restoredFrom,
   };
   return accept({ ...content, chainId: sha256Hex(canonical(content)) });
 }
@@ -90,7 +97,31 @@ function canonical(genesis: Omit<Genesis, "chainId">): Uint8Array {
   out.u32(genesis.accounts.length);
   for (const { id, ownerKey, ledger, balance } of genesis.accounts)
     out.u128(id).fixed(bytesOf(ownerKey)).u32(ledger).u128(balance);
+  if (genesis.restoredFrom !== undefined) writeRestored(out, genesis.restoredFrom);
   return out.done();
+}
+
+/** Last, and only where it is: networks that begin with accounts keep their chain ids. */
+function writeRestored(out: Writer, { chainId, height, timeNs, blockHash, subroots }: RestoredFrom): void {
+  out.text("restored").fixed(bytesOf(chainId)).u64(BigInt(height)).u64(BigInt(timeNs)).fixed(bytesOf(blockHash));
+  for (const name of RESTORED_SUBROOTS) out.fixed(bytesOf(subroots[name]));
+}
+
+/** What of a restored state has to be what it was. */
+export const RESTORED_SUBROOTS = ["accounts", "ids", "pending", "validators"] as const;
+
+function restoredFault(
+  { chainId, height, timeNs, blockHash, subroots }: RestoredFrom,
+  { time, accounts }: { time: bigint; accounts: readonly GenesisAccount[] },
+): string | undefined {
+  if (accounts.length > 0) return "accounts: a restored network has those of the backup, and no others";
+  if (![chainId, blockHash, ...RESTORED_SUBROOTS.map((name) => subroots[name])].every(isKey))
+    return "restoredFrom: hashes are 64 lower-case hexadecimal digits each";
+  if (!Number.isSafeInteger(height) || height < 1) return `restoredFrom.height: ${height} is no block`;
+  const taken = decimal(timeNs);
+  // Timers of pending transfers go on by block time: it must not run backwards.
+  if (taken === undefined || taken > time) return "timeNs: a restored network begins after the block that it continues";
+  return undefined;
 }
 
 function parseValidators(file: GenesisFile, minimumBond: bigint): Result<readonly GenesisValidator[]> {

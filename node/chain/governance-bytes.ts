@@ -93,7 +93,7 @@ export function writeParameterState(to: Writer, { values, pending, changedAt }: 
   return writeList(to, changes, (out, { number, time }) => out.u32(number).u64(time));
 }
 
-function readParameterState(from: Reader): ParameterState {
+export function readParameterState(from: Reader): ParameterState {
   const values = readParameters(from);
   const pending = readList(from, LIST_MAX, () => ({
     name: readParameter(from),
@@ -131,7 +131,7 @@ export function writeValidator(to: Writer, validator: Validator): Writer {
   return writeOmega(to.u32(announced), validator.omega).u32(validator.psiPpm);
 }
 
-function readValidator(from: Reader): Validator {
+export function readValidator(from: Reader): Validator {
   return {
     id: from.u32(),
     ownerKey: readHash(from),

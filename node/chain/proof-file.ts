@@ -6,7 +6,7 @@ import { encodeCertificate, isFinalization, parseCertificate } from "../codec/ce
 import { parse } from "../codec/parse.ts";
 import { U128_MAX } from "../codec/transfer.ts";
 import type { MerklePath } from "./merkle.ts";
-import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof } from "./proof.ts";
+import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof, StateProof } from "./proof.ts";
 import type { AnchorProof } from "./proof-anchor.ts";
 import type { BatchOutcome, Member } from "./types.ts";
 
@@ -40,6 +40,28 @@ export function proofFrom(value: unknown): Result<Proof, "proof_malformed"> {
   }
 }
 
+/** The same for what a state was, which goes with a backup. */
+export const writeStateProof = (proof: StateProof): string =>
+  JSON.stringify({
+    ...{ format: PROOF_FORMAT, kind: "state", block: plainFinal(proof.block) },
+    ...{ checkpoint: plainCheckpoint(proof.checkpoint), ...plainResults(proof) },
+  });
+
+export function parseStateProof(text: string): Result<StateProof, "proof_malformed"> {
+  try {
+    const file = fields(JSON.parse(text));
+    if (file("format") !== PROOF_FORMAT || file("kind") !== "state")
+      return refuse("proof_malformed", `it is no ${PROOF_FORMAT} of a state`);
+    const block = readFinal(file("block"));
+    const checkpoint = readCheckpoint(file("checkpoint"));
+    return accept({ kind: "state", chainId: hash(file("chainId")), block, checkpoint, ...readResults(file) });
+  } catch (cause) {
+    if (cause instanceof MalformedProof || cause instanceof SyntaxError)
+      return refuse("proof_malformed", cause.message);
+    throw cause;
+  }
+}
+
 const U64_MAX = (1n << 64n) - 1n;
 
 class MalformedProof extends Error {
@@ -47,37 +69,34 @@ class MalformedProof extends Error {
 }
 
 function plain(proof: Proof): object {
-  const { epochs, final, before, steps, place } = proof;
-  const results = {
-    chainId: proof.chainId,
-    place: { ...place, path: place.path.map(toHex) },
-    before,
-    steps,
-    final: plainFinal(final),
-    epochs: epochs.map(({ members, parametersHash, ...closing }) => ({
-      ...plainFinal(closing),
-      members,
-      parametersHash,
-    })),
-  };
+  const { place } = proof;
+  const results = { ...plainResults(proof), place: { ...place, path: place.path.map(toHex) } };
   if (proof.kind !== "account") {
     const { kind, batch, outcome } = proof;
     const said = proof.kind === "anchor" ? { index: proof.index, content: toHex(proof.content) } : {};
     return { kind, batch, outcome, ...said, ...results };
   }
-  const { height, time, subroots } = proof.checkpoint;
+  const { account, bucket, checkpoint } = proof;
   return {
-    kind: "account",
-    account: String(proof.account),
-    bucket: toHex(proof.bucket),
-    checkpoint: {
-      height,
-      time: String(time),
-      subroots: subroots.map(({ name, root }) => ({ name, root: toHex(root) })),
-    },
-    ...results,
+    ...{ kind: "account", account: String(account), bucket: toHex(bucket) },
+    ...{ checkpoint: plainCheckpoint(checkpoint), ...results },
   };
 }
+
+const plainResults = ({ chainId, epochs, final, before, steps }: ResultsProof & { readonly chainId: Hex }) => ({
+  ...{ chainId, before, steps, final: plainFinal(final) },
+  epochs: epochs.map(({ members, parametersHash, ...closing }) => ({
+    ...plainFinal(closing),
+    members,
+    parametersHash,
+  })),
+});
+
+const plainCheckpoint = ({ height, time, subroots }: AccountProof["checkpoint"]) => ({
+  height,
+  time: String(time),
+  subroots: subroots.map(({ name, root }) => ({ name, root: toHex(root) })),
+});
 
 const plainFinal = ({ header, headers, certificate }: FinalHeader): object => ({
   header: toHex(encodeHeader(header)),
@@ -95,27 +114,26 @@ function readProof(file: Fields): Proof {
       return { kind: "batch", ...ofBatch() };
     case "anchor":
       return { kind: "anchor", ...ofBatch(), index: counter(file("index")), content: bytes(file("content")) };
-    case "account": {
-      const checkpoint = fields(file("checkpoint"));
-      const subroots = list(checkpoint("subroots")).map((one) => {
-        const subroot = fields(one);
-        return { name: text(subroot("name")), root: bytes(subroot("root"), 32) };
-      });
+    case "account":
       return {
-        kind: "account",
-        account: decimal(file("account"), U128_MAX),
-        bucket: bytes(file("bucket")),
-        checkpoint: {
-          height: counter(checkpoint("height")),
-          time: nanos(decimal(checkpoint("time"), U64_MAX)),
-          subroots,
-        },
-        ...shared,
+        ...{ kind: "account", account: decimal(file("account"), U128_MAX), bucket: bytes(file("bucket")) },
+        ...{ checkpoint: readCheckpoint(file("checkpoint")), ...shared },
       };
-    }
     default:
       throw new MalformedProof("kind is none of batch, account and anchor");
   }
+}
+
+function readCheckpoint(value: unknown): AccountProof["checkpoint"] {
+  const checkpoint = fields(value);
+  return {
+    height: counter(checkpoint("height")),
+    time: nanos(decimal(checkpoint("time"), U64_MAX)),
+    subroots: list(checkpoint("subroots")).map((one) => {
+      const subroot = fields(one);
+      return { name: text(subroot("name")), root: bytes(subroot("root"), 32) };
+    }),
+  };
 }
 
 const readResults = (file: Fields): ResultsProof => ({

@@ -62,6 +62,17 @@ export type AccountProof = ResultsProof & {
   readonly place: MerklePath;
 };
 
+/**
+ * What the state was at a checkpoint: the roots of its parts, and that checkpoint's own block with its certificate. The first of
+ * `steps` is the checkpoint's after it.
+ */
+export type StateProof = ResultsProof & {
+  readonly kind: "state";
+  readonly chainId: Hex;
+  readonly block: FinalHeader;
+  readonly checkpoint: AccountProof["checkpoint"];
+};
+
 /** What a person checks a proof with: a validator set that they know, and the epoch that it is of. */
 export type Trust = { readonly chainId: Hex; readonly epoch: number; readonly members: readonly Member[] };
 
@@ -101,6 +112,28 @@ export function checkAccountProof(
   // The step says that the block after the checkpoint's time took this root in; the height is part of the root.
   if (toHex(stateRootOf(checkpoint)) !== results.value.step.checkpointRoot) return refuse("not_in_the_state");
   return accept({ height: checkpoint.height, bucket });
+}
+
+/** The checkpoint, if the proof holds: its subroots are a quorum's, and so is its block. */
+export function checkStateProof(
+  proof: StateProof,
+  trust: Trust,
+): Result<StateProof["checkpoint"] & { readonly blockHash: Hex }, ProofFault> {
+  const { chainId, checkpoint, block } = proof;
+  const results = checkResults(proof, trust);
+  if (!results.ok) return results;
+  if (toHex(stateRootOf(checkpoint)) !== results.value.step.checkpointRoot) return refuse("not_in_the_state");
+  const reached = followEpochs(
+    proof.epochs.filter(({ header }) => header.epoch < block.header.epoch),
+    trust,
+  );
+  if (!reached.ok) return reached;
+  const faulty = finalityFault(block, { chainId, ...reached.value });
+  if (faulty !== undefined) return faulty;
+  const { height, time } = block.header;
+  if (height !== checkpoint.height || time !== checkpoint.time)
+    return refuse("not_in_the_state", "its block is not the checkpoint's");
+  return accept({ ...checkpoint, blockHash: hashHeader(block.header) });
 }
 
 /** The first step and its block's height, if a final block names the results that it leads to. */

@@ -5,7 +5,7 @@ import type { BlockRecord } from "../codec/block-record.ts";
 import { type Chain, chainId } from "./chain.ts";
 import { merklePath } from "./merkle.ts";
 import { outcomeLeaf } from "./outcome.ts";
-import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof } from "./proof.ts";
+import type { AccountProof, BatchProof, EpochProof, FinalHeader, ResultsProof, StateProof } from "./proof.ts";
 import type { BatchOutcome } from "./types.ts";
 
 /** What only the log knows, and a proof needs: a final block that names an E from the proven height on, and the closing blocks. */
@@ -72,6 +72,25 @@ export function proveAccount(
     checkpoint: { height, time, subroots },
     bucket,
     place: { index, size, path },
+  });
+}
+
+/** Proves the roots of the state at a checkpoint whose root the checkpoint block `takenInBy` took in; `block` is its own record. */
+export function proveState(
+  chain: Chain,
+  {
+    checkpoint,
+    block,
+    takenInBy,
+    ...fromLog
+  }: FromLog & { checkpoint: StateProof["checkpoint"]; block: BlockRecord; takenInBy: number },
+): Result<StateProof> {
+  const results = resultsFrom(chain, takenInBy, fromLog);
+  if (!results.ok) return results;
+  const { height, time, subroots } = checkpoint;
+  return accept({
+    ...{ kind: "state", chainId: chainId(chain), ...results.value },
+    ...{ block: finalHeader(block), checkpoint: { height, time, subroots } },
   });
 }
 

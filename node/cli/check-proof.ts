@@ -3,7 +3,6 @@ import { z } from "zod";
 import { unreachable } from "../base/assert.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { nanos } from "../base/units.ts";
-import { chainId, validatorsOf } from "../chain/chain.ts";
 import { type AccountProof, type BatchProof, checkAccountProof, checkBatchProof, type Trust } from "../chain/proof.ts";
 import { type AnchorProof, checkAnchorProof } from "../chain/proof-anchor.ts";
 import { type Proof, parseProof } from "../chain/proof-file.ts";
@@ -77,8 +76,7 @@ const trustSchema = z.object({
 function trustOf(flags: Parsed<typeof FLAGS>): Result<Trust> {
   const validators = flags.text("validators");
   if (validators === undefined) {
-    const { chain } = readGenesis(flags.text("genesis") ?? "");
-    return accept({ chainId: chainId(chain), epoch: 1, members: validatorsOf(chain) });
+    return accept(readGenesis(flags.text("genesis") ?? "").trust);
   }
   const text = readText(validators);
   if (!text.ok) return text;

@@ -15,7 +15,9 @@ import { type Facts, healthOf, readinessOf, statusOf } from "../shell-status.ts"
 import { watchCredentials } from "../transport/credentials.ts";
 import { testAuthority, writeMaterial } from "../transport/test-authority.ts";
 import { account } from "./account.ts";
+import { backup } from "./backup.ts";
 import { bench } from "./bench.ts";
+import { checkBackup } from "./check-backup.ts";
 import { checkProof } from "./check-proof.ts";
 import type { Command } from "./command.ts";
 import { genesis } from "./genesis.ts";
@@ -24,6 +26,7 @@ import { inspect } from "./inspect.ts";
 import { keygen } from "./keygen.ts";
 import { parseMetrics, quantileOf } from "./metrics-text.ts";
 import { prove } from "./prove.ts";
+import { restore } from "./restore.ts";
 import { stats } from "./stats.ts";
 import { status } from "./status.ts";
 import { supply } from "./supply.ts";
@@ -124,6 +127,9 @@ test.each([
   ["inspect", inspect],
   ["prove", prove],
   ["check-proof", checkProof],
+  ["backup", backup],
+  ["check-backup", checkBackup],
+  ["restore", restore],
 ] as const)("%s tells its flags, and names one that it does not know", async (name, command) => {
   const help = await run(command, "--help");
   expect(help).toMatchObject({ code: 0, error: "", out: expect.stringContaining(`hmn-node ${name}`) });

@@ -14,6 +14,7 @@ export const REMEDIES = {
     "keep the folder; verify another validator's: if that one is right, rebuild this one, else report it before anything else is upgraded",
   asked: "ask for something that the folder holds: `hmn-node verify` says which heights these are",
   wrongFolder: "name the data folder of a node and the genesis file of its network",
+  backup: "take another backup of the network, and keep this one as evidence if nobody changed it knowingly",
 } as const;
 
 /** The first thing in a data folder that is not as it should be. Thrown while it is read, told by `reading`. */
@@ -35,10 +36,23 @@ export function reading(command: string, world: World, run: () => number): numbe
   try {
     return run();
   } catch (cause) {
-    if (!(cause instanceof FolderFault)) throw cause;
-    world.error(`hmn-node ${command}: ${cause.message}\n  do      ${REMEDIES[cause.remedy]}\n`);
-    return 1;
+    return tellFault(command, world, cause);
   }
+}
+
+/** The same for what takes its time. */
+export async function readingSlowly(command: string, world: World, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (cause) {
+    return tellFault(command, world, cause);
+  }
+}
+
+function tellFault(command: string, world: World, cause: unknown): number {
+  if (!(cause instanceof FolderFault)) throw cause;
+  world.error(`hmn-node ${command}: ${cause.message}\n  do      ${REMEDIES[cause.remedy]}\n`);
+  return 1;
 }
 
 const PROGRESS_EVERY_MS = 2_000;

@@ -7,13 +7,11 @@ import { epochOf } from "../chain/chain.ts";
 import type { NodeEffect } from "../ports.ts";
 import { realDisk } from "../storage/disk.ts";
 import { type FoundEntry, openForReading } from "../storage/read-folder.ts";
-import { openStorage } from "../storage/storage.ts";
-import { createVotes } from "../storage/vote-journal.ts";
 import { account, batchOf, running } from "../test-network.ts";
 import { checkProof } from "./check-proof.ts";
-import type { Command } from "./command.ts";
 import { inspect } from "./inspect.ts";
 import { prove } from "./prove.ts";
+import { type LogEntry, run, type Snapshots, writeFolder } from "./test-folder.ts";
 import { verify } from "./verify.ts";
 
 /** The data folder of one of four nodes that went through epochs and snapshots, and a second one that begins at a snapshot. */
@@ -47,57 +45,17 @@ beforeAll(async () => {
   const { snapshots } = writer;
   wholeSnapshots = snapshots;
   wholeEffects = effects;
-  await write(at("whole"), effects, snapshots);
+  await writeFolder(at("whole"), effects, snapshots);
   const [oldest] = snapshots;
   await rewritten("young", youngerThan(oldest?.height ?? 0), snapshots);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-type LogEntry = Extract<NodeEffect, { type: "persist"; stream: "log" }>["entry"];
 const youngerThan =
   (height: number) =>
   (entry: LogEntry): LogEntry | undefined =>
     entry.kind === "car" || entry.height > height ? entry : undefined;
 
-type Snapshots = readonly { height: number; blockHash: string; parts: readonly Uint8Array[] }[];
-/** Through the node's own storage, as its shell does it. */
-async function write(path: string, effects: readonly NodeEffect[], snapshots: Snapshots): Promise<void> {
-  mkdirSync(path);
-  createVotes(realDisk, join(path, "votes.log"), false);
-  const opened = openStorage(realDisk, path, { segmentBytes: 64 * 1024 });
-  const storage = present(opened.ok ? opened.value : undefined, "the disk takes writes");
-  const flush = (): void => storage.flush((result) => expect(result.ok).toBe(true));
-  for (const [index, effect] of effects.entries()) {
-    if (effect.type === "persist" || effect.type === "replace-votes") storage.append([effect]);
-    if (effect.type === "executed") storage.note(effect);
-    if (index % 64 === 0) flush();
-  }
-  flush();
-  for (const { height, blockHash, parts } of snapshots) {
-    const left = [...parts];
-    let written = false;
-    storage.snapshot({ type: "snapshot", height, blockHash, next: () => left.shift() }, () => {
-      written = true;
-    });
-    while (!written) storage.work();
-  }
-  await storage.close();
-}
-
-type Ran = { readonly code: number; readonly out: string; readonly error: string };
-async function run(command: Command, ...args: string[]): Promise<Ran> {
-  let [out, error] = ["", ""];
-  const code = await command(args, {
-    environment: {},
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-  });
-  return { code, out, error };
-}
 const genesis = (): string[] => ["--genesis", at("genesis.json")];
 
 test("a node's folder verifies from genesis, over epochs and beside its snapshots", async () => {
@@ -179,7 +137,7 @@ async function rewritten(
     const entry = change(effect.entry);
     return entry === undefined ? [] : { ...effect, entry };
   });
-  await write(at(name), log, snapshots);
+  await writeFolder(at(name), log, snapshots);
   return at(name);
 }
 function withByte(bytes: Uint8Array, index: number): Uint8Array {

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GenesisFile, PATHS } from "../api/contract.ts";
+import { restoredPath, stateParts } from "../backup/state-file.ts";
 import { present, unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import { type Chain, chainId, createChain } from "../chain/chain.ts";
+import type { Trust } from "../chain/proof.ts";
+import { trustOfGenesis } from "../chain/proof-trust.ts";
 import { type BlockRecord, parseRecord } from "../codec/block-record.ts";
 import { type Car, parseCar } from "../codec/car.ts";
 import type { Payload } from "../codec/payload.ts";
@@ -31,6 +33,8 @@ export type Folder = {
   readonly cars: ReadonlyMap<Hex, Place>;
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
+  /** What the network began with, if that was another one's state. */
+  readonly restored: Iterable<Uint8Array> | undefined;
   /** Damage that the node has repaired: it wrote the same again. */
   readonly repaired: readonly Damage[];
 };
@@ -44,16 +48,23 @@ export function openFolder(
   const [path = ""] = flags.positionals;
   if (!existsSync(path)) throw new FolderFault(`${path} is not there`, "wrongFolder");
   const file = flags.text("genesis") ?? join(environment.HMN_CONFIG ?? PATHS.config, "genesis.json");
-  const { genesis, chain } = readGenesis(file);
-  const id = chainId(chain);
+  const { genesis, trust } = readGenesis(file);
+  const id = trust.chainId;
   const known = readChainId(path);
   if (known !== undefined && known !== id)
     throw new FolderFault(`${file} is of chain ${id}, ${path} holds chain ${known}`, "wrongFolder");
-  return { ...readLog(realDisk, path, tell), disk: realDisk, path, genesis, chainId: id };
+  return {
+    ...readLog(realDisk, path, tell),
+    disk: realDisk,
+    path,
+    genesis,
+    chainId: id,
+    restored: stateParts(restoredPath(path)),
+  };
 }
 
-/** A genesis file and the chain that it begins. */
-export function readGenesis(path: string): { readonly genesis: GenesisFile; readonly chain: Chain } {
+/** A genesis file, and the validators of the epoch that it begins. */
+export function readGenesis(path: string): { readonly genesis: GenesisFile; readonly trust: Trust } {
   const unusable = (why: string): FolderFault => new FolderFault(`--genesis: ${path}: ${why}`, "wrongFolder");
   let text: string;
   try {
@@ -63,9 +74,9 @@ export function readGenesis(path: string): { readonly genesis: GenesisFile; read
   }
   const genesis = parseGenesis(text);
   if (!genesis.ok) throw unusable(genesis.detail ?? genesis.reason);
-  const chain = createChain(genesis.value);
-  if (!chain.ok) throw unusable(chain.detail ?? chain.reason);
-  return { genesis: genesis.value, chain: chain.value };
+  const trust = trustOfGenesis(genesis.value);
+  if (!trust.ok) throw unusable(trust.detail ?? trust.reason);
+  return { genesis: genesis.value, trust: trust.value };
 }
 
 function readLog(

@@ -11,7 +11,7 @@ import type { Parsed } from "./flags.ts";
 import { FOLDER_FLAGS, openFolder } from "./folder.ts";
 import { FolderFault, progress, reading } from "./folder-fault.ts";
 import { decimalOf, heightIn } from "./numbers.ts";
-import { beginReplay, type Replay, type Replayed, replay } from "./replay.ts";
+import { beginReplay, epochsUpTo, type Replay, type Replayed, replay } from "./replay.ts";
 
 const FLAGS = { ...FOLDER_FLAGS, out: { value: "FILE", help: "writes the proof here, if nothing is there yet" } };
 
@@ -80,10 +80,6 @@ function* told(run: Replay, tell: (how: () => string) => void): Generator<Replay
     yield replayed;
   }
 }
-
-/** The sets up to that of the final block's epoch: a closing block that comes later proves nothing more. */
-const epochsUpTo = ({ epochs }: Replay, { record }: Replayed) =>
-  epochs.filter(({ header: { epoch } }) => epoch < record.block.epoch);
 
 function batchIn(
   run: Replay,

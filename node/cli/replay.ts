@@ -11,7 +11,6 @@ import {
   lanePositions,
   lastBlockTimeOf,
   resultsHashOf,
-  validatorsOf,
   versionFault,
 } from "../chain/chain.ts";
 import type { EpochProof } from "../chain/proof.ts";
@@ -62,19 +61,28 @@ export type Replayed = {
   readonly stateRoot: Hex | undefined;
 };
 
+/** The sets up to that of the final block's epoch: a closing block that comes later proves nothing more. */
+export const epochsUpTo = ({ epochs }: Replay, { record }: Replayed) =>
+  epochs.filter(({ header: { epoch } }) => epoch < record.block.epoch);
+
 const RECENT_MAX = 16;
 
-/** At genesis, or at the oldest snapshot from which the blocks lead on without a gap. */
-export function beginReplay(folder: Folder): Replay {
-  const created = createChain(folder.genesis);
-  const genesis = present(created.ok ? created.value : undefined, "the folder was opened with a good genesis");
-  const members = validatorsOf(genesis);
+/** The snapshots from which the blocks lead on without a gap, oldest first; before them `undefined` if that is so of genesis. */
+export function beginnings(folder: Folder): readonly (Snapshot | undefined)[] {
+  const base = baseHeight(folder);
+  const usable = folder.snapshots.filter(({ height }) => height >= base);
+  return base === 0 ? [undefined, ...usable] : [oldestUsable(folder), ...usable.slice(1)];
+}
+
+/** At the oldest of the beginnings, or at this one. */
+export function beginReplay(folder: Folder, snapshot = beginnings(folder)[0]): Replay {
+  const { members } = trustIn(folder);
   const committees = new Map([[1, committeeOf(members)]]);
   const shared = { folder, last: lastHeight(folder), committees };
-  if (baseHeight(folder) === 0)
+  if (snapshot === undefined)
     return {
       ...shared,
-      chain: genesis,
+      chain: genesisChain(folder),
       from: 0,
       firstEpoch: 1,
       unproved: undefined,
@@ -82,7 +90,6 @@ export function beginReplay(folder: Folder): Replay {
       recent: [],
       certified: 0,
     };
-  const snapshot = oldestUsable(folder);
   const { chain, head } = readSnapshot(folder, snapshot);
   for (const { header, members } of head.epochs) committees.set(header.epoch + 1, committeeOf(members));
   return {
@@ -92,11 +99,23 @@ export function beginReplay(folder: Folder): Replay {
   };
 }
 
-function snapshotDoubt({ genesis }: Folder, head: SnapshotHead): string | undefined {
+function trustIn({ genesis }: Folder) {
   const first = trustOfGenesis(genesis);
   assert(first.ok, "the folder was opened with a good genesis");
-  return headFault(head, { ...first.value, anchor: undefined, verify });
+  return first.value;
 }
+
+function genesisChain({ genesis, restored, path }: Folder): Chain {
+  const created = createChain(genesis, undefined, undefined, restored);
+  if (created.ok) return created.value;
+  throw new FolderFault(
+    `${path} does not hold what its genesis begins with: ${created.detail ?? created.reason}`,
+    "wrongFolder",
+  );
+}
+
+const snapshotDoubt = (folder: Folder, head: SnapshotHead): string | undefined =>
+  headFault(head, { ...trustIn(folder), anchor: undefined, verify });
 
 const snapshotPlace = ({ path }: Folder, { height }: Snapshot): Pick<Place, "path" | "offset"> => ({
   path: snapshotPath(path, height),

@@ -134,6 +134,8 @@ next(chain, {
 const { record: newest } = next(chain, { afterMs: 10_000 });
 /** Parts of the snapshot at the end, in order. */
 export const SNAPSHOT_PARTS: readonly Uint8Array[] = partsOf(chain);
+/** As the blocks above leave it, at a checkpoint. */
+export const END = chain;
 export const SNAPSHOT_ROOT = checkpointOf(chain).stateRoot;
 export const SNAPSHOT_HEADS: readonly SnapshotHead[] = [
   { own: true, epochs: [], records: [closing] },
@@ -144,5 +146,30 @@ export function partsOf(of: Chain): readonly Uint8Array[] {
   const pull = exportChain(of);
   const parts: Uint8Array[] = [];
   for (let part = pull(); part !== undefined; part = pull()) parts.push(part);
+  return parts;
+}
+
+/** Each part behind its length. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(
+    Buffer.concat(
+      parts.flatMap((part) => {
+        const length = Buffer.alloc(4);
+        length.writeUInt32LE(part.length);
+        return [length, part];
+      }),
+    ),
+  );
+}
+
+/** The parts again; the last one may be shorter than it says. */
+export function cut(input: Uint8Array): Uint8Array[] {
+  const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at + 4 <= input.length; ) {
+    const length = view.getUint32(at, true);
+    parts.push(input.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
   return parts;
 }

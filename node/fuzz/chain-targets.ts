@@ -11,6 +11,8 @@ import {
   ACCOUNT_PROOF,
   ANCHOR_PROOF,
   BATCH_PROOF,
+  cut,
+  joined,
   partsOf,
   SNAPSHOT_HEADS,
   SNAPSHOT_PARTS,
@@ -56,30 +58,6 @@ function readProof(input: Uint8Array): string {
     hold(so, "only what is so is proved");
   }
   return `batch ${toldOf(checked)}`;
-}
-
-/** Each part behind its length. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(
-    Buffer.concat(
-      parts.flatMap((part) => {
-        const length = Buffer.alloc(4);
-        length.writeUInt32LE(part.length);
-        return [length, part];
-      }),
-    ),
-  );
-}
-
-function cut(input: Uint8Array): Uint8Array[] {
-  const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at + 4 <= input.length; ) {
-    const length = view.getUint32(at, true);
-    parts.push(input.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-  }
-  return parts;
 }
 
 /** Whoever has the right root has the right state, to the last byte. */

@@ -18,6 +18,7 @@ import { writer } from "../codec/writer.ts";
 import { encodeJournal, parseJournal } from "../consensus/journal.ts";
 import { frameReader, lengthPrefix } from "../transport/frames.ts";
 import { checkHello, encodeHello } from "../transport/hello.ts";
+import { BACKUP_TARGETS } from "./backup-targets.ts";
 import { CHAIN_TARGETS } from "./chain-targets.ts";
 import { MESH_TARGETS } from "./mesh-targets.ts";
 import { RECORD_TARGETS } from "./record-targets.ts";
@@ -129,6 +130,7 @@ export const TARGETS: readonly Target[] = [
     run: canonical(parseJournal, encodeJournal, ({ type }) => type),
   },
   ...CHAIN_TARGETS,
+  ...BACKUP_TARGETS,
   ...MESH_TARGETS,
   { name: "log-segment", samples: LOG_SEGMENTS, run: scanSegment },
   { name: "genesis", json: true, samples: [text.encode(JSON.stringify(GENESIS))], run: readGenesis },

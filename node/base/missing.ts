@@ -1,0 +1,3 @@
+/** Whether what was thrown says that a file is not there. */
+export const isMissing = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "ENOENT";
