@@ -161,6 +161,9 @@ test("four nodes from keys to blocks; one is killed and comes back; all stop and
   for (const name of Object.values(METRICS)) expect(metrics).toContain(`# TYPE ${name} `);
   for (const bound of LATENCY_BUCKETS) expect(metrics).toContain(`${METRICS.clientLatency}_bucket{le="${bound}"}`);
   expect(metrics).toMatch(/hmn_client_batches_total\{result="accepted"\} [1-9]/);
+  expect(metrics).toMatch(/hmn_client_records_total\{result="taken"\} [1-9]/);
+  expect(metrics).toMatch(/hmn_client_records_total\{result="committed"\} [1-9]/);
+  expect(metrics).toMatch(/process_cpu_seconds_total [0-9.]+/);
   expect(metrics).toContain('hmn_safety_violations_total{kind="fork"} 0');
 
   expect(await Promise.all(nodes.map((node) => node.end("SIGTERM")))).toEqual([0, 0, 0, 0]);

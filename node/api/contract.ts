@@ -198,6 +198,8 @@ export const METRICS = {
   clientLatency: "hmn_client_latency_seconds",
   /** Counter, labels `result` = `accepted` | `refused` | `failed`: batches answered. `refused` by limit or bad input is not an error; `failed` is. */
   clientBatches: "hmn_client_batches_total",
+  /** Counter, labels `result` = `taken` | `committed` | `refused`: records of clients' batches taken in, and what became of them. */
+  clientRecords: "hmn_client_records_total",
   /** Counter: transfers executed by this node, applied ones only. */
   transfersApplied: "hmn_transfers_applied_total",
   /** Gauge: newest executed height. */
@@ -206,6 +208,10 @@ export const METRICS = {
   safety: "hmn_safety_violations_total",
   /** Gauge: seconds since the process started. */
   uptime: "hmn_uptime_seconds",
+  /** Counter: seconds of CPU that the process has used. */
+  cpu: "process_cpu_seconds_total",
+  /** Gauge: bytes of memory that the process holds. */
+  memory: "process_resident_memory_bytes",
 } as const;
 
 /** Upper bounds of the buckets of `METRICS.clientLatency`, in seconds. */

@@ -83,6 +83,7 @@ export function startIntake(options: IntakeOptions): Intake {
       // Refusals come at once: counting their time would hide slow commits.
       metrics.latency((performance.now() - taken.takenAtMs) / 1000);
     }
+    metrics.records(refused === undefined ? "committed" : "refused", taken.count);
     if (refused !== undefined) metrics.batchRefused(refused);
     if (!taken.overdue) metrics.batchAnswered(refused === undefined ? "accepted" : "refused");
   };
@@ -112,6 +113,7 @@ export function startIntake(options: IntakeOptions): Intake {
       if (!allowance.allows(key, reserved)) return refuseNow(reply, "over_allowance", "refused");
       const request = nextRequest++;
       asker.reserved.set(key, reserved + count);
+      metrics.records("taken", count);
       const takenAtMs = performance.now();
       requests.set(request, { asker, reply, takenAtMs, takenAtHeight: height(), key, count, overdue: false });
       const cannot = options.submit(request, batch);

@@ -7,18 +7,22 @@ import { LATENCY_BUCKETS, METRICS } from "./contract.ts";
 import { type RefusalName, refusalName, refusalNames } from "./refusal.ts";
 
 export type BatchResult = "accepted" | "refused" | "failed";
+type RecordResult = (typeof RECORD_RESULTS)[number];
 type SafetyKind = Extract<NodeEvent, { type: "safety" }>["kind"];
 
 /** Which of the node's servers turned a connection away. */
 export type ServerName = "peers" | "mesh" | "clients" | "api" | "control";
 
 const BATCH_RESULTS: readonly BatchResult[] = ["accepted", "refused", "failed"];
+const RECORD_RESULTS = ["taken", "committed", "refused"] as const;
 const SAFETY_KINDS: readonly SafetyKind[] = ["fork", "results-mismatch", "equivocation"];
 
 /** The series of one process. Every label value is there from the start, so that a scraper sees 0 and not a gap. */
 export type Metrics = {
   readonly registry: Registry;
   batchAnswered(result: BatchResult): void;
+  /** Records of a client's batch: taken in past every limit, then committed or refused, or lost. */
+  records(result: RecordResult, count: number): void;
   /** A batch refused as a whole, by its reason. */
   batchRefused(reason: string): void;
   /** Something that came through the client port and is no request for a batch. */
@@ -50,6 +54,12 @@ export function createMetrics(): Metrics {
   const batches = new Counter({
     name: METRICS.clientBatches,
     help: "Client batches answered: accepted, refused by limit or for their content, or failed.",
+    labelNames: ["result"],
+    registers,
+  });
+  const records = new Counter({
+    name: METRICS.clientRecords,
+    help: "Records of client batches: taken in past every limit, and of these committed or refused.",
     labelNames: ["result"],
     registers,
   });
@@ -99,6 +109,7 @@ export function createMetrics(): Metrics {
   const minted = gauge("hmn_mint_proved_epoch", "Epoch of the newest mint that this process has computed again.");
   for (const reason of refusalNames) refusals.inc({ reason }, 0);
   for (const result of BATCH_RESULTS) batches.inc({ result }, 0);
+  for (const result of RECORD_RESULTS) records.inc({ result }, 0);
   for (const kind of SAFETY_KINDS) safety.inc({ kind }, 0);
   new Gauge({
     name: METRICS.uptime,
@@ -111,6 +122,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
     batchAnswered: (result) => batches.inc({ result }),
+    records: (result, count) => records.inc({ result }, count),
     batchRefused: (reason) => refusals.inc({ reason: refusalName(reason) }),
     frameRefused: (reason) => refusals.inc({ reason }),
     connectionRefused: (server, reason) => connections.inc({ server, reason }),

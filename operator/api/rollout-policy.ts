@@ -45,6 +45,30 @@ export const serviceLevelsSchema = z.object({
     .describe(
       "Share of the operator's readings of a node that it answers as ready, in millionths; under this is a breach.",
     ),
+  throughputFloor: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(200_000)
+    .describe(
+      "A node that commits less than this many records a second of its clients, and less than 95 % of what they offered it, is a breach; refusals aside.",
+    ),
+  cpuPpm: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(950_000)
+    .describe(
+      "Share of its CPU limit that a node uses, in millionths; over this is a breach if nodes on the old release use noticeably less.",
+    ),
+  memoryPpm: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(900_000)
+    .describe(
+      "Share of its memory limit that a node holds, in millionths; over this is a breach if nodes on the old release stay under it.",
+    ),
 });
 
 export const rolloutPolicySchema = z

@@ -111,6 +111,7 @@ const node = (more: Partial<NodeTarget> = {}): NodeTarget => ({
   createdAt: millis(1000 * (NOW - 63)),
   ip: "127.0.0.1",
   revision: "r1",
+  limits: undefined,
   stopping: false,
   ...more,
 });

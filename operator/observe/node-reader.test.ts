@@ -65,6 +65,7 @@ const nodes = (more: Partial<NodeTarget> = {}): readonly NodeTarget[] => [
     createdAt: millis(0),
     ip: "127.0.0.1",
     revision: "r1",
+    limits: undefined,
     stopping: false,
     ...more,
   },

@@ -3,7 +3,7 @@ import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type ClusterFindings, changed, emptyFindings, keep, keepEpoch, SAMPLES_KEPT_MS } from "./findings.ts";
 import { type Credentials, createNodeClient, type NodeClient } from "./node-client.ts";
-import { difference, type Mark, unavailable, withoutClients } from "./sample.ts";
+import { difference, type Limits, type Mark, unavailable, withoutClients } from "./sample.ts";
 import type { MeasuredEpoch, NodeReading, Sample } from "./snapshot.ts";
 
 /** One pod to read. */
@@ -13,6 +13,8 @@ export type NodeTarget = {
   readonly podUid: string;
   readonly createdAt: Millis;
   readonly ip: string;
+  /** Of the node's container; undefined where it has none. */
+  readonly limits: Limits | undefined;
   readonly revision: string;
   /** A pod that is being deleted is still read, but its silence is no fault. */
   readonly stopping: boolean;
@@ -113,10 +115,12 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
         ? unavailable(whose, began, at, before?.podUid === podUid ? before.scrape.safetyViolations : 0)
         : before === undefined
           ? undefined
-          : difference(whose, ready, before, mark);
+          : difference(whose, ready, { before, after: mark, limits: node.limits });
     if (sample !== undefined && !node.stopping) {
       const told =
-        target.metricSource === undefined ? sample : bySource(found, sample, sourceMark(target.clusterKey, node));
+        target.metricSource === undefined
+          ? sample
+          : bySource(found, sample, sourceMark(target.clusterKey, node), node.limits);
       keep(found, told, at);
     }
     if (isNew || sample !== undefined) notice(target.clusterKey);
@@ -168,11 +172,17 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
 }
 
 /** What clients saw by the word of a metric source: what it newly has is told once, and nothing where it has nothing new. */
-function bySource(found: ClusterFindings, sample: Sample, mark: Mark | undefined): Sample {
+function bySource(found: ClusterFindings, sample: Sample, mark: Mark | undefined, limits: Limits | undefined): Sample {
   const before = found.sourceMarks.get(sample.validator);
   const silent = withoutClients(sample);
   if (mark === undefined || (before?.podUid === mark.podUid && mark.at <= before.at)) return silent;
   found.sourceMarks.set(sample.validator, mark);
-  const seen = before === undefined ? undefined : difference(sample, sample.available, before, mark);
-  return seen === undefined ? silent : { ...sample, latencyCounts: seen.latencyCounts, batches: seen.batches };
+  const seen = before === undefined ? undefined : difference(sample, sample.available, { before, after: mark, limits });
+  if (seen === undefined) return silent;
+  const { latencyCounts, batches, records, usage } = seen;
+  return {
+    ...{ ...silent, latencyCounts, batches },
+    ...(records === undefined ? {} : { records }),
+    ...(usage === undefined ? {} : { usage }),
+  };
 }

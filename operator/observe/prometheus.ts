@@ -30,7 +30,7 @@ export type MetricSource = z.output<typeof metricSourceSchema>;
 export type Counters = { readonly at: Millis; readonly scrape: Scrape };
 
 const TIMEOUT_MS = 5_000;
-/** A hundred nodes have 2 500 series of about 300 bytes. */
+/** A hundred nodes have 3 000 series of about 300 bytes. */
 const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
 /** Label that this query marks the times of its scrapes with. */
 const SCRAPED = "hmn_scraped";
@@ -38,6 +38,9 @@ const SCRAPED = "hmn_scraped";
 const COUNTERS = [
   `${METRICS.clientLatency}_bucket`,
   METRICS.clientBatches,
+  METRICS.clientRecords,
+  METRICS.cpu,
+  METRICS.memory,
   METRICS.transfersApplied,
   METRICS.safety,
   METRICS.uptime,

@@ -2,6 +2,7 @@ import type { V1Pod, V1Secret } from "@kubernetes/client-node";
 import { millis } from "../../node/base/units.ts";
 import type { ClusterStatus } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
+import { amount } from "../api/quantity.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import { authorityName, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
@@ -10,6 +11,7 @@ import { readAuthority } from "./certificates.ts";
 import { decodeCluster } from "./decode.ts";
 import type { Credentials } from "./node-client.ts";
 import type { NodeTarget, ReadingTarget } from "./node-reader.ts";
+import type { Limits } from "./sample.ts";
 
 type Known = Pick<Caches, "get" | "items" | "ofCluster">;
 
@@ -48,7 +50,7 @@ function credentialsOf(caches: Known, { metadata: { name, namespace } }: Item): 
 
 /** Of two pods of one validator only that on its newest volume is read. */
 function nodeTarget(item: Item, cluster: ClusterStatus): readonly NodeTarget[] {
-  const { status } = item as unknown as V1Pod;
+  const { status, spec } = item as unknown as V1Pod;
   const { labels = {}, uid, deletionTimestamp } = item.metadata;
   const validator = Number(labels[LABELS.validator] ?? "x");
   if (status?.podIP === undefined || !Number.isInteger(validator)) return [];
@@ -63,8 +65,17 @@ function nodeTarget(item: Item, cluster: ClusterStatus): readonly NodeTarget[] {
       podUid: uid,
       createdAt: millis(Date.parse(item.metadata.creationTimestamp ?? "") || 0),
       ip: status.podIP,
+      limits: limitsOf(spec),
       revision,
       stopping: deletionTimestamp !== undefined,
     },
   ];
+}
+
+function limitsOf(spec: V1Pod["spec"]): Limits | undefined {
+  const { cpu, memory } = spec?.containers.find(({ name }) => name === "node")?.resources?.limits ?? {};
+  const [cpuCores, memoryBytes] = [amount(cpu), amount(memory)];
+  return cpuCores === undefined || memoryBytes === undefined || !(cpuCores > 0 && memoryBytes > 0)
+    ? undefined
+    : { cpuCores, memoryBytes };
 }

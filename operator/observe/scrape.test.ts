@@ -75,11 +75,33 @@ describe("difference", () => {
   test("counts what happened between two marks, per bucket", () => {
     const before = mark(1_000, metricsText({ cumulative: all(0, 1, 2, 2), accepted: 2, uptime: 10 }));
     const after = mark(3_000, metricsText({ cumulative: all(0, 1, 5, 6), accepted: 6, uptime: 12 }));
-    const sample = difference(whose, true, before, after);
+    const sample = difference(whose, true, { before, after, limits: undefined });
     expect(sample).toMatchObject({ from: 1_000, to: 3_000, available: true, batches: { accepted: 4, failed: 0 } });
     expect(sample?.latencyCounts.slice(0, 4)).toEqual([0, 3, 1, 0]);
     expect(sample?.latencyCounts).toHaveLength(LATENCY_BUCKETS.length + 1);
     expect(sample?.safetyViolations).toBe(1);
+  });
+
+  test("tells records and the use of the limits, where the node counts them", () => {
+    const more = (taken: number, committed: number, cpu: number) =>
+      [
+        `hmn_client_records_total{result="taken"} ${taken}`,
+        `hmn_client_records_total{result="committed"} ${committed}`,
+        'hmn_client_records_total{result="refused"} 10',
+        `process_cpu_seconds_total ${cpu}`,
+        "process_resident_memory_bytes 3e8",
+      ].join("\n");
+    const before = mark(1_000, metricsText({ uptime: 10, more: more(100, 80, 5) }));
+    const after = mark(3_000, metricsText({ uptime: 12, more: more(1_100, 980, 6.5) }));
+    const limits = { cpuCores: 1.5, memoryBytes: 4e8 };
+    expect(difference(whose, true, { before, after, limits })).toMatchObject({
+      records: { offered: 1_000, committed: 900 },
+      usage: { cpuPpm: 500_000, memoryPpm: 750_000 },
+    });
+    const older = mark(3_000, metricsText({ uptime: 12 }));
+    const silent = difference(whose, true, { before, after: older, limits });
+    expect(silent).toBeDefined();
+    expect([silent?.records, silent?.usage]).toEqual([undefined, undefined]);
   });
 
   test.each([
@@ -88,6 +110,6 @@ describe("difference", () => {
     ["a counter that fell", mark(3_000, metricsText({ uptime: 12, accepted: 1 }))],
   ])("gives none over a restart: %s", (_, after) => {
     const before = mark(1_000, metricsText({ uptime: 10, accepted: 2 }));
-    expect(difference(whose, true, before, after)).toBeUndefined();
+    expect(difference(whose, true, { before, after, limits: undefined })).toBeUndefined();
   });
 });

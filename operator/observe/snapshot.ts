@@ -61,6 +61,10 @@ export type Sample = {
   /** Per bucket of `LATENCY_BUCKETS` (plus one for beyond) how many client batches; not cumulative. */
   readonly latencyCounts: readonly number[];
   readonly batches: { readonly accepted: number; readonly refused: number; readonly failed: number };
+  /** Records of clients' batches, refused ones aside; absent in releases that do not count them. */
+  readonly records?: { readonly offered: number; readonly committed: number };
+  /** Use of the container's limits, in millionths; absent where the node or its pod does not tell. */
+  readonly usage?: { readonly cpuPpm: number; readonly memoryPpm: number };
   readonly transfersApplied: number;
   /** Total of `METRICS.safety` since the process started. */
   readonly safetyViolations: number;

@@ -1,3 +1,5 @@
+import { quantity } from "../api/quantity.ts";
+
 /** Fields whose text is a quantity: the API server writes 1024Mi as 1Gi. */
 const quantityFields = ["cpu", "memory", "storage", "sizeLimit"];
 /** Lists that Kubernetes merges by key, so that others may add entries to them: each of ours must be there. */
@@ -46,26 +48,3 @@ function holdsList(actual: unknown, wanted: readonly unknown[], field: string): 
 
 const same = (a: unknown, b: unknown, key: string): boolean =>
   (a as Readonly<Record<string, unknown>>)[key] === (b as Readonly<Record<string, unknown>>)[key];
-
-const factors: Readonly<Record<string, bigint>> = {
-  m: 1n,
-  "": 1000n,
-  k: 1000n * 1000n,
-  M: 1000n * 1000n ** 2n,
-  G: 1000n * 1000n ** 3n,
-  T: 1000n * 1000n ** 4n,
-  Ki: 1000n * 1024n,
-  Mi: 1000n * 1024n ** 2n,
-  Gi: 1000n * 1024n ** 3n,
-  Ti: 1000n * 1024n ** 4n,
-};
-
-/** A quantity in thousandths of 10^-6, as an integer: six decimals are more than the API server keeps. */
-function quantity(value: unknown): bigint | undefined {
-  const match = /^(\d+)(?:\.(\d+))?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(String(value));
-  if (match === null) return undefined;
-  const [, whole = "0", fraction = "", unit = ""] = match;
-  const micros = BigInt(whole) * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, "0"));
-  const factor = factors[unit];
-  return factor === undefined ? undefined : micros * factor;
-}

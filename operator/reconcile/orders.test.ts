@@ -25,6 +25,7 @@ const node = (validator: number) => ({
   podUid: "",
   ip: `10.0.0.${validator}`,
   revision: "",
+  limits: undefined,
   stopping: false,
 });
 const target: ReadingTarget = {

@@ -10,7 +10,8 @@ import { judge } from "./judge.ts";
 /**
  * Simulated upgrades of four nodes under the default service levels and policy, judged window by window by the production
  * judge. Latencies are lognormal, as measured ones nearly are; the load drifts for all nodes together, machines differ a
- * little, and now and then one node or all of them stumble.
+ * little, and now and then one node or all of them stumble. Nodes use about four fifths of their limits, and now and then
+ * all of them; up to three batches are on their way when a reading is taken.
  */
 const spec = clusterSpecSchema.parse({ version: "1.0.0", image: { reference: "x" }, network: "n" });
 const { serviceLevels: levels, rollout: policy } = spec;
@@ -109,7 +110,12 @@ function sampleOf(
     const at = bucket === -1 ? LATENCY_BUCKETS.length : bucket;
     latencyCounts[at] = (latencyCounts[at] ?? 0) + 1;
   }
+  // What is on its way at the end of an interval is committed in the next one.
+  const late = random.below(4);
+  const cpu = Math.min(1_000_000, Math.round(800_000 * Math.exp(0.15 * normal(random))));
   return {
+    records: { offered: 100 * accepted, committed: 100 * Math.max(0, accepted + random.below(4) - late) },
+    usage: { cpuPpm: cpu, memoryPpm: Math.round(800_000 * Math.exp(0.03 * normal(random))) },
     validator,
     podUid: `${validator}-${revision}`,
     revision,

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
 import { millis } from "../../node/base/units.ts";
+import { serviceLevelsSchema } from "../api/rollout-policy.ts";
 import type { Sample } from "../observe/snapshot.ts";
 import { type JudgeInput, judge } from "./judge.ts";
 
-const levels = { latencyP95Millis: 50, errorsPpm: 10_000, availabilityPpm: 990_000 };
+const levels = serviceLevelsSchema.parse({});
 const STARTED = 100_000;
 const NOW = 120_000;
 
@@ -14,12 +15,19 @@ type Traits = {
   readonly failed: number;
   readonly down: boolean;
   readonly safety: number;
+  /** Of 100 records in each batch. */
+  readonly committed: number;
+  readonly cpuPpm: number;
+  readonly memoryPpm: number;
 };
-const good: Traits = { latency: 0.004, batches: 30, failed: 0, down: false, safety: 0 };
+const good: Traits = {
+  ...{ latency: 0.004, batches: 30, failed: 0, down: false, safety: 0 },
+  ...{ committed: 100, cpuPpm: 600_000, memoryPpm: 500_000 },
+};
 
 /** One sample each two seconds of (from, to]. */
 function samples(validator: number, from: number, to: number, traits: Partial<Traits> = {}): readonly Sample[] {
-  const { latency, batches, failed, down, safety } = { ...good, ...traits };
+  const { latency, batches, failed, down, safety, committed, cpuPpm, memoryPpm } = { ...good, ...traits };
   const bucket = LATENCY_BUCKETS.findIndex((bound) => bound >= latency);
   return Array.from({ length: Math.floor((to - from) / 2000) }, (_, index) => ({
     validator,
@@ -32,6 +40,9 @@ function samples(validator: number, from: number, to: number, traits: Partial<Tr
       at === bucket && !down ? batches : 0,
     ),
     batches: down ? { accepted: 0, refused: 0, failed: 0 } : { accepted: batches - failed, refused: 0, failed },
+    records: { offered: 100 * batches, committed: committed * batches },
+    // Not all alike, or no difference could be told from chance.
+    usage: { cpuPpm: cpuPpm + 7 * index + validator, memoryPpm },
     transfersApplied: 0,
     safetyViolations: safety,
   }));
@@ -86,6 +97,45 @@ describe("the judge of one window", () => {
       verdict: "Fail",
       metric: "errors",
       newValue: "10 %",
+    });
+  });
+
+  test("fails a release that commits less than it is offered, while the floor asks for it", () => {
+    expect(judged({ fresh: { committed: 90 } }).window).toMatchObject({
+      ...{ verdict: "Fail", metric: "throughput" },
+      ...{ newValue: "1350 /s", oldValue: "1500 /s", limit: "1425 /s" },
+    });
+    expect(judged({ fresh: { committed: 96 } }).window.verdict).toBe("Pass");
+    const floored = { levels: { ...levels, throughputFloor: 1_000 } };
+    expect(judged({ fresh: { committed: 90 }, over: floored }).window.verdict).toBe("Pass");
+    // Three batches on the edge of a window of 150 are no shortfall.
+    expect(judged({ fresh: { committed: 93 } }).window.verdict).toBe("Pass");
+  });
+
+  test("an overload that was there before is nobody's fault, and holds nothing up", () => {
+    const lame = { committed: 60, cpuPpm: 990_000, memoryPpm: 950_000 };
+    expect(judged({ fresh: lame, old: lame, before: lame }).window.verdict).toBe("Pass");
+  });
+
+  test.each([
+    ["cpu", { cpuPpm: 980_000 }, { cpuPpm: 930_000 }],
+    ["memory", { memoryPpm: 950_000 }, { memoryPpm: 880_000 }],
+  ] as const)("fails a release that uses up its %s where the old one does not", (metric, much, nearly) => {
+    expect(judged({ fresh: much }).window).toMatchObject({ verdict: "Fail", metric });
+    // Over the level, and hardly over the others.
+    expect(judged({ fresh: much, old: nearly }).window.verdict).toBe("Pass");
+    expect(judged({ fresh: nearly }).window.verdict).toBe("Pass");
+  });
+
+  test("the first half minute of a process says nothing about its CPU", () => {
+    const busy = (from: number) => [
+      ...samples(0, from, NOW, { cpuPpm: 980_000 }),
+      ...[1, 2, 3].flatMap((id) => samples(id, STARTED - 20_000, NOW)),
+    ];
+    expect(judged({ over: { samples: busy(STARTED) } }).window.verdict).toBe("Pass");
+    expect(judged({ over: { samples: busy(STARTED - 20_000) } }).window).toMatchObject({
+      verdict: "Fail",
+      metric: "cpu",
     });
   });
 

@@ -1,11 +1,17 @@
-import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
-import { type Millis, millis, PPM, seconds } from "../../node/base/units.ts";
+import { type Millis, millis, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { JudgedWindow, Verdict } from "../api/rollout.ts";
 import type { MetricSourceState, Sample } from "../observe/snapshot.ts";
-import { countAbove, median } from "./histogram.ts";
-import { type Comparison, type Difference, decideByTable, type Standing } from "./judge-table.ts";
-import { mannWhitney } from "./mann-whitney.ts";
+import {
+  availabilityMetric,
+  errorsMetric,
+  type Groups,
+  latencyMetric,
+  type Metric,
+  throughputMetric,
+  usageMetric,
+} from "./judge-levels.ts";
+import { type Comparison, decideByTable } from "./judge-table.ts";
 import { type Series, seriesOf, sinceReady, within } from "./series.ts";
 import { timeText } from "./time.ts";
 
@@ -37,19 +43,7 @@ export type Finding = {
   readonly safety: boolean;
 };
 
-/** One probability in twenty of calling equal nodes different, in one window; `failureLimit` windows in a row are needed. */
-const SIGNIFICANCE = 0.05;
-/** A single reading that is lost says little about a node, and much about the network between. */
-const UNAVAILABLE_MIN = 2;
 const AVAILABILITY_WINDOW = seconds(10);
-
-type Metric = {
-  readonly name: string;
-  readonly comparison: Comparison;
-  readonly newValue: string;
-  readonly oldValue: string;
-  readonly limit: string;
-};
 
 export function judge(input: JudgeInput): Finding {
   const broken = safetyBreach(input);
@@ -94,10 +88,16 @@ export function judge(input: JudgeInput): Finding {
     return { window: own.verdict === "Fail" ? own : silence, nobodyServed: false, safety: false };
   }
   const owing = fresh.filter((series) => nobodyServed || owesData(input, series));
+  const groups: Groups = { fresh: owing, old, before };
+  const warm = { fresh: fresh.map(withoutWarmUp(input)), old, before };
   const metrics = [
     // Without a single node that owes data, levels about clients have nothing to say.
     ...(owing.length === 0 ? [] : [latencyMetric(input, owing, old, before), errorsMetric(input, owing, old, before)]),
     availability,
+    // These alone keep nothing from passing: what was overloaded before is not the release's, and clients' levels speak.
+    ...[throughputMetric(input, groups), usageMetric(input, "cpu", warm), usageMetric(input, "memory", warm)].filter(
+      ({ comparison }) => decideByTable(comparison) === "Fail",
+    ),
   ];
   return { window: worst(input, metrics, nobodyServed), nobodyServed, safety: false };
 }
@@ -149,108 +149,6 @@ function worst(input: JudgeInput, metrics: readonly Metric[], nobodyServed: bool
   );
 }
 
-function latencyMetric(
-  input: JudgeInput,
-  fresh: readonly Series[],
-  old: readonly Series[],
-  before: readonly Series[],
-): Metric {
-  const limit = input.levels.latencyP95Millis;
-  const enough = (series: Series) => series.batches >= input.minimumSamples && series.p95Ms !== undefined;
-  const value = (series: Series) => series.p95Ms ?? 0;
-  // A 95th percentile over the limit is more than a twentieth of the batches over it.
-  const bad = ({ latencyCounts }: Series) =>
-    exceeds({
-      count: countAbove(limit / 1000, LATENCY_BUCKETS, latencyCounts),
-      of: latencyCounts.reduce((sum, count) => sum + count, 0),
-      share: 0.05,
-    });
-  return {
-    name: "latencyP95",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: difference(fresh.filter(bad), old),
-      thanBefore: difference(fresh.filter(bad), before),
-    },
-    newValue: text(Math.max(...fresh.filter(enough).map(value)), "ms"),
-    oldValue: text(median(old.filter(enough).map(value)), "ms"),
-    limit: `${limit} ms`,
-  };
-}
-
-function errorsMetric(
-  input: JudgeInput,
-  fresh: readonly Series[],
-  old: readonly Series[],
-  before: readonly Series[],
-): Metric {
-  const limit = input.levels.errorsPpm;
-  const enough = (series: Series) => series.batches >= input.minimumSamples;
-  const value = (series: Series) => series.errorsPpm;
-  const bad = ({ failed, batches }: Series) => exceeds({ count: failed, of: batches, share: limit / PPM });
-  return {
-    name: "errors",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: "Unknown",
-      thanBefore: "Unknown",
-    },
-    newValue: share(Math.max(...fresh.filter(enough).map(value))),
-    oldValue: share(median(old.filter(enough).map(value))),
-    limit: share(limit),
-  };
-}
-
-function availabilityMetric(input: JudgeInput, fresh: readonly Series[], old: readonly Series[]): Metric | "blind" {
-  const limit = input.levels.availabilityPpm;
-  const lost = (series: Series) => series.samples > 0 && series.unavailable === series.samples;
-  if (old.length > 0 && [...fresh, ...old].every(lost)) return "blind";
-  const enough = (series: Series) => series.samples > 0;
-  const bad = (series: Series) => series.unavailable >= UNAVAILABLE_MIN && series.availabilityPpm < limit;
-  return {
-    name: "availability",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      // Nodes were Ready when the rollout began, or it would not have.
-      before: "Good",
-      thanOld: "Unknown",
-      thanBefore: "Unknown",
-    },
-    newValue: share(Math.min(...fresh.filter(enough).map((series) => series.availabilityPpm))),
-    oldValue: share(median(old.filter(enough).map((series) => series.availabilityPpm))),
-    limit: share(limit),
-  };
-}
-
-/** One bad node is enough; one without data keeps the others from being a pass. */
-function freshStanding(
-  group: readonly Series[],
-  enough: (series: Series) => boolean,
-  bad: (series: Series) => boolean,
-): Standing {
-  if (group.some((series) => enough(series) && bad(series))) return "Bad";
-  return group.length > 0 && group.every(enough) ? "Good" : "NoData";
-}
-
-/** Bad if most of its nodes are. */
-function groupStanding(group: readonly Series[], bad: (series: Series) => boolean): Standing {
-  if (group.length === 0) return "NoData";
-  return 2 * group.filter(bad).length > group.length ? "Bad" : "Good";
-}
-
-/** One chance in a hundred of calling a share too high that is exactly at its limit. */
-const EXCESS_DEVIATIONS = 2.33;
-
-/** Whether so many of so many are more than a share of them by more than chance (binomial, normal approximation). */
-function exceeds({ count, of, share: limit }: { count: number; of: number; share: number }): boolean {
-  return count > of * limit + EXCESS_DEVIATIONS * Math.sqrt(of * limit * (1 - limit));
-}
-
 /** A node that had no clients before the rollout, while its samples reach back there, owes no data about them now. */
 function owesData(input: JudgeInput, series: Series): boolean {
   if (series.batches > 0) return true;
@@ -261,28 +159,17 @@ function owesData(input: JudgeInput, series: Series): boolean {
   return before.length === 0 || before.some(({ batches }) => batches.accepted + batches.refused + batches.failed > 0);
 }
 
-/** Values of the others that noise alone reaches once in twenty times. */
-const NOISE_QUANTILE = 0.95;
-/** What a person would call slower, beyond that. */
-const NOTICEABLE = 1.15;
+/** A process that has just started compiles, and catches up. */
+const WARM_UP = seconds(30);
 
-/**
- * New nodes against others, sample by sample: worse if Mann-Whitney says that it is not chance, and if half of the new values
- * lie noticeably above what the others reach once in twenty times. Many samples make the first true of a difference that nobody would
- * notice, and of a load that drifts. Unknown where so few samples could show nothing.
- */
-function difference(fresh: readonly Series[], others: readonly Series[]): Difference {
-  const a = fresh.flatMap((series) => series.p95sMs);
-  const b = others.flatMap((series) => series.p95sMs);
-  const test = mannWhitney(a, b);
-  const best = mannWhitney(
-    a.map((_, index) => 2 + index / a.length),
-    b.map((_, index) => index / b.length),
-  );
-  if (test === undefined || best === undefined || best.pGreater > SIGNIFICANCE) return "Unknown";
-  const noise = b.toSorted((x, y) => x - y)[Math.ceil(NOISE_QUANTILE * b.length) - 1] ?? 0;
-  return test.pGreater <= SIGNIFICANCE && (median(a) ?? 0) > NOTICEABLE * noise ? "Worse" : "NotWorse";
-}
+const withoutWarmUp =
+  (input: JudgeInput) =>
+  ({ validator }: Series): Series => {
+    const node = input.fresh.find(({ id }) => id === validator);
+    const samples = sinceReady(input.samples, node?.podUid ?? "");
+    const warm = (samples[0]?.to ?? input.to) + WARM_UP;
+    return seriesOf(validator, within(samples, millis(Math.max(input.from, warm)), input.to));
+  };
 
 const ownSeries = (input: JudgeInput, node: JudgedNode, from: Millis): Series =>
   seriesOf(node.id, within(sinceReady(input.samples, node.podUid), from, input.to));
@@ -314,12 +201,6 @@ function safetyBreach(input: JudgeInput): Metric | undefined {
     limit: "none",
   };
 }
-
-const share = (ppm: number | undefined): string =>
-  ppm === undefined || !Number.isFinite(ppm) ? "" : `${(100 * ppm) / PPM} %`;
-
-const text = (value: number | undefined, unit: string): string =>
-  value === undefined || !Number.isFinite(value) ? "" : `${Math.round(value)} ${unit}`;
 
 const windowOf = (input: JudgeInput, verdict: Verdict, metric: Metric | undefined, message: string): JudgedWindow => ({
   time: timeText(input.to),

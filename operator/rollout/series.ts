@@ -16,6 +16,13 @@ export type Series = {
   /** Batches answered, refused ones included: the basis of shares and of `minimumSamples`. */
   readonly batches: number;
   readonly failed: number;
+  /** Records of clients, refused ones aside, in this many seconds. */
+  readonly offered: number;
+  readonly committed: number;
+  readonly seconds: number;
+  /** Use of the limits of its container, per sample. */
+  readonly cpusPpm: readonly number[];
+  readonly memoriesPpm: readonly number[];
   readonly errorsPpm: number;
   readonly samples: number;
   readonly unavailable: number;
@@ -48,11 +55,24 @@ export function seriesOf(validator: number, samples: readonly Sample[]): Series 
     p95sMs: samples.map(p95OfSample).filter((value) => value !== undefined),
     batches,
     failed,
+    ...carried(samples),
+    cpusPpm: samples.flatMap(({ usage }) => (usage === undefined ? [] : [usage.cpuPpm])),
+    memoriesPpm: samples.flatMap(({ usage }) => (usage === undefined ? [] : [usage.memoryPpm])),
     errorsPpm: batches === 0 ? 0 : Math.floor((failed * PPM) / batches),
     samples: samples.length,
     unavailable,
     availabilityPpm: samples.length === 0 ? PPM : Math.floor(((samples.length - unavailable) * PPM) / samples.length),
   };
+}
+
+function carried(samples: readonly Sample[]): Pick<Series, "offered" | "committed" | "seconds"> {
+  let [offered, committed, seconds] = [0, 0, 0];
+  for (const { records, from, to } of samples) {
+    offered += records?.offered ?? 0;
+    committed += records?.committed ?? 0;
+    seconds += (to - from) / 1000;
+  }
+  return { offered, committed, seconds };
 }
 
 export const within = (samples: readonly Sample[], from: Millis, to: Millis): readonly Sample[] =>
