@@ -1,9 +1,7 @@
 import { join } from "node:path";
-import { present } from "../base/assert.ts";
 import type { Disk } from "./disk.ts";
-import type { DiskOp } from "./disk-job.ts";
 import { headTable } from "./head-table.ts";
-import { getUint48, type IndexFiles, PAGE_BYTES, PAGE_ROOM, pageOf, sealPage, setUint48 } from "./index-page.ts";
+import { getUint48, type IndexFiles, PAGE_BYTES, PAGE_ROOM, pageOf, sealPage } from "./index-page.ts";
 import type { OpenFiles } from "./segment.ts";
 
 /**
@@ -14,7 +12,7 @@ import type { OpenFiles } from "./segment.ts";
 export type AccountChains = {
   /** Positions up to this one are in the chains. */
   indexedTo(): number;
-  /** An entry of the accounts at two places. Positions in order; those that are in the chains already are passed over. */
+  /** An entry of the accounts at two places, found after `pass`. Positions in order; those that are in the chains already are passed over. */
   add(position: number, view: DataView, accountAt: number, otherAt: number): void;
   /** The entries up to this position are of no account that is known here. */
   pass(position: number): void;
@@ -31,8 +29,12 @@ const RECORD_BYTES = 16;
 const PAGE_RECORDS = Math.floor(PAGE_ROOM / RECORD_BYTES);
 /** Pages of one file: 16 MiB. */
 const FILE_PAGES = 4096;
-/** Full pages that are written together. */
-const WRITE_PAGES = 64;
+/** Pages that are filled and written together. */
+const SLAB_PAGES = 64;
+/** Slabs that are kept to be filled again: asking the system for memory costs more than filling it. */
+const SPARE_SLABS_MAX = 4;
+/** Entries that are looked up together: the reads of memory for one do not wait for those of the others. */
+const GATHERED_ENTRIES = 256;
 const NAME = /^history-account-chain-([0-9]{6})\.idx$/;
 
 /** `lasts`: the newest position in each file. */
@@ -42,7 +44,16 @@ type Loaded = {
   readonly indexedTo: number;
   readonly lasts: Map<number, number>;
 };
-type Page = { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView };
+/** Pages that follow each other in one file, shared with the thread that writes them. */
+type Slab = {
+  /** Number of its first page, counted through all files. */
+  readonly first: number;
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly words: Uint32Array;
+};
+/** A file that is written to, and how many of its slabs are on their way. */
+type Writer = { readonly open: number; writing: number };
 
 /** Opens what is there, page by page, as far as it is whole. */
 export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): AccountChains {
@@ -52,64 +63,103 @@ export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): Ac
   const loaded = load(parts, filePages, pathOf, (hash, record) => heads.replace(hash, record));
   const { lasts } = loaded;
   let { first, records, indexedTo } = loaded;
-  /** Pages that are being filled or are not written yet, by number. */
-  const held = new Map<number, Page>();
-  let filling = newPage();
-  let unwritten: number[] = [];
-  const writers = new Map<number, number>();
+  const slabPages = Math.min(SLAB_PAGES, filePages);
+  /** Slabs that are being filled or are not written yet, by the number of their first page divided by theirs. */
+  const held = new Map<number, Slab>();
+  const spares: SharedArrayBuffer[] = [];
+  let filling: Slab | undefined;
+  const writers = new Map<number, Writer>();
 
-  const writePages = (): void => {
-    const numbers = unwritten;
-    unwritten = [];
-    const ops = [...Map.groupBy(numbers, (number) => Math.floor(number / filePages))].map(([file, pages]): DiskOp => {
-      const path = pathOf(file);
-      const open = writers.get(file) ?? disk.open(path, disk.exists(path) ? "existing" : "create");
-      writers.set(file, open);
-      // Pages stay readable while they are written, so the thread is given a copy.
-      const bytes = new Uint8Array(pages.length * PAGE_BYTES);
-      for (const [index, number] of pages.entries())
-        bytes.set(present(held.get(number), "what is not written is held").bytes, index * PAGE_BYTES);
-      return { type: "write", file: open, position: ((pages[0] ?? 0) % filePages) * PAGE_BYTES, bytes };
-    });
-    // Refused: they stay in memory, and the next process makes them again.
-    write(ops, (refused) => {
-      if (refused === undefined) for (const number of numbers) held.delete(number);
-      for (const [file, open] of writers) {
-        if (unwritten.length > 0 || file >= Math.floor(records / PAGE_RECORDS / filePages)) continue;
-        disk.close(open);
-        writers.delete(file);
+  /** The slab that page belongs to: the first one after a start may begin in its middle. */
+  const newSlab = (page: number): Slab => {
+    const memory = spares.pop() ?? new SharedArrayBuffer(slabPages * PAGE_BYTES);
+    const pages = slabPages - (page % slabPages);
+    const bytes = new Uint8Array(memory, 0, pages * PAGE_BYTES);
+    return { first: page, memory, bytes, words: new Uint32Array(memory) };
+  };
+  const writeSlab = (slab: Slab): void => {
+    const file = Math.floor(slab.first / filePages);
+    const path = pathOf(file);
+    const writer = writers.get(file) ?? {
+      open: disk.open(path, disk.exists(path) ? "existing" : "create"),
+      writing: 0,
+    };
+    writers.set(file, writer);
+    writer.writing += 1;
+    const position = (slab.first % filePages) * PAGE_BYTES;
+    write([{ type: "write", file: writer.open, position, bytes: slab.bytes }], (refused) => {
+      writer.writing -= 1;
+      // Refused: it stays in memory, and the next process makes it again.
+      if (refused === undefined) {
+        held.delete(Math.floor(slab.first / slabPages));
+        if (spares.length < SPARE_SLABS_MAX) spares.push(slab.memory);
       }
+      if (writer.writing > 0 || file >= Math.floor(records / PAGE_RECORDS / filePages)) return;
+      disk.close(writer.open);
+      writers.delete(file);
     });
   };
   const append = (position: number, hash: number): void => {
-    const number = Math.floor(records / PAGE_RECORDS);
-    if (records % PAGE_RECORDS === 0) {
-      filling = newPage();
-      held.set(number, filling);
+    const page = Math.floor(records / PAGE_RECORDS);
+    const place = records - page * PAGE_RECORDS;
+    if (filling === undefined) {
+      filling = newSlab(page);
+      held.set(Math.floor(page / slabPages), filling);
     }
-    const { bytes, view } = filling;
-    const at = (records % PAGE_RECORDS) * RECORD_BYTES;
     records += 1;
-    setUint48(view, at, heads.replace(hash, records));
-    setUint48(view, at + 6, position);
-    view.setUint32(at + 12, hash, true);
-    if (records % PAGE_RECORDS > 0) return;
-    lasts.set(Math.floor(number / filePages), position);
-    sealPage(bytes, number % filePages, PAGE_RECORDS);
-    unwritten.push(number);
-    if (unwritten.length >= Math.min(WRITE_PAGES, filePages)) writePages();
+    const previous = heads.replace(hash, records);
+    const { first: firstPage, bytes, words } = filling;
+    const start = (page - firstPage) * PAGE_BYTES;
+    // The record's 16 bytes as words: two numbers of 48 bits, and the hash.
+    const at = (start + place * RECORD_BYTES) / 4;
+    words[at] = previous;
+    words[at + 1] = Math.floor(previous / 0x1_0000_0000) | (position << 16);
+    words[at + 2] = Math.floor(position / 0x1_0000);
+    words[at + 3] = hash;
+    if (place + 1 < PAGE_RECORDS) return;
+    lasts.set(Math.floor(page / filePages), position);
+    sealPage(bytes.subarray(start, start + PAGE_BYTES), page % filePages, PAGE_RECORDS);
+    if (start + PAGE_BYTES < bytes.length) return;
+    const full = filling;
+    filling = undefined;
+    writeSlab(full);
+  };
+  /** Entries that are not in their chains yet: a position, and the hashes of two accounts. */
+  const gathered = {
+    entries: 0,
+    positions: new Float64Array(GATHERED_ENTRIES),
+    hashes: new Uint32Array(2 * GATHERED_ENTRIES),
+    /** Keeps the compiler from dropping reads whose values nobody needs. */
+    sink: 0,
+  };
+  const appendGathered = (): void => {
+    const { entries, positions, hashes } = gathered;
+    gathered.entries = 0;
+    let sink = 0;
+    for (let index = 0; index < 2 * entries; index++) sink ^= heads.fetch(hashes[index] as number);
+    gathered.sink = sink;
+    for (let entry = 0; entry < entries; entry++) {
+      const position = positions[entry] as number;
+      const hash = hashes[2 * entry] as number;
+      const other = hashes[2 * entry + 1] as number;
+      append(position, hash);
+      if (other !== hash) append(position, other);
+    }
   };
   return {
     indexedTo: () => indexedTo,
     add: (position, view, accountAt, otherAt) => {
       if (position <= indexedTo) return;
       indexedTo = position;
-      const hash = hashAt(view, accountAt);
-      const other = hashAt(view, otherAt);
-      append(position, hash);
-      if (other !== hash) append(position, other);
+      const entry = gathered.entries;
+      gathered.positions[entry] = position;
+      gathered.hashes[2 * entry] = hashAt(view, accountAt);
+      gathered.hashes[2 * entry + 1] = hashAt(view, otherAt);
+      gathered.entries = entry + 1;
+      if (gathered.entries === GATHERED_ENTRIES) appendGathered();
     },
     pass: (position) => {
+      appendGathered();
       indexedTo = Math.max(indexedTo, position);
     },
     newest: (account) => {
@@ -123,8 +173,11 @@ export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): Ac
       if (index < first || index >= records) return undefined;
       const number = Math.floor(index / PAGE_RECORDS);
       const [file, page] = [Math.floor(number / filePages), number % filePages];
-      const bytes = (): Uint8Array => disk.read(files.get(pathOf(file)), page * PAGE_BYTES, PAGE_BYTES);
-      const view = held.get(number)?.view ?? pageOf(bytes(), page);
+      const slab = held.get(Math.floor(number / slabPages));
+      const view =
+        slab !== undefined && number >= slab.first
+          ? new DataView(slab.memory, (number - slab.first) * PAGE_BYTES, PAGE_BYTES)
+          : pageOf(disk.read(files.get(pathOf(file)), page * PAGE_BYTES, PAGE_BYTES), page);
       if (view === undefined) return undefined;
       const at = (index % PAGE_RECORDS) * RECORD_BYTES;
       return { previous: getUint48(view, at), position: getUint48(view, at + 6) };
@@ -146,14 +199,9 @@ export function openAccountChains(parts: IndexFiles, filePages = FILE_PAGES): Ac
       );
     },
     close: () => {
-      for (const open of writers.values()) disk.close(open);
+      for (const { open } of writers.values()) disk.close(open);
     },
   };
-}
-
-function newPage(): Page {
-  const bytes = new Uint8Array(PAGE_BYTES);
-  return { bytes, view: new DataView(bytes.buffer) };
 }
 
 /**

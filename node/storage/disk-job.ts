@@ -7,7 +7,8 @@ export type DiskOp =
       readonly type: "write";
       readonly file: number;
       readonly position: number;
-      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** Memory of its own is handed over; shared memory stays readable here, and must not change until the job is answered. */
+      readonly bytes: Uint8Array<ArrayBuffer> | Uint8Array<SharedArrayBuffer>;
     }
   /** Reserves room in a file: written zeros, as a file that only looks long costs metadata with every sync. */
   | { readonly type: "zeros"; readonly file: number; readonly position: number; readonly length: number }
@@ -23,6 +24,15 @@ export type DiskOp =
  * `aside`: nothing rests on it, so its refusal is its own matter.
  */
 export type DiskJob = { readonly kind: "commit" | "aside" | "probe"; readonly ops: readonly DiskOp[] };
+
+/** The memory that jobs hand over with what they write. */
+export const handedOver = (jobs: readonly DiskJob[]): ArrayBuffer[] => [
+  ...new Set(
+    jobs.flatMap(({ ops }) =>
+      ops.flatMap((op) => (op.type === "write" && op.bytes.buffer instanceof ArrayBuffer ? [op.bytes.buffer] : [])),
+    ),
+  ),
+];
 
 /** Why the disk refused a job; undefined: it is done. */
 export type JobAnswer = string | undefined;

@@ -6,6 +6,8 @@ const SLOT_WORDS = 3;
 export type HeadTable = {
   /** 0: the chain is empty. */
   get(hash: number): number;
+  /** Reads where the chain of that hash is looked for, so that the memory is near when it is. */
+  fetch(hash: number): number;
   /** Makes a record the newest of its chain, and answers with the one before it. */
   replace(hash: number, record: number): number;
 };
@@ -13,12 +15,14 @@ export type HeadTable = {
 export function headTable(): HeadTable {
   let slots = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
   let used = 0;
+  /** Multiplying spreads hashes that differ in their low bits only. */
+  const slotOf = (hash: number): number => (Math.imul(hash, 0x9e37_79b1) >>> 0) & (slots.length / SLOT_WORDS - 1);
   const recordAt = (from: Uint32Array, at: number): number =>
     (from[at + 1] as number) + (from[at + 2] as number) * 0x1_0000_0000;
-  /** The slot of a hash, or the free one where it would go. Multiplying spreads hashes that differ in their low bits only. */
+  /** The slot of a hash, or the free one where it would go. */
   const find = (hash: number): number => {
     const count = slots.length / SLOT_WORDS;
-    let slot = (Math.imul(hash, 0x9e37_79b1) >>> 0) & (count - 1);
+    let slot = slotOf(hash);
     for (;;) {
       const at = slot * SLOT_WORDS;
       if (slots[at] === hash || ((slots[at + 1] as number) | (slots[at + 2] as number)) === 0) return at;
@@ -44,5 +48,9 @@ export function headTable(): HeadTable {
       if (record !== 0) replace(before[at] as number, record);
     }
   };
-  return { get: (hash) => recordAt(slots, find(hash)), replace };
+  return {
+    get: (hash) => recordAt(slots, find(hash)),
+    fetch: (hash) => slots[slotOf(hash) * SLOT_WORDS] as number,
+    replace,
+  };
 }

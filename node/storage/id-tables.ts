@@ -10,7 +10,6 @@ import {
   pageOf,
   recordsOf,
   sealPage,
-  setRecords,
   setUint48,
 } from "./index-page.ts";
 
@@ -44,8 +43,16 @@ const digits = (position: number): string => String(position).padStart(15, "0");
 
 /** What the page behind the others tells: earliest (6) and latest (6) millisecond of the ids, seed (4). */
 type Summary = { lowestMs: number; highestMs: number; readonly seed: number };
-/** In memory. */
-type Table = Summary & { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView; ids: number };
+/** In memory, shared with the thread that writes it. */
+type Table = Summary & {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly view: DataView;
+  readonly words: Uint32Array;
+  /** Records in each page: side by side, where the pages themselves are far from each other. */
+  readonly records: Uint8Array;
+  ids: number;
+};
+type Page = { readonly view: DataView; readonly records: number };
 /** On disk. */
 type File = Readonly<Summary> & { readonly path: string; readonly to: number; readonly pages: number };
 
@@ -57,6 +64,8 @@ export function openIdTables(parts: IndexFiles, tableIds = TABLE_IDS): IdTables 
   let from = (written.at(-1)?.to ?? 0) + 1;
   let indexedTo = from - 1;
   let table = newTable(pages);
+  /** Memory of a table that is written: asking the system for as much anew costs more than filling it. */
+  let spare: Uint8Array<SharedArrayBuffer> | undefined;
   /** Tables whose files are not there yet. */
   const writing = new Set<Table>();
 
@@ -66,13 +75,13 @@ export function openIdTables(parts: IndexFiles, tableIds = TABLE_IDS): IdTables 
     const path = join(folder, `history-id-table-${digits(from)}-${digits(indexedTo)}.idx`);
     const file: File = { path, to: indexedTo, pages, lowestMs, highestMs, seed };
     seal(full, pages);
-    table = newTable(pages);
+    table = newTable(pages, spare);
+    spare = undefined;
     from = indexedTo + 1;
     writing.add(full);
     const open = disk.open(`${path}.new`, "create");
     const ops: readonly DiskOp[] = [
-      // The table stays readable while it is written, so the thread is given a copy.
-      { type: "write", file: open, position: 0, bytes: full.bytes.slice() },
+      { type: "write", file: open, position: 0, bytes: full.bytes },
       { type: "sync", file: open },
       { type: "rename", from: `${path}.new`, to: path },
     ];
@@ -82,6 +91,7 @@ export function openIdTables(parts: IndexFiles, tableIds = TABLE_IDS): IdTables 
       if (refused !== undefined) return;
       writing.delete(full);
       written.push(file);
+      spare = full.bytes;
     });
   };
   return {
@@ -99,15 +109,21 @@ export function openIdTables(parts: IndexFiles, tableIds = TABLE_IDS): IdTables 
       const wanted = new DataView(new ArrayBuffer(16));
       wanted.setBigUint64(0, BigInt.asUintN(64, id), true);
       wanted.setBigUint64(8, id >> 64n, true);
-      for (const { view, seed } of [table, ...writing]) {
-        const pageAt = (page: number) => new DataView(view.buffer, page * PAGE_BYTES, PAGE_BYTES);
+      for (const { bytes, records, seed } of [table, ...writing]) {
+        const pageAt = (page: number): Page => ({
+          view: new DataView(bytes.buffer, page * PAGE_BYTES, PAGE_BYTES),
+          records: records[page] as number,
+        });
         const position = search(wanted, { pages, seed }, pageAt);
         if (position !== undefined) return position;
       }
       const ms = msAt(wanted, 0);
       for (const file of written.toReversed()) {
         if (ms < file.lowestMs || ms > file.highestMs) continue;
-        const position = search(wanted, file, (page) => readPage(disk, files.get(file.path), page));
+        const position = search(wanted, file, (page) => {
+          const view = readPage(disk, files.get(file.path), page);
+          return view === undefined ? undefined : { view, records: recordsOf(view, 0) };
+        });
         if (position !== undefined) return position;
       }
       return undefined;
@@ -125,25 +141,27 @@ export function openIdTables(parts: IndexFiles, tableIds = TABLE_IDS): IdTables 
   };
 }
 
-function newTable(pages: number): Table {
-  const bytes = new Uint8Array((pages + 1) * PAGE_BYTES);
+function newTable(pages: number, spare?: Uint8Array<SharedArrayBuffer>): Table {
+  const bytes = spare?.fill(0) ?? new Uint8Array(new SharedArrayBuffer((pages + 1) * PAGE_BYTES));
+  const [view, words] = [new DataView(bytes.buffer), new Uint32Array(bytes.buffer)];
   // Random: whoever chooses ids does not choose their pages, or one page's would be searched through all others.
   const seed = randomBytes(4).readUInt32LE();
-  return { bytes, view: new DataView(bytes.buffer), seed, ids: 0, lowestMs: Number.POSITIVE_INFINITY, highestMs: 0 };
+  const records = new Uint8Array(pages);
+  return { bytes, view, words, records, seed, ids: 0, lowestMs: Number.POSITIVE_INFINITY, highestMs: 0 };
 }
 
 type NewId = { readonly position: number; readonly view: DataView; readonly at: number };
 
 function put(table: Table, pages: number, { position, view, at }: NewId): void {
-  const into = table.view;
+  const { words, records } = table;
   let page = firstPage(pages, table.seed, view, at);
-  while (recordsOf(into, page * PAGE_BYTES) === PAGE_RECORDS) page = page + 1 === pages ? 0 : page + 1;
-  const start = page * PAGE_BYTES;
-  const records = recordsOf(into, start);
-  const to = start + records * RECORD_BYTES;
-  for (let byte = 0; byte < ID_BYTES; byte += 4) into.setUint32(to + byte, view.getUint32(at + byte, true), true);
-  setUint48(into, to + ID_BYTES, position);
-  setRecords(into, start, records + 1);
+  while (records[page] === PAGE_RECORDS) page = page + 1 === pages ? 0 : page + 1;
+  const before = records[page] as number;
+  records[page] = before + 1;
+  const to = (page * PAGE_BYTES + before * RECORD_BYTES) / 4;
+  for (let word = 0; word < ID_BYTES / 4; word++) words[to + word] = view.getUint32(at + 4 * word, true);
+  words[to + 4] = position;
+  words[to + 5] = Math.floor(position / 0x1_0000_0000);
   const ms = msAt(view, at);
   table.ids += 1;
   if (ms < table.lowestMs) table.lowestMs = ms;
@@ -167,16 +185,16 @@ function firstPage(pages: number, seed: number, view: DataView, at: number): num
 function search(
   wanted: DataView,
   { pages, seed }: { pages: number; seed: number },
-  pageAt: (page: number) => DataView | undefined,
+  pageAt: (page: number) => Page | undefined,
 ): number | undefined {
   const first = firstPage(pages, seed, wanted, 0);
   for (let step = 0; step < pages; step++) {
     const page = pageAt((first + step) % pages);
     if (page === undefined) return undefined;
-    const records = recordsOf(page, 0);
+    const { view, records } = page;
     for (let at = 0; at < records * RECORD_BYTES; at += RECORD_BYTES) {
-      if (page.getBigUint64(at, true) !== wanted.getBigUint64(0, true)) continue;
-      if (page.getBigUint64(at + 8, true) === wanted.getBigUint64(8, true)) return getUint48(page, at + ID_BYTES);
+      if (view.getBigUint64(at, true) !== wanted.getBigUint64(0, true)) continue;
+      if (view.getBigUint64(at + 8, true) === wanted.getBigUint64(8, true)) return getUint48(view, at + ID_BYTES);
     }
     if (records < PAGE_RECORDS) return undefined;
   }
@@ -186,14 +204,14 @@ function search(
 const readPage = (disk: Disk, file: number, page: number): DataView | undefined =>
   pageOf(disk.read(file, page * PAGE_BYTES, PAGE_BYTES), page);
 
-function seal({ bytes, view, lowestMs, highestMs, seed }: Table, pages: number): void {
+function seal({ bytes, view, records, lowestMs, highestMs, seed }: Table, pages: number): void {
   const summary = pages * PAGE_BYTES;
   setUint48(view, summary, lowestMs);
   setUint48(view, summary + 6, highestMs);
   view.setUint32(summary + 12, seed, true);
   for (let page = 0; page <= pages; page++) {
     const start = page * PAGE_BYTES;
-    sealPage(bytes.subarray(start, start + PAGE_BYTES), page, recordsOf(view, start));
+    sealPage(bytes.subarray(start, start + PAGE_BYTES), page, records[page] ?? 0);
   }
 }
 

@@ -25,7 +25,7 @@ export type IndexFiles = {
 
 /** How many records the page that begins at `start` has. */
 export const recordsOf = (view: DataView, start: number): number => view.getUint32(start + RECORDS_AT, true);
-export const setRecords = (view: DataView, start: number, records: number): void =>
+const setRecords = (view: DataView, start: number, records: number): void =>
   view.setUint32(start + RECORDS_AT, records, true);
 const RECORDS_AT = PAGE_ROOM + 4;
 

@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { realDisk } from "./disk.ts";
-import { type DiskJob, type JobAnswer, jobRunner } from "./disk-job.ts";
+import { type DiskJob, handedOver, type JobAnswer, jobRunner } from "./disk-job.ts";
 
 /** The log thread: takes every job that waits, carries them out together, answers them in order. */
 export type ThreadMessage = { readonly type: "job"; readonly job: DiskJob } | { readonly type: "close" };
@@ -19,9 +19,7 @@ function serve(port: MessagePort): void {
   const run = jobRunner(realDisk);
   const answerAll = (jobs: readonly DiskJob[]): void => {
     const answers = run(jobs);
-    const buffers = [
-      ...new Set(jobs.flatMap(({ ops }) => ops.flatMap((op) => (op.type === "write" ? [op.bytes.buffer] : [])))),
-    ];
+    const buffers = handedOver(jobs);
     const message: ThreadAnswer = { type: "answers", answers, buffers };
     port.postMessage(message, buffers);
   };

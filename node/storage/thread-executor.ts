@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { present } from "../base/assert.ts";
 import type { DiskExecutor } from "./disk-executor.ts";
-import type { JobAnswer } from "./disk-job.ts";
+import { handedOver, type JobAnswer } from "./disk-job.ts";
 import { LOG_THREAD, type ThreadAnswer, type ThreadMessage } from "./log-thread.ts";
 import { writeBuffers } from "./write-buffers.ts";
 
@@ -35,8 +35,7 @@ export function threadExecutor(): DiskExecutor {
   return {
     run: (job, done) => {
       waiting.push(done);
-      const buffers = new Set(job.ops.flatMap((op) => (op.type === "write" ? [op.bytes.buffer] : [])));
-      post({ type: "job", job }, [...buffers]);
+      post({ type: "job", job }, handedOver([job]));
     },
     close: async () => {
       const ended = new Promise<void>((resolve) => {
