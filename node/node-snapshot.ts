@@ -35,8 +35,8 @@ export type SnapshotKeeper = {
   writing: number | undefined;
   /** The newest whole one. */
   written: number;
-  /** A peer's snapshot that is being written: with it this node begins anew. */
-  fetched: { readonly height: number; readonly parts: readonly Uint8Array[] } | undefined;
+  /** A peer's snapshot that is written down as it comes. Once it is `whole`, and durable, this node begins anew with it. */
+  fetched: { readonly height: number; readonly blockHash: Hex; readonly whole: boolean } | undefined;
   /** Why the last one could not be begun from; that alone proves nothing, a peer may lie: the next one is asked. */
   refused: string | undefined;
 };
@@ -57,7 +57,7 @@ export function noteExecuted(
   keeper.bytes += cars.reduce((sum, car) => sum + car.bytes.length, bytes.length);
   const { snapshots, snapshotPolicy: policy } = config;
   if (snapshots === undefined || policy === undefined || node.unproved) return;
-  if (keeper.writing !== undefined || keeper.fetched !== undefined) return;
+  if (keeper.writing !== undefined || isFetching(node)) return;
   // This release could not read it back.
   if (node.halted !== undefined) return;
   const height = heightOf(chain);
@@ -66,6 +66,7 @@ export function noteExecuted(
   keeper.blocks = 0;
   keeper.bytes = 0;
   keeper.writing = height;
+  keeper.fetched = undefined;
   const [oldest = record, ...others] = keeper.newest.recent;
   const head = encodeHead({ own: true, epochs: keeper.newest.epochs, records: [oldest, ...others] });
   const slices = snapshots.exportChain(chain);
@@ -78,17 +79,21 @@ export function noteExecuted(
   effects.push({ type: "snapshot", height, blockHash: record.block.hash, next });
 }
 
+/** Whether a peer's snapshot is on its way to disk, and was not given up. */
+const isFetching = ({ snapshotKeeper: { fetched }, snapshotSync }: Node): boolean =>
+  fetched !== undefined && (fetched.whole || snapshotSync.download !== undefined);
+
 /** A snapshot is durable: what only an older one needs may go, or, if it is a peer's, this node begins anew with it. */
 export function onSnapshotWritten(node: Node, step: Step, height: number): void {
   const { snapshotKeeper: keeper } = node;
-  if (keeper.fetched?.height === height) {
+  if (keeper.fetched?.whole === true && keeper.fetched.height === height) {
     // While it was written the missing blocks came from a peer that has them: there is no way back.
     if (height <= heightOf(node.chain)) {
       keeper.fetched = undefined;
       keeper.written = height;
       return;
     }
-    beginFrom(node, step, keeper.fetched.parts);
+    beginFrom(node, step, height);
     return;
   }
   if (keeper.writing !== height) return;
@@ -141,23 +146,21 @@ export function onSnapshotPart(
   };
   if (message.height <= heightOf(node.chain)) return useless("none that is further on");
   if (keeper.writing !== undefined) return useless("one at a time, and an own one is being written");
+  let { bytes } = message;
+  let blockHash = keeper.fetched?.blockHash ?? "";
   if (message.part === 0) {
-    const head = parseHead(message.bytes);
+    const head = parseHead(bytes);
     if (!head.ok) return useless(head.detail ?? head.reason);
     const fault = trustFault(node, head.value, message.height);
     if (fault !== undefined) return useless(fault);
+    // It is kept as a stranger's until a final block confirms it.
+    bytes = encodeHead({ ...head.value, own: false });
+    blockHash = newestOf(head.value).block.hash;
   }
-  const parts = takePart(sync, part, turn.nowMs);
-  if (parts === undefined) return undefined;
-  const [first, ...rest] = parts;
-  const head = parseHead(first ?? NOTHING);
-  if (!head.ok) return useless(head.detail ?? head.reason);
-  // It is kept as a stranger's until a final block confirms it.
-  const kept = [encodeHead({ ...head.value, own: false }), ...rest];
-  keeper.fetched = { height: message.height, parts: kept };
-  let index = 0;
-  const blockHash = newestOf(head.value).block.hash;
-  effects.push({ type: "snapshot", height: message.height, blockHash, next: () => kept[index++] });
+  if (!takePart(sync, part, turn.nowMs)) return "snapshot: larger than any honest state";
+  const { height, part: index, last } = message;
+  keeper.fetched = { height, blockHash, whole: last };
+  effects.push({ type: "snapshot-part", height, blockHash, part: index, last, bytes });
   return undefined;
 }
 
@@ -219,11 +222,12 @@ export function refuteState({ snapshotSync }: Node): void {
 }
 
 /** The node goes on from a peer's state: consensus, lanes and execution stand where it stands. */
-function beginFrom(node: Node, { turn, effects }: Step, parts: readonly Uint8Array[]): void {
+function beginFrom(node: Node, { turn, effects }: Step, height: number): void {
   const { snapshotKeeper: keeper } = node;
   keeper.fetched = undefined;
-  const opened = openSnapshot(node, parts);
+  const opened = openSnapshot(node, storedParts(node, height));
   if (!opened.ok) {
+    effects.push({ type: "drop-snapshot", height });
     keeper.refused = opened.detail ?? opened.reason;
     effects.push({ type: "report", event: { type: "frame-dropped", peer: node.config.self, reason: opened.reason } });
     giveUp(node.snapshotSync, turn.nowMs);
@@ -236,4 +240,14 @@ function beginFrom(node: Node, { turn, effects }: Step, parts: readonly Uint8Arr
   keeper.written = heightOf(chain);
   node.unproved = true;
   standAt(node, { chain, ...keeper.newest }, turn.nowMs);
+}
+
+/** The parts of a snapshot on disk, one at a time. */
+function* storedParts({ config }: Node, height: number): Generator<Uint8Array> {
+  for (let part = 0; ; part++) {
+    const found = config.snapshots?.readPart(height, part);
+    if (found === undefined) return;
+    yield found.bytes;
+    if (found.last) return;
+  }
 }

@@ -15,7 +15,7 @@ export type NodeInput =
   /** A client's signed batch; `request` is this process's number for the answer. */
   | { readonly type: "client-batch"; readonly request: number; readonly batch: Uint8Array }
   | { readonly type: "timer"; readonly timer: string }
-  /** A snapshot that the node began is whole and durable under its name. */
+  /** A snapshot that the node began or fetched is whole and durable under its name. */
   | { readonly type: "snapshot-written"; readonly height: number }
   /** The cal_engine service ticks: who of the members is there? `peers` are those connected that know the question. */
   | { readonly type: "probe"; readonly peers: readonly number[] }
@@ -86,6 +86,20 @@ export type NodeEffect =
       readonly blockHash: string;
       readonly next: () => Uint8Array | undefined;
     }
+  /**
+   * A part of a peer's snapshot, in order, to be written down as it comes. The first begins it, instead of one that is under
+   * way; when the last is durable the file gets its name, then `snapshot-written` comes in. Part 0 may come again for another one.
+   */
+  | {
+      readonly type: "snapshot-part";
+      readonly height: number;
+      readonly blockHash: string;
+      readonly part: number;
+      readonly last: boolean;
+      readonly bytes: Uint8Array;
+    }
+  /** The whole snapshot of this height turned out to be of no use: a restart must not begin from it. */
+  | { readonly type: "drop-snapshot"; readonly height: number }
   /** Parts of the log may go whose blocks are all below the height and whose cars are all committed below it, or neither committed nor named. */
   | { readonly type: "release"; readonly belowHeight: number; readonly keepCars: readonly string[] }
   | { readonly type: "send"; readonly peer: number; readonly frame: Uint8Array }

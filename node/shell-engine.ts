@@ -170,12 +170,20 @@ export function startEngine(options: EngineOptions): Engine {
   const workOn = (): void => {
     worker = undefined;
     if (!closed && storage.work()) work();
+    // It may have been the last of what inputs waited for.
+    schedule();
   };
   storage.onWork(work);
   const perform = (effect: SpokenEffect): void => {
     switch (effect.type) {
       case "snapshot":
         storage.snapshot(effect, (height) => push({ type: "snapshot-written", height }));
+        return;
+      case "snapshot-part":
+        storage.takeSnapshotPart(effect, (height) => push({ type: "snapshot-written", height }));
+        return;
+      case "drop-snapshot":
+        storage.dropSnapshot(effect.height);
         return;
       case "release":
         if (!options.archive) storage.release(effect);

@@ -138,6 +138,15 @@ export function calmNetwork({
         const { height, blockHash, next } = effect;
         unwritten.push({ id, height, blockHash, next });
       }
+      if (effect.type === "snapshot-part") {
+        const { height, blockHash, part, last, bytes } = effect;
+        if (part === 0) fetched.set(id, []);
+        fetched.get(id)?.push(bytes);
+        const parts = fetched.get(id)?.values();
+        if (last) unwritten.push({ id, height, blockHash, next: () => parts?.next().value });
+      }
+      if (effect.type === "drop-snapshot")
+        peer.snapshots = peer.snapshots.filter(({ height }) => height !== effect.height);
       if (effect.type === "release") {
         for (const height of peer.blocks.keys()) if (height < effect.belowHeight) peer.blocks.delete(height);
       }
@@ -145,6 +154,8 @@ export function calmNetwork({
       for (const to of peers.keys()) if (to !== id) post({ from: id, to, frame: effect.frame });
     }
   };
+  /** Parts of peers' snapshots, as far as they came. */
+  const fetched = new Map<number, Uint8Array[]>();
   const unwritten: { id: number; height: number; blockHash: string; next: () => Uint8Array | undefined }[] = [];
   /** Pulls the parts of snapshots that have begun, as storage does between steps. */
   const writeSnapshots = (): void => {

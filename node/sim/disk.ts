@@ -55,6 +55,10 @@ export function keepSnapshot(disk: Disk, snapshot: DiskSnapshot): void {
   disk.snapshots = [...disk.snapshots, snapshot].slice(-2);
 }
 
+export function dropSnapshot(disk: Disk, height: number): void {
+  disk.snapshots = disk.snapshots.filter((one) => one.height !== height);
+}
+
 /** The node has begun anew with a snapshot ahead of its log: the next block is the one behind it. */
 export function beginAt(disk: Disk, height: number): void {
   disk.base = height;

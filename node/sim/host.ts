@@ -13,6 +13,8 @@ import {
   crashDisk,
   createDisk,
   type Disk,
+  type DiskSnapshot,
+  dropSnapshot,
   heightOn,
   keepSnapshot,
   loseJournal,
@@ -42,6 +44,8 @@ export type Host = {
   /** Timers that are set, by name, each with a number that makes an older one void. */
   readonly timers: Map<string, number>;
   timerCount: number;
+  /** Parts of a peer's snapshot, as far as they came. */
+  fetched: Uint8Array[];
   /** Of its disk's slow work: a chance of its own, so that more or fewer snapshots change nothing else. */
   readonly pace: Random;
 };
@@ -79,6 +83,7 @@ export const createHost = (id: number, random: Random): Host => ({
   life: 0,
   timers: new Map(),
   timerCount: 0,
+  fetched: [],
   pace: seededRandom(BigInt(id)),
 });
 
@@ -137,19 +142,34 @@ function pull(
       pull(host, world, { effect, parts, life });
       return;
     }
-    const { height, blockHash } = effect;
-    const before = heightOf(chainOf(host.node));
-    keepSnapshot(host.disk, { height, blockHash, parts });
-    world.faults["snapshot made"] += 1;
-    const effects = step(host.node, { type: "snapshot-written", height }, { nowMs: wallMs(host.clock, world.nowMs()) });
-    if (height > before && heightOf(chainOf(host.node)) >= height) {
-      // Nothing of the log below is needed any more; nothing above was there.
-      beginAt(host.disk, height);
-      world.faults["snapshot synced"] += 1;
-      world.onAdopted(host, height);
-    }
-    carryOut(host, world, effects);
+    written(host, world, host.node, { ...effect, parts });
   });
+}
+
+/** A part of a peer's snapshot comes; the last one takes its time to the disk. */
+function takePart(host: Host, world: World, effect: Extract<NodeEffect, { type: "snapshot-part" }>): void {
+  if (effect.part === 0) host.fetched = [];
+  host.fetched.push(effect.bytes);
+  if (!effect.last) return;
+  const { life, fetched: parts } = host;
+  world.later(host.pace.below(PULL_MS), () => {
+    if (host.node !== undefined && host.life === life) written(host, world, host.node, { ...effect, parts });
+  });
+}
+
+/** The snapshot has its name, and the node hears of it. */
+function written(host: Host, world: World, node: Node, { height, blockHash, parts }: DiskSnapshot): void {
+  const before = heightOf(chainOf(node));
+  keepSnapshot(host.disk, { height, blockHash, parts });
+  world.faults["snapshot made"] += 1;
+  const effects = step(node, { type: "snapshot-written", height }, { nowMs: wallMs(host.clock, world.nowMs()) });
+  if (height > before && heightOf(chainOf(node)) >= height) {
+    // Nothing of the log below is needed any more; nothing above was there.
+    beginAt(host.disk, height);
+    world.faults["snapshot synced"] += 1;
+    world.onAdopted(host, height);
+  }
+  carryOut(host, world, effects);
 }
 
 /** The process dies where it stands, and what was not synced goes as the disk likes. */
@@ -232,6 +252,12 @@ function carryOutOne(host: Host, world: World, effect: NodeEffect): void {
       break;
     case "snapshot":
       pull(host, world, { effect, parts: [], life: host.life });
+      break;
+    case "snapshot-part":
+      takePart(host, world, effect);
+      break;
+    case "drop-snapshot":
+      dropSnapshot(host.disk, effect.height);
       break;
     case "release":
       release(host.disk, effect.belowHeight);

@@ -139,6 +139,14 @@ export function runningStorage(parts: Parts): Storage {
   const runSparingly = (ops: readonly DiskOp[], done: (refused: string | undefined) => void): void =>
     runAside([requireSpace(FREE_MIN_BYTES), ...ops], done);
   const snapshotted = snapshots({ disk, folder, runAside: runSparingly, onRefused: fail });
+  const parted = snapshotParts(disk, folder);
+  const beginSnapshot = (begin: () => void): void => {
+    if (failed !== undefined) return;
+    // A file of this height may have come, or gone.
+    parted.forget();
+    refusable(begin);
+    wake();
+  };
   const indexer = segmentIndexer({ ...parts, runAside: runSparingly });
   const scrubbed = scrub(parts);
   const compacted = compaction({ ...parts, runAside, flush: () => flush(() => wake()) });
@@ -195,12 +203,10 @@ export function runningStorage(parts: Parts): Storage {
       wake();
       return opened;
     },
-    readSnapshotPart: snapshotParts(disk, folder),
-    snapshot: (effect, onWritten) => {
-      if (failed !== undefined) return;
-      refusable(() => snapshotted.begin(effect, onWritten));
-      wake();
-    },
+    readSnapshotPart: parted.read,
+    snapshot: (effect, onWritten) => beginSnapshot(() => snapshotted.begin(effect, onWritten)),
+    takeSnapshotPart: (effect, onWritten) => beginSnapshot(() => snapshotted.take(effect, onWritten)),
+    dropSnapshot: (height) => beginSnapshot(() => snapshotted.drop(height)),
     release: ({ belowHeight, keepCars }) => {
       compacted.want(belowHeight, keepCars);
       wake();
@@ -248,7 +254,7 @@ export function runningStorage(parts: Parts): Storage {
         })),
       };
     },
-    pendingBytes: () => appendedBytes + flushedBytes,
+    pendingBytes: () => appendedBytes + flushedBytes + snapshotted.waitingBytes(),
     close: async () => {
       snapshotted.giveUp();
       indexer.close();

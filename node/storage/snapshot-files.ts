@@ -114,11 +114,18 @@ function parseEnd(bytes: Uint8Array): { blockHash: Hex; parts: number } | undefi
   return parsed.ok ? parsed.value : undefined;
 }
 
+/** A snapshot that can be pulled; `later`: the next part has not come yet. */
+export type Unwritten = {
+  readonly height: number;
+  readonly blockHash: Hex;
+  readonly next: () => Uint8Array | "later" | undefined;
+};
+
 /** A snapshot on its way to disk, part by part. */
 export type SnapshotWriter = {
   readonly height: number;
-  /** Ops of the next part; undefined: the ops before were the last. */
-  next(): readonly DiskOp[] | undefined;
+  /** Ops of the next part; undefined: the ops before were the last; `later`: it has not come yet. */
+  next(): readonly DiskOp[] | "later" | undefined;
   /** After the last ops are durable, or when it is given up. */
   close(): void;
   /** Removes what was written. */
@@ -126,12 +133,7 @@ export type SnapshotWriter = {
 };
 
 /** `attempt` keeps its file apart from one of the same height that is given up and about to be removed. */
-export function snapshotWriter(
-  disk: Disk,
-  folder: string,
-  snapshot: { readonly height: number; readonly blockHash: Hex; readonly next: () => Uint8Array | undefined },
-  attempt: number,
-): SnapshotWriter {
+export function snapshotWriter(disk: Disk, folder: string, snapshot: Unwritten, attempt: number): SnapshotWriter {
   const path = snapshotPath(folder, snapshot.height);
   const temporary = path.replace(/\.snap$/, `.${attempt}.tmp`);
   const file = disk.open(temporary, "create");
@@ -150,6 +152,7 @@ export function snapshotWriter(
       if (ended) return undefined;
       const first: DiskOp[] = parts === 0 ? [{ type: "write", file, position: 0, bytes: new Uint8Array(bytes) }] : [];
       const part = snapshot.next();
+      if (part === "later") return part;
       if (part !== undefined) {
         const op = group(NO_KEY, part);
         parts += 1;
@@ -175,12 +178,15 @@ function prune(disk: Disk, folder: string, coming: number): readonly DiskOp[] {
   return snapshotHeights(disk, folder)
     .filter((height) => height !== coming)
     .slice(SNAPSHOTS_KEPT - 1)
-    .flatMap((height): DiskOp[] => {
-      const path = snapshotPath(folder, height);
-      const old = path.replace(/\.snap$/, ".old");
-      return [
-        { type: "rename", from: path, to: old },
-        { type: "remove", path: old },
-      ];
-    });
+    .flatMap((height) => removal(folder, height));
+}
+
+/** Removes the snapshot of this height, durably. */
+export function removal(folder: string, height: number): readonly DiskOp[] {
+  const path = snapshotPath(folder, height);
+  const old = path.replace(/\.snap$/, ".old");
+  return [
+    { type: "rename", from: path, to: old },
+    { type: "remove", path: old },
+  ];
 }

@@ -5,9 +5,15 @@ import { placesOf, snapshotHeights } from "./snapshot-files.ts";
 export type SnapshotPart = { readonly height: number; readonly bytes: Uint8Array; readonly last: boolean };
 
 /** Hands out parts of whole snapshots, for nodes that are far behind. The file is read through once, when its first part is asked for. */
-export function snapshotParts(disk: Disk, folder: string): (height: number, part: number) => SnapshotPart | undefined {
+export type SnapshotParts = {
+  read(height: number, part: number): SnapshotPart | undefined;
+  /** The file that was read through may be another one now. */
+  forget(): void;
+};
+
+export function snapshotParts(disk: Disk, folder: string): SnapshotParts {
   let known: ReturnType<typeof placesOf>;
-  return (height, part) => {
+  const read = (height: number, part: number): SnapshotPart | undefined => {
     const heights = snapshotHeights(disk, folder);
     const wanted = height === 0 ? heights[0] : heights.find((one) => one === height);
     if (wanted === undefined) return undefined;
@@ -22,4 +28,8 @@ export function snapshotParts(disk: Disk, folder: string): (height: number, part
       disk.close(file);
     }
   };
+  const forget = (): void => {
+    known = undefined;
+  };
+  return { read, forget };
 }

@@ -20,6 +20,10 @@ export type Storage = BlockStore & {
   note(effect: Effect<"executed">): void;
   /** Begins a snapshot, instead of one that is under way. `onWritten` is called when it is durable under its name. */
   snapshot(effect: Effect<"snapshot">, onWritten: (height: number) => void): void;
+  /** Writes a part of a peer's snapshot as it comes; with the first, instead of one that is under way. */
+  takeSnapshotPart(effect: Effect<"snapshot-part">, onWritten: (height: number) => void): void;
+  /** Removes a whole snapshot. */
+  dropSnapshot(height: number): void;
   /** A part of the whole snapshot of this height, or of the newest (height 0). */
   readSnapshotPart(height: number, part: number): SnapshotPart | undefined;
   /** Segments may go; never what the older of the two kept snapshots needs to be followed by. */

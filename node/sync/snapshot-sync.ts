@@ -2,14 +2,15 @@
 const ANSWER_MAX_MS = 5_000;
 /** Pause after a peer that could not help. */
 const RETRY_MS = 1_000;
-/** Parts of one snapshot together: more is nobody's honest state. */
+/** Parts of one snapshot together, on disk: more is nobody's honest state. */
 export const SNAPSHOT_BYTES_MAX = 8 * 1024 * 1024 * 1024;
 
 type Download = {
   readonly peer: number;
   /** 0 until the first part says it. */
   height: number;
-  readonly parts: Uint8Array[];
+  /** That came. */
+  parts: number;
   bytes: number;
   untilMs: number;
   asked: boolean;
@@ -49,13 +50,13 @@ export function askForPart(
     const peers = [...connected].toSorted((a, b) => a - b);
     const peer = peers.find((id) => id >= state.next) ?? peers[0];
     if (peer === undefined) return undefined;
-    state.download = { peer, height: 0, parts: [], bytes: 0, untilMs: 0, asked: false };
+    state.download = { peer, height: 0, parts: 0, bytes: 0, untilMs: 0, asked: false };
   }
   const current = state.download;
   if (current.asked) return undefined;
   current.asked = true;
   current.untilMs = nowMs + ANSWER_MAX_MS;
-  return { peer: current.peer, height: current.height, part: current.parts.length };
+  return { peer: current.peer, height: current.height, part: current.parts };
 }
 
 export type Part = {
@@ -68,28 +69,27 @@ export type Part = {
 
 /** Whether this is the part that was asked for. */
 export function isAwaitedPart({ download }: SnapshotSync, { peer, height, part }: Part): boolean {
-  if (download === undefined || !download.asked || download.peer !== peer || part !== download.parts.length)
-    return false;
+  if (download === undefined || !download.asked || download.peer !== peer || part !== download.parts) return false;
   return download.height === 0 || download.height === height;
 }
 
-/** Keeps an awaited part; with the last one the whole snapshot comes back and the download is over. */
-export function takePart(state: SnapshotSync, part: Part, nowMs: number): readonly Uint8Array[] | undefined {
+/** Counts an awaited part; with the last one the download is over. False: there are more of them than an honest state has. */
+export function takePart(state: SnapshotSync, part: Part, nowMs: number): boolean {
   const { download } = state;
-  if (download === undefined) return undefined;
+  if (download === undefined) return false;
   download.bytes += part.bytes.length;
   if (download.bytes > SNAPSHOT_BYTES_MAX) {
     giveUp(state, nowMs);
-    return undefined;
+    return false;
   }
   download.height = part.height;
-  download.parts.push(part.bytes);
+  download.parts += 1;
   download.asked = false;
-  if (!part.last) return undefined;
+  if (!part.last) return true;
   state.download = undefined;
   state.wanted = false;
   state.next = part.peer;
-  return download.parts;
+  return true;
 }
 
 /** Nothing, something wrong, or no answer: the next peer is asked from the beginning, after a pause. */
