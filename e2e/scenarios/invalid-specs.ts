@@ -63,12 +63,12 @@ async function claimProtected(scene: ApiScene): Promise<void> {
 
 async function claimRefused(
   scene: ApiScene,
-  { name, before, object, subresource, expect }: InvalidExample,
+  { name, before, object, subresource, statusOfBefore, expect }: InvalidExample,
 ): Promise<void> {
   const part = subresource === undefined ? [] : [`--subresource=${subresource}`];
   if (before !== undefined) {
     await must(scene, apply([]), before);
-    if (subresource !== undefined) await must(scene, apply(part), before);
+    if (subresource !== undefined || statusOfBefore) await must(scene, apply(["--subresource=status"]), before);
   }
   const { code, stderr } = await scene.kubectl(apply(part), { input: JSON.stringify(object) });
   claim(code !== 0, `the API server refuses: ${name}`, "it was taken");

@@ -13,6 +13,7 @@ import {
 } from "./fields.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
+import { protocolStatusSchema } from "./protocol.ts";
 import { repairsSchema } from "./repairs.ts";
 import { incarnationSchema, replaceLostVolumesSchema, replacementStatusSchema } from "./replacement.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
@@ -170,6 +171,24 @@ export const clusterSpecSchema = z
     serviceLevels: serviceLevelsSchema.prefault({}).describe("What a release is judged against."),
     rollout: rolloutPolicySchema.describe("How changes reach the nodes."),
     tls: tlsSchema.prefault({}).describe("The certificates by which nodes, operator and clients know each other."),
+    protocolActivation: z
+      .enum(["Auto", "Manual"])
+      .default("Auto")
+      .describe(
+        "Who lets the network run the rules of a new release, once all validators can and rollout.rollbackWindowSeconds are over: the operator, or whoever sets protocolVersion. There is no way back to older releases afterwards.",
+      ),
+    protocolVersion: z
+      .int()
+      .min(1)
+      .max(4_294_967_295)
+      .optional()
+      .describe("With protocolActivation: Manual, the state version up to which the operator activates.")
+      .meta(
+        cel({
+          rule: "self >= oldSelf",
+          message: "spec.protocolVersion cannot go down: what was activated stays; set it to at least what it was",
+        }),
+      ),
     tuning: tuningSchema.prefault({}).describe("Parameters of the network that follow what is measured."),
     paused: z
       .boolean()
@@ -292,6 +311,9 @@ export const clusterStatusSchema = z
       .optional()
       .describe("Validators whose volumes were replaced, and how often.")
       .meta(listMap("validator")),
+    protocol: protocolStatusSchema
+      .optional()
+      .describe("Versions of the rules and messages in force, and those that could be; absent before genesis."),
     tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
     tuning: tuningStatusSchema
       .optional()

@@ -1,6 +1,8 @@
 import { invalidPodExamples } from "./invalid-pod-examples.ts";
 import { account, type InvalidExample, release, validApproval, validCluster, validRollout } from "./valid-examples.ts";
 
+const activated = { stateVersion: 2, ableVersion: 2, wireVersion: 2, leastVersion: "1.10.0" };
+
 /** Every rule of the schemas is broken by at least one of these; `crd.test.ts` checks that for the rules in CEL. */
 export const invalidExamples: readonly InvalidExample[] = [
   ...invalidPodExamples,
@@ -51,6 +53,21 @@ export const invalidExamples: readonly InvalidExample[] = [
     field: "spec.image.reference",
     object: validCluster({ image: { reference: "local/hmn node" } }),
     expect: "spec.image.reference",
+  },
+  {
+    name: "a protocol version that goes down",
+    field: "spec.protocolVersion",
+    before: validCluster({ protocolVersion: 3 }),
+    object: validCluster({ protocolVersion: 2 }),
+    expect: "spec.protocolVersion cannot go down",
+  },
+  {
+    name: "a release older than the rules in force",
+    field: "spec.version",
+    before: { ...validCluster({ version: "1.10.0" }), status: { protocol: activated } },
+    statusOfBefore: true,
+    object: validCluster({ version: "1.9.3" }),
+    expect: "older than status.protocol.leastVersion",
   },
   {
     name: "a network name that is no DNS label",

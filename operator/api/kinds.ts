@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { approvalSpecSchema, approvalStatusSchema } from "./approval.ts";
 import { clusterSpecSchema, clusterStatusSchema } from "./cluster.ts";
 import type { CelRule } from "./fields.ts";
+import { noDowngrade } from "./protocol.ts";
 import { rolloutSpecSchema, rolloutStatusSchema } from "./rollout.ts";
 
 export type PrinterColumn = {
@@ -98,6 +99,7 @@ export const clusterKind: KindDefinition = {
       message:
         "metadata.name must be at most 40 characters, start with a letter and have only a-z, 0-9 and '-': Services are named after it; choose a shorter or plainer name",
     },
+    noDowngrade,
   ],
   selectable: [],
 };

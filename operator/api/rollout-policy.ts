@@ -112,6 +112,14 @@ export const rolloutPolicySchema = z
       .max(86_400)
       .default(600)
       .describe("A moved node that is not ready after this long is a failure; does not count while soaking or paused."),
+    rollbackWindowSeconds: z
+      .int()
+      .min(0)
+      .max(2_592_000)
+      .default(86_400)
+      .describe(
+        "After an upgrade has succeeded its new rules are not activated for this long, so that the release before can come back.",
+      ),
     windows: windowsSchema,
     metrics: z
       .object({

@@ -13,6 +13,8 @@ export type InvalidExample = {
   readonly object: Example;
   /** The change goes to the status subresource, and so does the status of `before`. */
   readonly subresource?: "status";
+  /** The status of `before` goes to the status subresource, although the change does not. */
+  readonly statusOfBefore?: true;
   readonly expect: string;
 };
 

@@ -11,6 +11,7 @@ import type { Situation, Step, Wait } from "../rollout/situation.ts";
 import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
 import { type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
+import { activate, activationEvents } from "./activation.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
 import { stalledReasons } from "./conditions.ts";
 import { events, replacementEvents, scaleEvents } from "./events.ts";
@@ -65,10 +66,11 @@ export function decide(asked: Snapshot): Decision {
   const wanted = asked.cluster.spec.validators.replicas;
   const scaling = scale(snapshot, view, wanted, free && turn.slot === undefined && target === current.revision);
   const replacing = replaceLost(snapshot, view);
-  const tuning = tuneParameters(snapshot, view, {
-    ...{ busy: active !== undefined || target !== current.revision, subject: current.revision },
-    scaling: scaling.status !== undefined || scaling.size !== wanted || replacing.status !== undefined,
-  });
+  const busy = active !== undefined || target !== current.revision;
+  const resizing = scaling.status !== undefined || scaling.size !== wanted || replacing.status !== undefined;
+  const tuning = tuneParameters(snapshot, view, { busy, scaling: resizing, subject: current.revision });
+  const calm = !busy && !resizing && free && turn.slot === undefined;
+  const activation = activate(snapshot, view, calm, current.version);
   // Their slots are theirs to give back, unless something with more right takes them.
   const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
   const slot = theirs ? (turn.slot ?? scaling.slot) : step.slot;
@@ -80,10 +82,11 @@ export function decide(asked: Snapshot): Decision {
     slot,
     tls: turn.status,
     scaling: { size: scaling.size, scale: scaling.status, wanted },
+    protocol: activation.status,
     tuning: tuning.status,
     replacing,
     wait: stands(step.wait) ?? replacing.wait ?? step.wait ?? (active === undefined ? scaling.wait : undefined),
-    background: turn.wait,
+    background: turn.wait ?? activation.wait,
     obstacle,
     repairs,
     quarantine,
@@ -110,15 +113,16 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded ? scaling.acts : []),
     ...replacing.acts,
     ...tuning.acts,
+    ...activation.acts,
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),
     ...scaleEvents(cluster.status.scale, status.scale, status.size),
     ...replacementEvents(cluster.status, status),
+    ...activationEvents(cluster.status.protocol, status.protocol),
     ...tuningEvents(cluster.status.tuning, status.tuning),
   ];
-  const busy = active !== undefined || actions.length > 0;
-  return { actions, requeueAfterMs: millis(busy ? LOOK_ACTIVE : LOOK_IDLE) };
+  return { actions, requeueAfterMs: millis(active !== undefined || actions.length > 0 ? LOOK_ACTIVE : LOOK_IDLE) };
 }
 
 /** What only a person ends is told before anything else. */

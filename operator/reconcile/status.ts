@@ -1,4 +1,5 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { ProtocolStatus } from "../api/protocol.ts";
 import type { Repair } from "../api/repairs.ts";
 import type { ScaleStatus } from "../api/scale.ts";
 import type { TlsStatus } from "../api/tls.ts";
@@ -27,6 +28,7 @@ export type Outcome = {
     readonly scale: ScaleStatus | undefined;
     readonly wanted: number;
   };
+  readonly protocol: ProtocolStatus | undefined;
   readonly tuning: TuningStatus | undefined;
   readonly replacing: Pick<Replacing, "status" | "incarnations">;
   readonly wait: Wait | undefined;
@@ -81,6 +83,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(scaling.scale === undefined ? {} : { scale: scaling.scale }),
     ...(replacing.status === undefined ? {} : { replacement: replacing.status }),
     ...(replacing.incarnations.length === 0 ? {} : { incarnations: [...replacing.incarnations] }),
+    ...(outcome.protocol === undefined ? {} : { protocol: outcome.protocol }),
     tls: outcome.tls,
     ...(outcome.slot === undefined ? {} : { disruption: outcome.slot }),
     ...(outcome.tuning === undefined ? {} : { tuning: outcome.tuning }),

@@ -18,6 +18,10 @@ export type ModelChain = {
   told(): Pick<NodeStatus, "epoch" | "validators" | "governance">;
   /** What was measured of the epochs that have ended. */
   measured(): readonly MeasuredEpoch[];
+  /** The rules in force. */
+  stateVersion(): number;
+  /** A validator's release says which rules it can run. */
+  announce(id: number, stateVersion: number): void;
   /** α, in millionths. */
   attunement(): number;
   /** Ĉ of an epoch by α; 0.9 if never set. */
@@ -58,6 +62,8 @@ export function createChain(weights: readonly number[]): ModelChain {
   let alpha = { value: 1_000_000, pending: undefined as number | undefined };
   let hill: (alphaPpm: number, epoch: number) => number = () => 900_000;
   let measured: MeasuredEpoch[] = [];
+  let rules = { value: 1, pending: undefined as number | undefined };
+  const announced = new Map<number, number>();
 
   const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (members.get(id) ?? 0), 0);
   const total = () => weightOf([...members.keys()]);
@@ -65,6 +71,9 @@ export function createChain(weights: readonly number[]): ModelChain {
     measured = [...measured, { epoch, coherencePpm: hill(alpha.value, epoch) }].slice(-64);
     epoch += 1;
     alpha = { value: alpha.pending ?? alpha.value, pending: undefined };
+    const { pending } = rules;
+    if (pending !== undefined && [...members.keys()].every((id) => (announced.get(id) ?? 1) >= pending))
+      rules = { value: pending, pending: undefined };
     const before = total();
     for (const [id, weight] of members)
       if (weight < 75) members.set(id, Math.max(weight + 1, Math.floor(1.1 * weight)));
@@ -98,17 +107,29 @@ export function createChain(weights: readonly number[]): ModelChain {
     leftIn: (id) => left.get(id),
     ids: () => [...registered.keys()],
     measured: () => measured,
+    stateVersion: () => rules.value,
+    announce: (id, stateVersion) => {
+      announced.set(id, stateVersion);
+    },
     attunement: () => alpha.value,
     setHill: (next) => {
       hill = next;
     },
     take: ({ validator, order }) => {
       if (order.kind === "set_parameter") {
-        assert(order.parameter === "attunementPpm", "no other parameter is ordered here");
         const value = Number(order.value);
+        if (BigInt(order.serial) <= serial) return false;
+        if (order.parameter === "stateVersion") {
+          assert(value === rules.value + 1, "rules are raised one by one");
+          if (rules.pending !== undefined) return false;
+          serial = BigInt(order.serial);
+          rules = { ...rules, pending: value };
+          return true;
+        }
+        assert(order.parameter === "attunementPpm", "no other parameter is ordered here");
         assert(Math.abs(value - alpha.value) <= 20_000, "no step is longer than the chain takes");
         assert(value >= 800_000 && value <= 1_200_000, "no step leaves the bounds");
-        if (alpha.pending !== undefined || BigInt(order.serial) <= serial) return false;
+        if (alpha.pending !== undefined) return false;
         serial = BigInt(order.serial);
         alpha = { ...alpha, pending: value };
         return true;
@@ -148,8 +169,13 @@ export function createChain(weights: readonly number[]): ModelChain {
         serial: String(serial),
         validators: [...registered].map(([id, { bond, key, wants, replacement }]) => ({
           ...{ id, publicKey: key, bond: String(bond), wants, replacement, jailed: false },
+          stateVersion: announced.get(id) ?? 1,
         })),
         parameters: [
+          {
+            ...{ name: "stateVersion", value: String(rules.value) },
+            ...(rules.pending === undefined ? {} : { pending: String(rules.pending) }),
+          },
           {
             ...{ name: "attunementPpm", value: String(alpha.value) },
             ...(alpha.pending === undefined ? {} : { pending: String(alpha.pending) }),

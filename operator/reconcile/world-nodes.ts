@@ -13,6 +13,8 @@ export type Behaviour = {
   readonly pullable: boolean;
   /** The process ends this long after its start, every time. */
   readonly crashAfterSeconds?: number;
+  /** Rules that the release can run; 1 where absent. */
+  readonly stateVersion?: number;
   /** Share of failed batches, of ten. */
   readonly failsOfTen?: number;
 };
@@ -178,7 +180,9 @@ export function createNodes(options: {
       container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
       return;
     }
-    const ready = uptime >= START_SECONDS && knowsGenesis(pod) && !stalled.has(idOf(pod));
+    // It halts where the network's rules are newer than it knows.
+    const knowsRules = (behaviour.stateVersion ?? 1) >= chain.stateVersion();
+    const ready = knowsRules && uptime >= START_SECONDS && knowsGenesis(pod) && !stalled.has(idOf(pod));
     container({ running: {} }, ready);
   };
 
@@ -274,6 +278,7 @@ export function createNodes(options: {
       running = ready.map(idOf);
       voting = ready.filter(votes).map(idOf);
       if (isQuorum(voting)) {
+        for (const pod of ready) chain.announce(idOf(pod), behaviourOf(pod).stateVersion ?? 1);
         chain.tick(ready.map((pod) => ({ id: idOf(pod), key: volumes.keyOf(pod) })));
         // A boundary may just have given somebody a vote, which its next reading tells.
         voting = ready.filter(votes).map(idOf);
