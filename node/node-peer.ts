@@ -11,10 +11,11 @@ import { greeting } from "./lanes/lanes.ts";
 import { addBatch, onAck } from "./lanes/own-lane.ts";
 import { carsFor, onAvailability, onCar, onCars } from "./lanes/receive.ts";
 import { observeMessage, onProbeAnswer } from "./node-observe.ts";
-import { onSnapshotPart, onSnapshotRequest } from "./node-snapshot.ts";
+import { onSnapshotPart, snapshotPart } from "./node-snapshot.ts";
 import type { Node, Step } from "./node-state.ts";
 import { drain } from "./node-turn.ts";
 import { isAwaited, rangeFrom, usefulAnswer, uselessAnswer } from "./sync/catch-up.ts";
+import { mayAsk, mayProbe, served } from "./sync/serving.ts";
 import { wantSnapshot } from "./sync/snapshot-sync.ts";
 
 /** A new connection: the peer gets what it needs to stand where this node stands, and the end of this node's lane. */
@@ -46,8 +47,15 @@ const SERVED_WHEN_HALTED: ReadonlySet<PeerMessage["type"]> = new Set([
 function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): string | undefined {
   const { consensus, lanes } = node;
   const { turn, laneTurn, effects } = step;
-  const reply = (answer: PeerMessage): void => {
-    effects.push({ type: "send", peer, frame: encodePeerMessage(answer) });
+  /** Answers unless the peer has had its share. */
+  const serve = (answer: () => PeerMessage | undefined): string | undefined => {
+    if (!mayAsk(node.serving, peer, turn.nowMs)) return `${message.type}: this peer has had its share for now`;
+    const found = answer();
+    if (found === undefined) return undefined;
+    const frame = encodePeerMessage(found);
+    served(node.serving, peer, frame.length);
+    effects.push({ type: "send", peer, frame });
+    return undefined;
   };
   if (node.halted !== undefined && !SERVED_WHEN_HALTED.has(message.type)) return undefined;
   if (isForConsensus(message)) {
@@ -61,30 +69,30 @@ function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): 
       return onAck(lanes, laneTurn, message.ack);
     case "availability":
       return onAvailability(lanes, laneTurn, message.certificate);
-    case "car-request": {
-      const cars = carsFor(lanes, message);
-      if (cars.length > 0) reply({ type: "cars", cars });
-      return undefined;
-    }
+    case "car-request":
+      return serve(() => {
+        const cars = carsFor(lanes, message);
+        return cars.length > 0 ? { type: "cars", cars } : undefined;
+      });
     case "cars":
       return onCars(lanes, laneTurn, peer, message.cars);
     case "batch":
       return onDutyBatch(node, message.batch, step);
-    case "range-request": {
-      const { blocks } = node.config;
-      const items = rangeFrom(blocks, Math.max(1, message.from));
-      reply({ type: "range", from: message.from, oldest: blocks.oldestHeight(), items });
-      return undefined;
-    }
+    case "range-request":
+      return serve(() => {
+        const { blocks } = node.config;
+        const items = rangeFrom(blocks, Math.max(1, message.from));
+        return { type: "range", from: message.from, oldest: blocks.oldestHeight(), items };
+      });
     case "range":
       return onRange(node, peer, message, step);
     case "snapshot-request":
-      onSnapshotRequest(node, step, { ...message, peer });
-      return undefined;
+      return serve(() => snapshotPart(node, message));
     case "snapshot-part":
       return onSnapshotPart(node, step, peer, message);
     case "probe":
-      reply({ type: "probe-answer", round: message.round });
+      if (!mayProbe(node.serving, peer, turn.nowMs)) return "probe: more of them than anybody needs";
+      effects.push({ type: "send", peer, frame: encodePeerMessage({ type: "probe-answer", round: message.round }) });
       return undefined;
     case "probe-answer":
       return onProbeAnswer(node, peer, message.round, turn.nowMs);

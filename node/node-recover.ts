@@ -28,6 +28,7 @@ import type { Node, NodeConfig } from "./node-state.ts";
 import { stepOf } from "./node-turn.ts";
 import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
 import { createCatchUp } from "./sync/catch-up.ts";
+import { createServing } from "./sync/serving.ts";
 import { createSnapshotSync } from "./sync/snapshot-sync.ts";
 
 /** For the simulator: production leaves the chain's rules as they are. */
@@ -62,6 +63,7 @@ export function recover(
     lanes: lanesAt(config, chain, consensus.committee, 0),
     catchUp: createCatchUp(),
     snapshotSync: createSnapshotSync(),
+    serving: createServing(),
     duties: createDuties(),
     results: createResults(),
     observation: createObservation(),

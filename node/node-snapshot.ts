@@ -5,7 +5,7 @@ import { type Chain, checkpointOf, epochOf, heightOf, lanePositions, parametersO
 import { epochHash } from "./chain/governance.ts";
 import type { BlockRecord } from "./codec/block-record.ts";
 import { type Car, isBeyond } from "./codec/car.ts";
-import { encodePeerMessage, type PeerMessage } from "./codec/peer-message.ts";
+import type { PeerMessage } from "./codec/peer-message.ts";
 import { claimedSet, encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
 import { afterBlock, type Newest, standAt } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
@@ -116,17 +116,12 @@ function uncommittedCars(node: Node): readonly Hex[] {
   return [...keep, ...node.lanes.fetched.keys()];
 }
 
-export function onSnapshotRequest(
-  node: Node,
-  { effects }: Step,
-  { peer, height, part }: { peer: number; height: number; part: number },
-): void {
-  const found = node.config.snapshots?.readPart(height, part);
-  const message: PeerMessage =
-    found === undefined
-      ? { type: "snapshot-part", height: 0, part, last: true, bytes: NOTHING }
-      : { type: "snapshot-part", height: found.height, part, last: found.last, bytes: found.bytes };
-  effects.push({ type: "send", peer, frame: encodePeerMessage(message) });
+/** The part that a peer asks for, or that there is none. */
+export function snapshotPart({ config }: Node, { height, part }: { height: number; part: number }): PeerMessage {
+  const found = config.snapshots?.readPart(height, part);
+  return found === undefined
+    ? { type: "snapshot-part", height: 0, part, last: true, bytes: NOTHING }
+    : { type: "snapshot-part", height: found.height, part, last: found.last, bytes: found.bytes };
 }
 const NOTHING = new Uint8Array(0);
 

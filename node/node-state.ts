@@ -15,6 +15,7 @@ import type { RecentResults } from "./node-results.ts";
 import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 import type { BlockStore, NodeEffect, StepContext } from "./ports.ts";
 import type { CatchUp } from "./sync/catch-up.ts";
+import type { Serving } from "./sync/serving.ts";
 import type { SnapshotSync } from "./sync/snapshot-sync.ts";
 
 export type NodeConfig = {
@@ -48,6 +49,8 @@ export type Node = {
   readonly catchUp: CatchUp;
   readonly snapshotSync: SnapshotSync;
   readonly snapshotKeeper: SnapshotKeeper;
+  /** What each peer was served of late. */
+  readonly serving: Serving;
   readonly duties: Duties;
   readonly results: RecentResults;
   readonly observation: Observation;

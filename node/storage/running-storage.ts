@@ -140,11 +140,15 @@ export function runningStorage(parts: Parts): Storage {
     runAside([requireSpace(FREE_MIN_BYTES), ...ops], done);
   const snapshotted = snapshots({ disk, folder, runAside: runSparingly, onRefused: fail });
   const parted = snapshotParts(disk, folder);
-  const beginSnapshot = (begin: () => void): void => {
+  const onSnapshots = (height: number, work: (onWritten: typeof parted.forget) => void, then = parted.forget): void => {
     if (failed !== undefined) return;
-    // A file of this height may have come, or gone.
-    parted.forget();
-    refusable(begin);
+    parted.forget(height);
+    refusable(() =>
+      work((written) => {
+        parted.forget(written);
+        then(written);
+      }),
+    );
     wake();
   };
   const indexer = segmentIndexer({ ...parts, runAside: runSparingly });
@@ -204,9 +208,10 @@ export function runningStorage(parts: Parts): Storage {
       return opened;
     },
     readSnapshotPart: parted.read,
-    snapshot: (effect, onWritten) => beginSnapshot(() => snapshotted.begin(effect, onWritten)),
-    takeSnapshotPart: (effect, onWritten) => beginSnapshot(() => snapshotted.take(effect, onWritten)),
-    dropSnapshot: (height) => beginSnapshot(() => snapshotted.drop(height)),
+    snapshot: (effect, then) => onSnapshots(effect.height, (written) => snapshotted.begin(effect, written), then),
+    takeSnapshotPart: (effect, then) =>
+      onSnapshots(effect.height, (written) => snapshotted.take(effect, written), then),
+    dropSnapshot: (height) => onSnapshots(height, () => snapshotted.drop(height)),
     release: ({ belowHeight, keepCars }) => {
       compacted.want(belowHeight, keepCars);
       wake();
