@@ -62,7 +62,8 @@ export const contradiction: Contradiction = (one, other) => {
   }
 };
 
-const kindOf = (statement: Statement): Ballot["kind"] | "proposal" =>
+/** What kind of statement it is: an honest validator makes one of each kind about a view. */
+export const kindOf = (statement: Statement): Ballot["kind"] | "proposal" =>
   statement.type === "vote" ? statement.ballot.kind : "proposal";
 
 function blockOf(statement: Statement): Hex | undefined {
@@ -70,8 +71,10 @@ function blockOf(statement: Statement): Hex | undefined {
   return statement.ballot.kind === "nullify" ? undefined : statement.ballot.block;
 }
 
-function placeOf(statement: Statement): { epoch: number; view: number } {
-  return statement.type === "vote" ? statement.ballot : statement;
+/** The view that it is about. */
+export function placeOf(statement: Statement): { epoch: number; view: number } {
+  const { epoch, view } = statement.type === "vote" ? statement.ballot : statement;
+  return { epoch, view };
 }
 
 /** The evidence in its one form. */
@@ -110,7 +113,8 @@ export function evidenceProblem(
   return undefined;
 }
 
-const statementMessage = (chainId: Hex, statement: Statement): Uint8Array =>
+/** The bytes that were signed. */
+export const statementMessage = (chainId: Hex, statement: Statement): Uint8Array =>
   statement.type === "vote" ? ballotMessage(chainId, statement.ballot) : proposalMessage(chainId, statement);
 
 function encodeStatement(statement: Statement): Uint8Array {

@@ -15,6 +15,7 @@ export function cloneState(state: ConsensusState): ConsensusState {
     attendances: mapValues(state.attendances, (known) => ({ ...known, votes: new Map(known.votes) })),
     evidence: new Map(state.evidence),
     settledEvidence: new Set(state.settledEvidence),
+    past: new Map(state.past),
     early: new Map(state.early),
     claimedEpochs: new Map(state.claimedEpochs),
     toldAtMs: new Map(state.toldAtMs),

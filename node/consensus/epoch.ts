@@ -1,5 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { leaderList } from "./leaders.ts";
+import { forgetEvidence } from "./offences.ts";
+import { decideViews } from "./past-views.ts";
 import { receive } from "./receive.ts";
 import { restoreLater } from "./restore.ts";
 import type { ConsensusState, EpochStart } from "./state.ts";
@@ -18,6 +20,8 @@ export function beginEpoch(
   assert(state.closed && finality !== undefined, "an epoch begins with the proof that the one before is closed");
   assert(epoch === state.epoch + 1, "epochs follow each other");
   assert(tip.epoch === state.epoch, "the tip is the block that closed the epoch");
+  decideViews(state, Number.POSITIVE_INFINITY);
+  forgetEvidence(state, turn);
   state.previous = { epoch: state.epoch, committee: state.committee, finality };
   state.epoch = epoch;
   state.committee = state.config.rules.committeeFor({ previous: state.committee, next: committee });
@@ -28,7 +32,6 @@ export function beginEpoch(
   state.finality = undefined;
   state.entry = finality;
   state.view = 1;
-  state.views.clear();
   state.blocks.clear();
   state.journaled.clear();
   state.finals.clear();

@@ -6,6 +6,7 @@ import { pathFromTip } from "./ancestry.ts";
 import { forgetAttendances } from "./attendance.ts";
 import { encodeJournal } from "./journal.ts";
 import { settleEvidence } from "./offences.ts";
+import { decideViews } from "./past-views.ts";
 import { type ConsensusState, decidedView, tipOf, viewIn } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -30,7 +31,7 @@ export function keepFinality(state: ConsensusState, turn: Turn, certificate: Fin
   state.finality = certificate;
   state.nullifiedInRow = 0;
   state.certifiedOnly = false;
-  for (const number of state.views.keys()) if (number <= view) state.views.delete(number);
+  decideViews(state, view);
   return true;
 }
 
@@ -95,7 +96,7 @@ function finalize(state: ConsensusState, turn: Turn, record: BlockRecord): void 
 function forgetViews(state: ConsensusState, { view }: SealedBlock): void {
   for (const [hash, block] of state.blocks) if (block.view <= view) state.blocks.delete(hash);
   for (const hash of state.journaled) if (!state.blocks.has(hash)) state.journaled.delete(hash);
-  for (const number of state.views.keys()) if (number <= decidedView(state)) state.views.delete(number);
+  decideViews(state, decidedView(state));
   forgetAttendances(state);
   if (state.finals.size <= FINAL_VIEWS_MAX) return;
   state.finalsFrom = Math.max(state.finalsFrom, view - FINAL_VIEWS_MAX / 2);

@@ -23,16 +23,38 @@ export function accuseIfContrary(
   if (view.accused.has(key)) return;
   view.accused.add(key);
   keep(state, evidence);
-  const detail = `validator ${signer}: ${kind} in view ${view.number} of epoch ${state.epoch}`;
+  report(turn, evidence);
+}
+
+/** The same for a proof that is new. */
+export function accuse(state: ConsensusState, turn: Turn, evidence: Evidence): void {
+  if (keep(state, evidence)) report(turn, evidence);
+}
+
+/** Whether the offence waits for a block, or stands in one already. */
+export const isAccused = ({ evidence, settledEvidence }: ConsensusState, key: string): boolean =>
+  evidence.has(key) || settledEvidence.has(key);
+
+/** False: it is known, or enough is known of this validator. */
+function keep(state: ConsensusState, evidence: Evidence): boolean {
+  const key = offenceKey(evidence);
+  if (isAccused(state, key)) return false;
+  let pending = 0;
+  for (const { validator } of state.evidence.values()) if (validator === evidence.validator) pending += 1;
+  if (pending >= PENDING_PER_VALIDATOR_MAX) return false;
+  state.evidence.set(key, evidence);
+  return true;
+}
+
+function report(turn: Turn, { validator, kind, epoch, view }: Evidence): void {
+  const detail = `validator ${validator}: ${kind} in view ${view} of epoch ${epoch}`;
   turn.out.push({ type: "safety", kind: "equivocation", detail });
 }
 
-function keep(state: ConsensusState, evidence: Evidence): void {
-  const key = offenceKey(evidence);
-  if (state.evidence.has(key) || state.settledEvidence.has(key)) return;
-  let pending = 0;
-  for (const { validator } of state.evidence.values()) if (validator === evidence.validator) pending += 1;
-  if (pending < PENDING_PER_VALIDATOR_MAX) state.evidence.set(key, evidence);
+/** Evidence stays until its stake has unbonded, or it counts no more for another reason: then nobody need keep it. */
+export function forgetEvidence(state: ConsensusState, turn: Turn): void {
+  for (const [key, evidence] of state.evidence)
+    if (turn.execution.evidenceFault(evidence) !== undefined) state.evidence.delete(key);
 }
 
 /** What a leader puts into its block on this branch. */

@@ -2,7 +2,6 @@ import { assert } from "../base/assert.ts";
 import { nanos } from "../base/units.ts";
 import { type Block, type SealedBlock, sealBlock, ZERO_HASH } from "../codec/block.ts";
 import type { Certificate } from "../codec/certificate.ts";
-import type { Statement } from "../codec/evidence.ts";
 import { JUSTIFICATION_MAX, type PeerMessage } from "../codec/peer-message.ts";
 import { proposalMessage } from "../codec/vote.ts";
 import { known, missingBelow, parentFor, pathFromTip } from "./ancestry.ts";
@@ -10,6 +9,7 @@ import { ancestorsOf, notarizeBallot, votesToCarry } from "./attendance.ts";
 import { onCertificate } from "./certificates.ts";
 import { leaderOf } from "./leaders.ts";
 import { accuseIfContrary, evidenceToCarry } from "./offences.ts";
+import { judgeLate, statementOfProposal } from "./past-views.ts";
 import { type ConsensusState, certifiedHeight, decidedView, type Proposed, type Tip, viewIn, viewOf } from "./state.ts";
 import type { Branch, Turn } from "./turn.ts";
 import { cast } from "./votes.ts";
@@ -110,7 +110,8 @@ export function onProposal(state: ConsensusState, turn: Turn, proposal: Proposal
   const { block, signature } = proposal;
   if (block.view === 0) return "proposal of no view";
   if (leaderOf(state.leaders, block.view) !== block.proposer) return "proposal of a node that does not lead";
-  if (state.closed || block.view <= decidedView(state)) return undefined;
+  if (state.closed || block.view <= decidedView(state))
+    return judgeLate(state, turn, { signer: block.proposer, statement: statementOfProposal(proposal) });
   const leader = committee.byId.get(block.proposer);
   if (leader === undefined) return "proposal of a stranger";
   const message = proposalMessage(config.chainId, { epoch: block.epoch, view: block.view, block: block.hash });
@@ -128,7 +129,7 @@ export function onProposal(state: ConsensusState, turn: Turn, proposal: Proposal
   const view = viewOf(state, block.view);
   state.heardInView.set(block.proposer, state.view);
   if (view.proposal !== undefined) {
-    const statements = [statementOf(view.proposal), statementOf({ block, signature })] as const;
+    const statements = [statementOfProposal(view.proposal), statementOfProposal({ block, signature })] as const;
     accuseIfContrary(state, turn, { view, signer: block.proposer, statements });
     // A second one is evidence and nothing else, as nobody votes twice; only a broken rule would look at it.
     if (view.own.notarize === undefined || !config.rules.mayNotarize(view.own)) return undefined;
@@ -139,11 +140,6 @@ export function onProposal(state: ConsensusState, turn: Turn, proposal: Proposal
   view.proposal = { block, signature, atMs: turn.nowMs };
   state.lastProposalAtMs = turn.nowMs;
   return undefined;
-}
-
-function statementOf({ block, signature }: Pick<Proposed, "block" | "signature">): Statement {
-  const { epoch, view, hash } = block;
-  return { type: "proposal", epoch, view, block: hash, signature };
 }
 
 /** A block that this node asked for: it counts only where a certificate or a kept block names it. */

@@ -1,13 +1,13 @@
 import { unreachable } from "../base/assert.ts";
 import { onVoteAnswer, onVoteQuery } from "./amnesia.ts";
-import { attendLate } from "./attendance.ts";
 import { certificatesOf, onCertificate } from "./certificates.ts";
 import { type ConsensusMessage, type EpochMessage, epochOfMessage } from "./message.ts";
+import { judgeLate, statementOfProposal } from "./past-views.ts";
 import { onBlock, onProposal } from "./proposal.ts";
 import type { ConsensusState } from "./state.ts";
 import { STOPPING_MAX_MS } from "./timing.ts";
 import type { Turn } from "./turn.ts";
-import { onVote } from "./votes.ts";
+import { onLateVote, onVote } from "./votes.ts";
 
 /** Messages of the next epoch that are kept for each peer, one proposal among them. */
 const EARLY_MAX = 16;
@@ -66,7 +66,9 @@ function receiveInEpoch(state: ConsensusState, turn: Turn, received: Received<Ep
   }
   if (epoch < state.epoch || state.closed) {
     tellEnd(state, turn, received);
-    return message.type === "vote" ? attendLate(state, message.vote) : undefined;
+    if (message.type === "vote") return onLateVote(state, turn, message.vote);
+    if (message.type !== "proposal") return undefined;
+    return judgeLate(state, turn, { signer: message.block.proposer, statement: statementOfProposal(message) });
   }
   switch (message.type) {
     case "proposal":

@@ -14,6 +14,7 @@ import type { Evidence } from "../codec/evidence.ts";
 import type { Ballot, Vote } from "../codec/vote.ts";
 import { leaderList } from "./leaders.ts";
 import type { EpochMessage } from "./message.ts";
+import type { PastView } from "./past-views.ts";
 import type { OwnVotes, SafetyRules } from "./rules.ts";
 import type { Timing } from "./timing.ts";
 
@@ -160,6 +161,10 @@ export type ConsensusState = {
   readonly evidence: Map<string, Evidence>;
   /** Offences that recent final blocks hold. */
   readonly settledEvidence: Set<string>;
+  /** What was heard in views that are decided, oldest first: as many as `PAST_STATEMENTS_MAX` allows. */
+  readonly past: Map<string, PastView>;
+  /** In all of them together. */
+  pastStatements: number;
   /** Messages of the next epoch that came early, by sender. */
   readonly early: Map<number, readonly EpochMessage[]>;
   /** The latest epoch that each peer spoke of, where it is later than this node's: a hint, nothing is proved. */
@@ -233,6 +238,8 @@ export function createState(config: ConsensusConfig, position: Position): Consen
     attendances: new Map(recent.map(({ hash, epoch, view }) => [hash, { epoch, view, votes: new Map() }])),
     evidence: new Map(),
     settledEvidence: new Set(),
+    past: new Map(),
+    pastStatements: 0,
     early: new Map(),
     claimedEpochs: new Map(),
     toldAtMs: new Map(),

@@ -1,9 +1,9 @@
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { type Certificate, isQuorum } from "../codec/certificate.ts";
-import type { Statement } from "../codec/evidence.ts";
 import { type Ballot, encodeBallot, type Vote } from "../codec/vote.ts";
 import { attend } from "./attendance.ts";
 import { accuseIfContrary } from "./offences.ts";
+import { statementOfVote } from "./past-views.ts";
 import { type ConsensusState, type Heard, type Tally, viewOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -16,7 +16,7 @@ export function count(state: ConsensusState, turn: Turn, vote: Vote): Certificat
   view.heard.set(signer, heard);
   for (const before of [heard.notarize, heard.nullify, heard.finalize]) {
     if (before === undefined) continue;
-    accuseIfContrary(state, turn, { view, signer, statements: [statementOf(before), statementOf(vote)] });
+    accuseIfContrary(state, turn, { view, signer, statements: [statementOfVote(before), statementOfVote(vote)] });
   }
   const key = keyOf(ballot);
   const first = heard[ballot.kind];
@@ -46,8 +46,6 @@ function certificateOf({ ballot, signatures }: Tally): Certificate {
   const signed = [...signatures].map(([signer, signature]) => ({ signer, signature }));
   return { ballot, signatures: signed.toSorted((a, b) => a.signer - b.signer) };
 }
-
-const statementOf = ({ ballot, signature }: Vote): Statement => ({ type: "vote", ballot, signature });
 
 const keyOf = (ballot: Ballot): string => toHex(encodeBallot(ballot));
 

@@ -4,6 +4,7 @@ import { pathFromTip } from "./ancestry.ts";
 import { attendLate } from "./attendance.ts";
 import { keepCertificate } from "./certificates.ts";
 import { encodeJournal } from "./journal.ts";
+import { judgeLate, statementOfVote } from "./past-views.ts";
 import { type ConsensusState, decidedView, mayVoteIn, viewOf } from "./state.ts";
 import { count, wasVerified } from "./tally.ts";
 import type { Turn } from "./turn.ts";
@@ -35,7 +36,7 @@ export function cast(state: ConsensusState, turn: Turn, ballot: Ballot): void {
 export function onVote(state: ConsensusState, turn: Turn, vote: Vote): string | undefined {
   const { config, committee } = state;
   const { ballot, signer, signature } = vote;
-  if (ballot.epoch !== state.epoch || ballot.view <= decidedView(state)) return attendLate(state, vote);
+  if (ballot.epoch !== state.epoch || ballot.view <= decidedView(state)) return onLateVote(state, turn, vote);
   const member = committee.byId.get(signer);
   if (member === undefined) return "vote of a stranger";
   if (state.closed || ballot.view > state.view + VIEWS_AHEAD_MAX) return undefined;
@@ -44,6 +45,11 @@ export function onVote(state: ConsensusState, turn: Turn, vote: Vote): string | 
   if (!config.crypto.verify({ message, signature, publicKey: member.publicKey })) return "vote with a wrong signature";
   countAndKeep(state, turn, vote);
   return undefined;
+}
+
+/** It decides nothing any more; it may be carried, or prove an offence. */
+export function onLateVote(state: ConsensusState, turn: Turn, vote: Vote): string | undefined {
+  return judgeLate(state, turn, { signer: vote.signer, statement: statementOfVote(vote) }) ?? attendLate(state, vote);
 }
 
 function countAndKeep(state: ConsensusState, turn: Turn, vote: Vote): void {
