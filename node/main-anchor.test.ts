@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { nodeIdentity } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { type HmnClient, open } from "./client/index.ts";
 import { sha256Hex } from "./codec/hash.ts";
@@ -79,6 +80,16 @@ test("four nodes: an entry is scored by what its publisher and its replicas meas
     expect(shown.stdout).toContain(part);
   const wrong = run("check-proof", proof, "--genesis", genesis, "--content", other);
   expect(wrong).toMatchObject({ status: 1, stderr: expect.stringContaining("the file's content has the hash") });
+
+  // Its people see how the network is, and why.
+  const reach = ["--node", `127.0.0.1:${node.ports.api}/${nodeIdentity(node.id, cluster.network)}`];
+  const ca = ["--ca", join(node.tls, "ca.crt")];
+  const told = run("coherence", ...reach, ...ca);
+  expect(told).toMatchObject({ status: 0 });
+  expect(told.stdout).toMatch(/^Ĉ +\d\.\d{3}, of the best quorum/m);
+  expect(told.stdout).toMatch(/^3 +\d+ +(\d\.\d{3} *){6}$/m);
+  const entry = run("memory", "show", "greeting", "--author", key.author, ...reach, ...ca);
+  expect(JSON.parse(entry.stdout)).toMatchObject({ id: "greeting", bytes: 5, anchor: holder?.entry.anchor });
 
   // Of a folder too, for as long as it has the block; and the note survives a restart.
   expect(await node.end("SIGTERM")).toBe(0);

@@ -8,6 +8,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   status: { summary: "how a node stands", load: async () => (await import("./cli/status.ts")).status },
   health: { summary: "whether a node is well", load: async () => (await import("./cli/health.ts")).health },
   stats: { summary: "what a node has done", load: async () => (await import("./cli/stats.ts")).stats },
+  coherence: {
+    summary: "how well the validators work together, and why",
+    load: async () => (await import("./cli/coherence.ts")).coherence,
+  },
   supply: { summary: "what exists of each token", load: async () => (await import("./cli/supply.ts")).supply },
   account: { summary: "an account and its history", load: async () => (await import("./cli/account.ts")).account },
   transfer: { summary: "signs and sends one transfer", load: async () => (await import("./cli/transfer.ts")).transfer },

@@ -19,6 +19,7 @@ import { backup } from "./backup.ts";
 import { bench } from "./bench.ts";
 import { checkBackup } from "./check-backup.ts";
 import { checkProof } from "./check-proof.ts";
+import { coherence } from "./coherence.ts";
 import type { Command } from "./command.ts";
 import { genesis } from "./genesis.ts";
 import { health } from "./health.ts";
@@ -117,6 +118,7 @@ test.each([
   ["status", status],
   ["health", health],
   ["stats", stats],
+  ["coherence", coherence],
   ["supply", supply],
   ["account", account],
   ["transfer", transfer],

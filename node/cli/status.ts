@@ -33,10 +33,25 @@ function rowsOf(read: NodeStatus): string[][] {
     ["height", `${read.height} executed, ${read.certifiedHeight} certified`],
     ["epoch, view", `${read.epoch}, ${read.view}`],
     ["checkpoint", `${read.checkpoint.height} ${read.checkpoint.stateRoot}`],
+    ["coherence", coherenceText(read)],
     ["validators", read.validators.map(({ id, weight }) => `${id} (${weight})`).join(", ")],
     ["connected", read.connectedPeers.join(", ")],
     ...(read.refusedPeers ?? []).map(({ peer, reason }) => [`refused ${peer}`, reason]),
     ["disk", read.storage.writable ? `${Math.floor(read.storage.freeBytes / 1e6)} MB free` : read.storage.reason],
     ...(read.faults.length === 0 ? [] : [["faults", read.faults.join(", ")]]),
   ];
+}
+
+/** The exact numbers, and why they are so, tells `hmn-node coherence`. */
+function coherenceText({
+  coherence: { measured, band, mode, coherencePpm, meanPsiPpm, lambdaPpm },
+}: NodeStatus): string {
+  if (!measured) return "not measured yet";
+  const numbers = [
+    ["Ĉ", coherencePpm],
+    ["mean Ψ", meanPsiPpm],
+    ["λ", lambdaPpm],
+  ] as const;
+  const told = numbers.flatMap(([name, value]) => (value === undefined ? [] : `${name} ${(value / 1e6).toFixed(3)}`));
+  return [band ?? "", mode ?? "", ...told].filter((part) => part !== "").join(", ");
 }

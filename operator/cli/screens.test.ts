@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { CoherenceStatus } from "../api/coherence.ts";
 import { incidentScreen } from "./incident-screen.ts";
 import { rolloutList, rolloutScreen } from "./rollout-screen.ts";
 import { clusterList, statusScreen } from "./status-screen.ts";
@@ -211,6 +212,20 @@ test("of a hundred validators only those have a line that are not like the other
     "
   `);
   expect(statusScreen({ cluster, rollouts: [] }, PLAIN, true).split("\n").length).toBeGreaterThan(100);
+});
+
+test("coherence has a line once it is measured", () => {
+  const line = (fields: Partial<CoherenceStatus>): string | undefined => {
+    const coherence = { band: "Green", mode: "Normal", ...fields } as const;
+    const cluster = { ...clusterObject(), status: { ...clusterObject().status, coherence } };
+    return statusScreen({ cluster, rollouts: [] }, PLAIN)
+      .split("\n")
+      .find((each) => each.startsWith("COHERENCE"));
+  };
+  const numbers = { coherencePpm: 980_000, meanPsiPpm: 950_000, lambdaPpm: 810_000, epoch: 12 };
+  expect(line(numbers)).toBe("COHERENCE  Green, Normal  Ĉ 0.98, Ψ̄ 0.95, λ 0.81 since epoch 12");
+  // A release that told no numbers.
+  expect(line({ band: "Red", mode: "Emergency" })).toBe("COHERENCE  Red, Emergency");
 });
 
 test("a cluster that no operator has seen", () => {

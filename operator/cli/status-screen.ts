@@ -1,4 +1,5 @@
 import type { ClusterStatus, ValidatorStatus } from "../api/cluster.ts";
+import type { CoherenceStatus } from "../api/coherence.ts";
 import type { Condition } from "../api/conditions.ts";
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import { activeRollout } from "../rollout/start.ts";
@@ -32,6 +33,7 @@ export function statusScreen(facts: ClusterFacts, look: Look, all = false): stri
     active === undefined ? [] : rolloutLines(active, cluster, look),
     active === undefined ? [] : windowLines(active.status.windows ?? [], WINDOWS_SHOWN, look),
     validatorLines(cluster, look, all),
+    coherenceLines(status.coherence, look),
     tuningLines(status.tuning, look),
     conditionLines(cluster, look),
     pastLines(facts, look),
@@ -181,6 +183,22 @@ const note = (validator: ValidatorStatus, slot: ClusterStatus["disruption"]): re
 function stateText({ state, ready, voting }: ValidatorStatus): string {
   if (state === "Voting" && !voting) return ready ? "Voting, not caught up" : "Voting, not Ready";
   return state;
+}
+
+/** `COHERENCE  Green, Normal  Ĉ 0.98, Ψ̄ 0.95, λ 0.81 since epoch 12`; nothing before anything was measured. */
+function coherenceLines(coherence: CoherenceStatus | undefined, look: Look): readonly string[] {
+  if (coherence === undefined) return [];
+  const { band, mode, coherencePpm, meanPsiPpm, lambdaPpm, epoch } = coherence;
+  const numbers = [
+    ["Ĉ", coherencePpm],
+    ["Ψ̄", meanPsiPpm],
+    ["λ", lambdaPpm],
+  ] as const;
+  const told = numbers.flatMap(([name, value]) => (value === undefined ? [] : `${name} ${(value / 1e6).toFixed(2)}`));
+  const since = epoch === undefined ? "" : ` since epoch ${epoch}`;
+  const style = mode === "Emergency" || band === "Critical" ? "red" : band === "Green" ? "green" : "yellow";
+  const standing = look.paint(style, `${band}, ${mode}`);
+  return [`${heading("COHERENCE", look)}  ${standing}${told.length === 0 ? "" : `  ${told.join(", ")}${since}`}`];
 }
 
 /** True of these says that something is going on or wrong; of all others, that something is well. */

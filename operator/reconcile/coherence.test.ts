@@ -8,10 +8,15 @@ const spec = {
   network: "payments",
   rollout: { phases: [{ percent: 100, soakSeconds: 4 }], settleSeconds: 1, intervalSeconds: 4, minimumSamples: 10 },
 };
-const told = (band: "green" | "red", mode: "Normal" | "Emergency", lambdaPpm: number) =>
-  ({ measured: true, psiPpm: 900_000, lambdaPpm, band, mode }) as const;
+const told = (band: "green" | "red", mode: "Normal" | "Emergency", lambdaPpm: number, epoch = 7) =>
+  ({
+    ...{ measured: true, psiPpm: 900_000, lambdaPpm, band, mode, epoch },
+    ...{ coherencePpm: 984_321, meanPsiPpm: 951_000 },
+  }) as const;
+const stands = (band: "Green" | "Red", mode: "Normal" | "Emergency", lambdaPpm: number, epoch = 7) =>
+  ({ band, mode, coherencePpm: 980_000, meanPsiPpm: 950_000, lambdaPpm, epoch }) as const;
 
-test("band and mode stand in status as most nodes tell them, written when they change, and an emergency is told of", () => {
+test("coherence stands in status as most nodes tell it, written when it changes, and an emergency is told of", () => {
   const world = createWorld({ spec, behaviour: () => ({ latencySeconds: 0.004, pullable: true }) });
   const run = createRunner(world, { seed: 0n, faults: false });
   run.until("deployed", () => world.rollouts().at(-1)?.status.state === "Succeeded");
@@ -23,28 +28,34 @@ test("band and mode stand in status as most nodes tell them, written when they c
 
   for (const id of [0, 1, 2, 3]) coherence.set(id, told("green", "Normal", 900_000));
   run.pass(4);
-  expect(world.status().coherence).toEqual({ band: "Green", mode: "Normal" });
-  // Numbers that move without the band cost no write, and neither does one that says something else.
-  for (const id of [0, 1, 2]) coherence.set(id, told("green", "Normal", 800_000));
+  expect(world.status().coherence).toEqual(stands("Green", "Normal", 900_000));
+  // Numbers that hardly move cost no write, nor does an epoch that brings the same, nor one that says something else.
+  for (const id of [0, 1, 2]) coherence.set(id, told("green", "Normal", 912_000, 8));
   coherence.set(3, told("red", "Emergency", 1));
   run.pass(4);
   expect(run.look().actions).toEqual([]);
+  for (const id of [0, 1, 2]) coherence.set(id, told("green", "Normal", 800_000, 9));
+  run.pass(4);
+  expect(world.status().coherence).toEqual(stands("Green", "Normal", 800_000, 9));
+  expect(world.status().waitingFor).toBeUndefined();
   // As the new epoch comes to one after the other.
   coherence.set(2, told("red", "Emergency", 1));
   run.pass(4);
-  expect(world.status().coherence).toEqual({ band: "Green", mode: "Normal" });
+  expect(world.status().coherence).toEqual(stands("Green", "Normal", 800_000, 9));
   expect(emergencies()).toEqual([]);
   coherence.set(1, told("red", "Emergency", 1));
   run.pass(4);
-  expect(world.status().coherence).toEqual({ band: "Red", mode: "Emergency" });
+  expect(world.status().coherence).toEqual(stands("Red", "Emergency", 0));
   expect(emergencies()).toEqual(["EmergencyBegan"]);
+  expect(world.status().waitingFor).toMatchObject({ reason: "Emergency", who: "Operator" });
   // Who cannot be asked changes nothing.
   for (const id of [0, 1, 2, 3]) world.nodes.stalled.add(id);
   run.pass(30);
-  expect(world.status().coherence).toEqual({ band: "Red", mode: "Emergency" });
+  expect(world.status().coherence).toEqual(stands("Red", "Emergency", 0));
   world.nodes.stalled.clear();
   for (const id of [0, 1, 2, 3]) coherence.set(id, told("green", "Normal", 900_000));
   run.pass(10);
-  expect(world.status().coherence).toEqual({ band: "Green", mode: "Normal" });
+  expect(world.status().coherence).toEqual(stands("Green", "Normal", 900_000));
+  expect(world.status().waitingFor).toBeUndefined();
   expect(emergencies()).toEqual(["EmergencyBegan", "EmergencyEnded"]);
 });

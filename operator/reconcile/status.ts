@@ -9,7 +9,7 @@ import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, type Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
-import { coherenceOf } from "./coherence.ts";
+import { coherenceOf, emergencyWait } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
 import type { Obstacle } from "./plan.ts";
@@ -45,12 +45,15 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
   const { cluster, rollouts } = snapshot;
   const { active, target, current, scaling, replacing } = outcome;
   // A step that only records says nothing about waiting: what was waited for stands until the next one.
+  const coherence = coherenceOf(view, cluster.status.coherence);
+  const { name, namespace } = cluster.metadata;
   const wait =
     outcome.wait ??
     (active === undefined
-      ? (nodesMissing(snapshot, view, current.revision) ?? outcome.background)
+      ? (nodesMissing(snapshot, view, current.revision) ??
+        emergencyWait(coherence, { cluster: name, namespace }) ??
+        outcome.background)
       : cluster.status.waitingFor);
-  const coherence = coherenceOf(view, cluster.status.coherence);
   const trustAnchor = trustOf(view, cluster.status.trustAnchor);
   const image = currentImage(snapshot, view, current.revision);
   const phase = phaseOf(snapshot, outcome, wait);
