@@ -19,7 +19,7 @@ export function beginExchange(
   const exchange: Exchange = {
     ...{ peer, shard, beganAtMs: nowMs, heardAtMs: nowMs },
     range: { from: mesh.store.watermark, to: hybridTimeAt(wallMs - SETTLE_MS) },
-    ...{ heard: 0, moved: 0, idleWalks: 0 },
+    ...{ sent: new Set<Uint8Array>(), heard: 0, moved: 0, idleWalks: 0 },
   };
   mesh.exchanges.set(number, exchange);
   say(
@@ -52,7 +52,11 @@ export function hearReply(
   }
   if (message.from > exchange.range.from) exchange.range.from = message.from;
   const answer = answerTo(tree, message, mesh.store.watermark);
-  exchange.moved += answer.entries.length;
+  for (const entry of answer.entries) {
+    // A peer that holds something newer, outside of the range, refuses it in every walk.
+    if (!exchange.sent.has(entry)) exchange.moved += 1;
+    exchange.sent.add(entry);
+  }
   if (!isSilent(answer)) {
     say(effects, to, answer);
     return;

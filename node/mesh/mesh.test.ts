@@ -78,6 +78,21 @@ describe("four nodes", () => {
     expect(network.meshes.flatMap(({ store }) => contentOf(store)).join()).not.toContain(gone.digest);
   });
 
+  it("are equal at once where one has a version that is newer than what is compared, and say little", () => {
+    const network = testNetwork(3);
+    const old = signed(1, "again");
+    network.publish(0, old);
+    network.run(5_000);
+    network.cutWhere((a) => a === 0);
+    network.publish(0, signed(1, "again", { atMs: network.wallMs(), content: "newer" }));
+    network.cutWhere(() => false);
+    const { frames } = network.traffic;
+    network.until(() => network.isConverged(), 1_500);
+    network.run(1_000);
+    // Two messages for each equal shard of each pair, both ways, every half second.
+    expect(network.traffic.frames - frames).toBeLessThan(1_000);
+  });
+
   it("survive a restart with what was written down, and restore nothing else", () => {
     const network = testNetwork(4, { limitsOf: () => ({ ...MESH_LIMITS, entries: 40 }) });
     for (let index = 0; index < 60; index++) {

@@ -2,7 +2,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { HYBRID_TIME_MAX, type HybridTime } from "../codec/hybrid-clock.ts";
 import { keyText, type MemoryEntry, parseEntry } from "../codec/memory-entry.ts";
-import { parseMeshMessage, type SyncMessage } from "../codec/mesh-message.ts";
+import { encodeMeshMessage, parseMeshMessage, type SyncMessage } from "../codec/mesh-message.ts";
 import type { MeshRecord } from "../codec/mesh-record.ts";
 import { REPLICAS, SHARDS, shardReplicas } from "../codec/shard-placement.ts";
 import { admit, flushPushes, takeWaiting } from "./admit.ts";
@@ -184,6 +184,8 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
       const taken = admit(mesh, { bytes, publisher }, context, effects);
       if (!taken.ok) refused(taken.reason);
       else if (taken.value.state === "merged") merged += 1;
+      // What the peer showed is stale, and what is newer may be outside of the range that is compared.
+      if (!taken.ok && taken.reason === "stale" && message.type === "sync") tellNewer(mesh, peer, entry, effects);
     }
     return merged;
   };
@@ -213,6 +215,14 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
       hearRequest(mesh, peer, message, context, effects);
       return;
   }
+}
+
+/** The version that this node holds instead of the one that a peer showed. */
+function tellNewer(mesh: Mesh, peer: number, shown: Uint8Array, effects: MeshEffect[]): void {
+  const parsed = parseEntry(shown, mesh.config.chainId);
+  const newer = parsed.ok ? mesh.store.entries.get(parsed.value.key)?.entry.bytes : undefined;
+  if (newer === undefined) return;
+  effects.push({ type: "send", peer, frame: encodeMeshMessage({ type: "push", entries: [newer] }) });
 }
 
 function hearSync(

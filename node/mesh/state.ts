@@ -96,6 +96,8 @@ export type Exchange = {
   readonly beganAtMs: number;
   heardAtMs: number;
   range: { from: HybridTime; readonly to: HybridTime };
+  /** Entries that were sent to the peer: once is progress, again is not. */
+  readonly sent: Set<Uint8Array>;
   /** Since the last walk through the trees began: messages of the peer, and entries that moved. */
   heard: number;
   moved: number;
