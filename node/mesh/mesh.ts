@@ -18,6 +18,7 @@ import {
   type MeshEffect,
   type MeshInput,
   type MeshRefusal,
+  NO_EXCHANGE,
   replicasOf,
   sharedShards,
 } from "./state.ts";
@@ -185,7 +186,8 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
       if (!taken.ok) refused(taken.reason);
       else if (taken.value.state === "merged") merged += 1;
       // What the peer showed is stale, and what is newer may be outside of the range that is compared.
-      if (!taken.ok && taken.reason === "stale" && message.type === "sync") tellNewer(mesh, peer, entry, effects);
+      if (!taken.ok && taken.reason === "stale" && message.type === "sync")
+        tellNewer(mesh, peer, { message, bytes }, effects);
     }
     return merged;
   };
@@ -217,12 +219,19 @@ function hearPeer(mesh: Mesh, peer: number, frame: Uint8Array, context: MeshCont
   }
 }
 
-/** The version that this node holds instead of the one that a peer showed. */
-function tellNewer(mesh: Mesh, peer: number, shown: Uint8Array, effects: MeshEffect[]): void {
-  const parsed = parseEntry(shown, mesh.config.chainId);
+/** The version that this node holds instead of the one that a peer showed; outside of any exchange's walk. */
+function tellNewer(
+  mesh: Mesh,
+  peer: number,
+  { message, bytes }: { readonly message: SyncMessage; readonly bytes: Uint8Array },
+  effects: MeshEffect[],
+): void {
+  const parsed = parseEntry(bytes, mesh.config.chainId);
   const newer = parsed.ok ? mesh.store.entries.get(parsed.value.key)?.entry.bytes : undefined;
   if (newer === undefined) return;
-  effects.push({ type: "send", peer, frame: encodeMeshMessage({ type: "push", entries: [newer] }) });
+  const nothing = { root: undefined, branches: [], lists: [], wants: [] };
+  const answer: SyncMessage = { ...message, ...nothing, exchange: NO_EXCHANGE, reply: true, entries: [newer] };
+  effects.push({ type: "send", peer, frame: encodeMeshMessage(answer) });
 }
 
 function hearSync(

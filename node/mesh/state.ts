@@ -168,7 +168,10 @@ export const replicasOf = ({ placement, config, peers }: Mesh, shard: number): r
 export const sharedShards = (mesh: Mesh, peer: number): readonly number[] =>
   mesh.placement.flatMap((replicas, shard) => (replicas.includes(peer) && holds(mesh, shard) ? [shard] : []));
 
+/** The number of none. */
+export const NO_EXCHANGE = 0xffff_ffff;
+
 export function nextNumber(mesh: Mesh): number {
-  mesh.lastNumber = (mesh.lastNumber + 1) % 0xffff_ffff;
+  mesh.lastNumber = (mesh.lastNumber + 1) % NO_EXCHANGE;
   return mesh.lastNumber;
 }

@@ -1,6 +1,7 @@
 import type { Hex } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { nanos } from "../base/units.ts";
+import { addDelay } from "../cal/delays.ts";
 import { encodeBatch } from "../codec/batch.ts";
 import { type SealedBlock, sealBlock } from "../codec/block.ts";
 import { CAR_BATCHES_MAX, carMessage, parseCar, sealCar } from "../codec/car.ts";
@@ -10,11 +11,14 @@ import { encodePeerMessage, type PeerMessage, parsePeerMessage } from "../codec/
 import { type KeyPair, sign } from "../codec/signature.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { type Ballot, ballotMessage, proposalMessage } from "../codec/vote.ts";
+import type { Node } from "../node.ts";
 import type { FaultCounts } from "./faults.ts";
 
 type Proposal = Extract<PeerMessage, { type: "proposal" }>;
 type Letter = { readonly to: number; readonly frame: Uint8Array };
 
+/** A delay of nothing, again and again, or of more than any bound. */
+const LIES_AT_ONCE = 5;
 /** Frames that a liar keeps to replay, and blocks that it saw. */
 const KEPT_MAX = 200;
 
@@ -212,4 +216,17 @@ export function createLiar({
       ];
     },
   };
+}
+
+/** What a liar will report of the others: everything bad in one epoch, everything good in the next. */
+export function bendObservation({ observation }: Node, faults: FaultCounts): void {
+  const { current } = observation;
+  if (current === undefined) return;
+  const bad = current.epoch % 2 === 0;
+  faults["lie: report"] += 1;
+  for (const peer of current.observer.peers.values()) {
+    peer.answered = bad ? 0 : peer.probes;
+    peer.equal = bad ? 0 : peer.exchanges;
+    for (let lie = 0; lie < LIES_AT_ONCE; lie++) addDelay(peer.delays, bad ? Number.POSITIVE_INFINITY : 0);
+  }
 }

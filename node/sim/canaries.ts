@@ -1,6 +1,9 @@
+import { seconds } from "../base/units.ts";
 import { CHAIN_RULES, type ChainRules } from "../chain/rules.ts";
 import { type Contradiction, contradiction } from "../codec/evidence.ts";
+import { compareVersions } from "../codec/memory-entry.ts";
 import { type SafetyRules, SOUND_RULES } from "../consensus/rules.ts";
+import { MESH_RULES, type MeshRules } from "../mesh/rules.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /** A deliberately broken network, to show that the checkers would see it. */
@@ -19,6 +22,8 @@ const twice: ChainRules["mint"] = (...boundary) => {
 };
 
 const without = (rule: Partial<SafetyRules>): SafetyRules => ({ ...SOUND_RULES, ...rule });
+
+const meshWithout = (rule: Partial<MeshRules>): MeshRules => ({ ...MESH_RULES, ...rule });
 
 const accusesNullify: Contradiction = (one, other) => {
   if (one.type !== "vote" || other.type !== "vote") return contradiction(one, other);
@@ -90,7 +95,10 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: "what follows a closing block in its epoch is a block like any other",
-    broken: { rules: without({ kindOf: ({ closes }) => (closes ? "closing" : "normal") }) },
+    broken: {
+      rules: without({ kindOf: ({ closes }) => (closes ? "closing" : "normal") }),
+      shape: { nodes: 4, byzantine: true },
+    },
     caughtBy: ["epochs", "validity", "agreement", "no fork"],
     seeds: 4,
   },
@@ -156,6 +164,38 @@ export const CANARIES: readonly Canary[] = [
     name: "a mint is executed twice",
     broken: { chainRules: { ...CHAIN_RULES, mint: twice }, shape: { nodes: 4, byzantine: false }, untilEpoch: 8 },
     caughtBy: ["one mint"],
+    seeds: 3,
+  },
+  {
+    name: "of two versions of an entry the one that comes last stays",
+    broken: { meshRules: meshWithout({ compare: (a, b) => (a.digest === b.digest ? 0 : 1) }) },
+    caughtBy: ["mesh order", "mesh tombstones"],
+    seeds: 2,
+  },
+  {
+    name: "a tombstone is forgotten when something older comes",
+    broken: {
+      meshRules: meshWithout({ compare: (a, b) => (b.deleted && !a.deleted ? 1 : compareVersions(a, b)) }),
+    },
+    caughtBy: ["mesh tombstones"],
+    seeds: 2,
+  },
+  {
+    name: "digests leave tombstones out",
+    broken: { meshRules: meshWithout({ isCompared: ({ deleted }) => !deleted }) },
+    caughtBy: ["mesh convergence", "mesh gossip"],
+    seeds: 3,
+  },
+  {
+    name: "entries are taken whoever signed them",
+    broken: { meshRules: meshWithout({ isSigned: () => true }) },
+    caughtBy: ["mesh signatures", "mesh answers"],
+    seeds: 2,
+  },
+  {
+    name: "a clock far ahead is believed",
+    broken: { meshRules: meshWithout({ aheadMaxMs: seconds(3_600) }) },
+    caughtBy: ["mesh answers", "mesh clocks"],
     seeds: 3,
   },
 ];

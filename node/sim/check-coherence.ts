@@ -45,6 +45,7 @@ export function createCoherenceChecker({
     const uncapped = new Map(members.map(({ id }) => [id, validatorStates(chain).get(id)?.uncapped ?? 0]));
     weights.set(number, uncapped);
     checkSteps(number, stability.emergency.active);
+    checkFloor(number, chain);
     checkMeasured(number, chain);
     const { lambdaPpm: lambda } = stability;
     measures.set(heightOf(chain), { coherence: coherencePpm, lambda, meanPsi: meanPsiPpm });
@@ -59,6 +60,29 @@ export function createCoherenceChecker({
       const most = emergency ? 0 : Math.max(1, last / 10);
       check(Math.abs(weight - last) <= most, "steps", () => `epoch ${number}: ${id} went from ${last} to ${weight}`);
     }
+  };
+
+  /**
+   * Whatever is done to an honest validator, three fifths of its stake's weight stay its own, so that liars with less than
+   * 23 % of equal stakes stay below a third (domain.md, "Consensus, as far as users see it").
+   */
+  const checkFloor = (number: number, chain: Chain): void => {
+    const now = present(weights.get(number), "it was just noted");
+    const states = validatorStates(chain);
+    const bondOf = (id: number): number => Math.min(Number(states.get(id)?.bond ?? 0n), 1e11);
+    let [total, bonds, grown] = [0, 0, true];
+    for (const [id, weight] of now) {
+      const whole = weight >= Math.floor(0.6e-5 * bondOf(id));
+      // Newcomers, and whoever comes back, enter with less and grow.
+      const grows = weight >= (weights.get(number - 1)?.get(id) ?? 0);
+      check(whole || grows, "honest weight", () => `epoch ${number}: ${id} sank to ${weight} of ${bondOf(id) * 1e-5}`);
+      grown &&= whole;
+      total += weight;
+      bonds += bondOf(id);
+    }
+    const lies = now.get(byzantine ?? -1) ?? 0;
+    const few = 13 * bondOf(byzantine ?? -1) < 3 * bonds;
+    check(!grown || !few || 3 * lies < total, "honest weight", () => `epoch ${number}: a liar has ${lies} of ${total}`);
   };
 
   /** Participation from the votes that blocks carry, and from it, with the reported parts, Ψ, Ĉ, Ψ̄ and the way of λ. */

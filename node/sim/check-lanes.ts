@@ -20,8 +20,9 @@ export type LanesChecker = {
   onSent(node: number, frame: Uint8Array, disk: Disk): void;
   /** Tail blocks that honest nodes voted for. */
   tails(): number;
-  /** Ids of the batches of a final block, in the order of execution. */
+  /** Ids of the batches of a final block, in the order of execution; of every block in order of height. */
   idsOf(block: SealedBlock): readonly Hex[];
+  batchesOf(block: SealedBlock): readonly Uint8Array[];
 };
 
 export function createLanesChecker(): LanesChecker {
@@ -138,5 +139,6 @@ export function createLanesChecker(): LanesChecker {
     },
     tails: () => tails,
     idsOf: (block) => order(block).flatMap(({ ids }) => ids),
+    batchesOf: (block) => order(block).flatMap(({ batches }) => batches),
   };
 }

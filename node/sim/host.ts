@@ -72,7 +72,7 @@ export type World = {
   later(afterMs: number, work: () => void): void;
   onCrash(host: Host): void;
   /** The volume has lost its vote journal. */
-  onWiped(host: Host): void;
+  onWiped(host: Host, lost: { readonly logToo: boolean }): void;
 };
 
 export const createHost = (id: number, random: Random): Host => ({
@@ -185,7 +185,7 @@ export function wipeJournal(host: Host, world: World): void {
   assert(host.node === undefined, "only a stopped host loses its journal");
   const logToo = world.random.oneIn(2);
   loseJournal(host.disk, { logToo });
-  world.onWiped(host);
+  world.onWiped(host, { logToo });
 }
 
 /** The contract of `ports.ts`: every write, one sync, then the rest; a crash may come between any two of them. */

@@ -11,6 +11,9 @@ export type Network = {
   heal(): void;
 };
 
+/** Of frames from and to a validator under denial of service one in so many passes. */
+const DENIED_PASS_IN = 8;
+
 export function createNetwork(scenario: Scenario, random: Random, faults: FaultCounts): Network {
   let side: ReadonlySet<number> = new Set();
   let healed = false;
@@ -26,6 +29,10 @@ export function createNetwork(scenario: Scenario, random: Random, faults: FaultC
     deliveries: (from, to, nowMs) => {
       if (healed) return [nowMs + 1 + random.below(10)];
       if (side.has(from) !== side.has(to)) return [];
+      if ((scenario.denied === from || scenario.denied === to) && !random.oneIn(DENIED_PASS_IN)) {
+        faults["frame denied"] += 1;
+        return [];
+      }
       if (random.oneIn(scenario.lossIn)) {
         faults["frame lost"] += 1;
         return [];
@@ -44,3 +51,13 @@ export function createNetwork(scenario: Scenario, random: Random, faults: FaultC
     },
   };
 }
+
+/** Wires that a wall cuts, and a repair mends, all at once. */
+export const together = (networks: readonly Network[]): Pick<Network, "partition" | "heal"> => ({
+  partition: (side) => {
+    for (const network of networks) network.partition(side);
+  },
+  heal: () => {
+    for (const network of networks) network.heal();
+  },
+});

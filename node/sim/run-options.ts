@@ -1,5 +1,6 @@
 import type { ChainRules } from "../chain/rules.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
+import type { MeshRules } from "../mesh/rules.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { BrokenShell } from "./host.ts";
 import type { Shape } from "./scenario.ts";
@@ -10,6 +11,7 @@ export type RunOptions = {
   readonly shape?: Shape;
   readonly rules?: SafetyRules;
   readonly chainRules?: ChainRules;
+  readonly meshRules?: MeshRules;
   readonly brokenShell?: BrokenShell;
   /** The run goes on, in calm weather, until all are in this epoch. */
   readonly untilEpoch?: number;

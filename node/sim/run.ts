@@ -1,26 +1,24 @@
 import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
-import { chainId, createChain, headOf, resultsHashOf, validatorStates } from "../chain/chain.ts";
+import { chainId, createChain, resultsHashOf } from "../chain/chain.ts";
 import { CHAIN_RULES } from "../chain/rules.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { SOUND_RULES } from "../consensus/rules.ts";
+import { MESH_RULES } from "../mesh/rules.ts";
 import { chainOf, viewOf } from "../node.ts";
-import type { NodeEvent } from "../ports.ts";
-import { createLiar } from "./byzantine.ts";
-import { createCoherenceChecker } from "./check-coherence.ts";
-import { createFinalityChecker, type MembersAt } from "./check-finality.ts";
-import { createLanesChecker } from "./check-lanes.ts";
-import { checkLedger } from "./check-ledger.ts";
-import { createVotesChecker } from "./check-votes.ts";
+import { bendObservation, createLiar } from "./byzantine.ts";
 import { createClients } from "./clients.ts";
+import { wallMs } from "./clock.ts";
 import { addFaults, noFaults } from "./faults.ts";
 import { crash, createHost, feed, type Host, start, type World } from "./host.ts";
-import { createNetwork } from "./network.ts";
+import { createMeshWorld } from "./mesh-world.ts";
+import { createNetwork, together } from "./network.ts";
 import { createQueue } from "./queue.ts";
+import { createReferee } from "./referee.ts";
 import type { Event, RunOptions, RunReport } from "./run-options.ts";
-import { EPOCH_LENGTH_NS, type Scenario, scenarioOf } from "./scenario.ts";
+import { type Scenario, scenarioOf } from "./scenario.ts";
 import { storm } from "./storm.ts";
 import { check, Violation } from "./violation.ts";
 
@@ -53,6 +51,7 @@ function createSimulation(
   {
     rules = SOUND_RULES,
     chainRules = CHAIN_RULES,
+    meshRules = MESH_RULES,
     brokenShell,
     untilEpoch = 1,
   }: Omit<RunOptions, "seed" | "stormMs" | "shape">,
@@ -68,14 +67,8 @@ function createSimulation(
     chainId: chainId(first.value),
     genesisResultsHash: present(resultsHashOf(first.value, 0), "genesis has results"),
   };
-  const votes = createVotesChecker({ byzantine: scenario.byzantine });
-  const lanes = createLanesChecker();
-  const finality = createFinalityChecker({
-    ...setting,
-    epochLengthNs: EPOCH_LENGTH_NS,
-    mayHaveNullified: votes.mayHaveNullified,
-  });
-  const coherence = createCoherenceChecker({ chain: finality.chain, byzantine: scenario.byzantine });
+  const referee = createReferee({ scenario, setting, faults });
+  const { finality } = referee;
   const clients = createClients(scenario, setting.chainId, random, faults);
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
@@ -122,10 +115,7 @@ function createSimulation(
       const peers = othersUp(host)
         .map(({ id }) => id)
         .filter((id) => peer === "all" || id === peer);
-      if (isHonest(host)) {
-        votes.onSent(host.id, frame, host.disk.votes);
-        lanes.onSent(host.id, frame, host.disk);
-      }
+      referee.onSent(host, frame);
       const letters =
         isHonest(host) || liar === undefined ? peers.map((to) => ({ to, frame })) : liar.bend(frame, peers);
       for (const letter of letters) post(host.id, letter.to, letter.frame);
@@ -135,39 +125,26 @@ function createSimulation(
     answer: (_, request, answer) => clients.onAnswer(request, answer),
     report: (host, event) => {
       note("report", host.id, JSON.stringify(event));
-      if (isHonest(host)) onReport(host, event);
+      referee.onReport(host, event);
     },
-    onDurable: (host, write) => {
-      // Of a liar's log only the cars count: others fetch them.
-      if (write.stream === "log" && (isHonest(host) || write.entry.kind === "car"))
-        lanes.onLogged(host.id, write.entry, host.disk);
-      if (!isHonest(host)) return;
-      if (write.stream === "votes") {
-        votes.onJournaled(host.id, write.record);
-        lanes.onJournaled(write.record);
-      } else if (write.entry.kind === "block") {
-        finality.onRecord(host.id, write.entry.bytes, membersAt(host));
-      }
-    },
+    onDurable: referee.onDurable,
     onRestart: (host, resultsHash) => {
       note("start", host.id, resultsHash);
       if (host.life > 1) faults.restart += 1;
-      for (const entry of host.disk.log) if (entry.kind === "car") lanes.onLogged(host.id, entry, host.disk);
-      if (isHonest(host)) {
-        for (const record of host.disk.votes) {
-          votes.onJournaled(host.id, record);
-          lanes.onJournaled(record);
-        }
-        finality.onRestart(host.id, host.disk, resultsHash, membersAt(host));
-      }
+      referee.onRestart(host, resultsHash);
+      mesh.start(host.id);
       later(1, () => connect(host, host.life));
     },
-    onAdopted: (host, height) => isHonest(host) && finality.onAdopted(host.id, height),
+    onAdopted: referee.onAdopted,
     later,
-    onWiped: (host) => votes.onJournalLost(host.id),
+    onWiped: (host, { logToo }) => {
+      referee.onWiped(host);
+      if (logToo) mesh.wipe(host.id);
+    },
     onCrash: (host) => {
       note("crash", host.id);
       for (const other of othersUp(host)) feed(other, world, { type: "peer-disconnected", peer: host.id });
+      mesh.crash(host.id);
       // In the storm a crash may strike in the middle of any step, so every crash brings its own restart.
       const { life } = host;
       later(200 + random.below(4000), () => {
@@ -176,47 +153,24 @@ function createSimulation(
     },
   };
 
-  /** The set of a height's epoch, as this node's chain has it. */
-  function membersAt(host: Host): MembersAt {
-    const chain = chainOf(present(host.node, "a node that writes runs"));
-    return (height) => {
-      const head = present(headOf(chain, height - 1), "a written block is executed");
-      return head.governance.epoch.members;
-    };
-  }
+  const hostOf = (id: number): Host => present(hosts[id], "a host of a known node");
+  const mesh = createMeshWorld({
+    ...{ scenario, chainId: setting.chainId, rules: meshRules, faults, later, note, nowMs: () => nowMs },
+    wallMs: (id) => wallMs(hostOf(id).clock, nowMs),
+    chain: (id) => chainOf(present(hostOf(id).node, "a mesh runs beside its node")),
+    onExchanged: (id, peer, equal) => {
+      referee.onExchange(hostOf(id), peer, equal);
+      feed(hostOf(id), world, { type: "mesh-exchange", peer, equal });
+    },
+  });
+  const networks = together([network, mesh.network]);
 
   function connect(host: Host, life: number): void {
     if (host.life !== life || host.node === undefined) return;
     for (const other of othersUp(host)) {
       feed(host, world, { type: "peer-connected", peer: other.id });
       feed(other, world, { type: "peer-connected", peer: host.id });
-    }
-  }
-
-  function onReport(host: Host, event: NodeEvent): void {
-    switch (event.type) {
-      case "block-executed":
-        finality.onExecuted(host.id, event.height, event.hash);
-        return;
-      case "safety": {
-        const where = `node ${host.id}: ${event.detail}`;
-        check(event.kind !== "fork", "no fork", () => where);
-        // Only a liar may be accused, and only a liar may name wrong results.
-        const blames =
-          event.kind === "equivocation" ? event.detail.startsWith(`validator ${scenario.byzantine}:`) : true;
-        check(scenario.byzantine !== undefined && blames, "no false accusation", () => where);
-        return;
-      }
-      case "epoch-began":
-        faults["epoch closed"] += 1;
-        coherence.onEpoch(host.id, chainOf(present(host.node, "a node that reports runs")));
-        return;
-      case "view-entered":
-      case "frame-dropped":
-      case "anchored":
-        return;
-      default:
-        unreachable(event);
+      mesh.connect(host.id, other.id);
     }
   }
 
@@ -253,13 +207,16 @@ function createSimulation(
 
   function tick(): void {
     if (stormy && nowMs >= scenario.stormMs) heal();
-    if (stormy && random.oneIn(4)) storm(hosts, world, network, later);
+    if (stormy && random.oneIn(4)) storm(hosts, world, networks, later);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
       const up = hosts.filter((host) => host.node !== undefined);
       if (up.length === 0) return false;
       feed(random.pick(up), world, { type: "client-batch", request, batch });
       return true;
     });
+    mesh.tick(nowMs < scenario.stormMs + CLIENTS_AFTER_MS);
+    const liarsNode = hosts[scenario.byzantine ?? -1]?.node;
+    if (liarsNode !== undefined) bendObservation(liarsNode, faults);
     if (probes && nowMs % PROBE_MS === 0)
       for (const host of hosts) feed(host, world, { type: "probe", peers: othersUp(host).map(({ id }) => id) });
     if (nowMs >= scenario.stormMs + CLIENTS_AFTER_MS && allIsWell()) done = true;
@@ -270,7 +227,7 @@ function createSimulation(
   /** The weather clears: all wires whole, all machines up, all clocks about right. Liars go on lying. */
   function heal(): void {
     stormy = false;
-    network.heal();
+    networks.heal();
     for (const host of hosts) {
       host.clock.jumpMs = 0;
       // A stopping node would be gone in any real network by now.
@@ -278,18 +235,20 @@ function createSimulation(
     }
     for (const host of hosts) if (host.node === undefined) start(host, world);
     for (const host of hosts) connect(host, host.life);
+    mesh.heal();
   }
 
   function allIsWell(): boolean {
     if (clients.outstanding() > 0) return false;
     const views = honest.map((host) => host.node && viewOf(host.node));
     const height = finality.chain().length;
-    const together = views.every((view) => view?.height === height && view.state === "Voting");
-    return height > 0 && together && views.every((view) => (view?.epoch ?? 0) >= untilEpoch);
+    const level = views.every((view) => view?.height === height && view.state === "Voting");
+    const late = views.some((view) => (view?.epoch ?? 0) < untilEpoch);
+    return height > 0 && level && !late && mesh.awaited() === undefined;
   }
 
   const standing = (): string =>
-    `${clients.outstanding()} batches wait; ${honest
+    `${clients.outstanding()} batches wait; mesh: ${mesh.awaited()}; ${honest
       .map(({ id, node }) => {
         const view = node && viewOf(node);
         return `node ${id} is ${view?.state} at height ${view?.height}, view ${view?.view}`;
@@ -304,20 +263,7 @@ function createSimulation(
       nowMs = next.atMs;
       handle(next.item);
     }
-    for (const host of honest) {
-      const node = present(host.node, "all are up at the end");
-      const { idsOf } = lanes;
-      checkLedger(host, chainOf(node), { blocks: finality.chain(), idsOf, history: clients.history });
-      coherence.atEnd(host);
-    }
-    faults.mint += coherence.mints();
-    faults["view nullified"] += finality.skippedViews();
-    faults["tail block"] += lanes.tails();
-    faults["vote regained"] += votes.regained();
-    const liarState = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end"))).get(
-      scenario.byzantine ?? -1,
-    );
-    faults["liar slashed"] += liarState?.offences.length ?? 0;
+    referee.atEnd(honest, clients.history);
   }
 
   return {

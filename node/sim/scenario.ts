@@ -42,6 +42,8 @@ export type Shape = {
   /** Faults that the seed may not have after all. */
   readonly without?: readonly FaultKind[];
   readonly amnesiac?: boolean;
+  /** Whether a validator is under denial of service. */
+  readonly denied?: boolean;
 };
 
 export const scenarioOf = (seed: number, stormMs: number, shape: Shape = {}): Scenario =>

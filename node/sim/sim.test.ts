@@ -34,6 +34,15 @@ describe("a network under a seed", () => {
     addFaults(totals, report.faults);
   });
 
+  // Five validators, one of them lying about the others, one cut off for three epochs: it loses weight, within the bound.
+  it("keeps Ω in the honest range, and honest weight above its bound (seed 1)", () => {
+    const shape = { nodes: 5, byzantine: true, denied: true };
+    const { violation, faults } = runSeed({ seed: 1, stormMs: 32_000, untilEpoch: 7, shape });
+    expect(violation, "seed 1 under denial of service").toBeUndefined();
+    expect(faults["mesh agreement proved"]).toBeGreaterThan(0);
+    addFaults(totals, faults);
+  });
+
   it("met every kind of fault", () => {
     expect(FAULTS.filter((fault) => totals[fault] === 0)).toEqual([]);
   });

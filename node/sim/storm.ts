@@ -6,7 +6,7 @@ import type { Network } from "./network.ts";
 export function storm(
   hosts: readonly Host[],
   world: World,
-  network: Network,
+  network: Pick<Network, "partition">,
   later: (afterMs: number, work: () => void) => void,
 ): void {
   const { random, faults, scenario } = world;

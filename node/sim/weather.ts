@@ -14,6 +14,7 @@ export const FAULT_KINDS = [
   "clock-jumps",
   "lost-journal",
   "lies",
+  "denials",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -26,6 +27,8 @@ export type Weather = {
   readonly duplicateIn: number;
   readonly slowIn: number;
   readonly crashInSteps: number;
+  /** Under denial of service as long as the storm lasts: of its frames most are lost. */
+  readonly denied: number | undefined;
   /** Drawn from at every moment of the storm: more of nothing is calmer. */
   readonly acts: readonly Act[];
 };
@@ -45,9 +48,12 @@ const ACTS: Readonly<Partial<Record<FaultKind, readonly Act[]>>> = {
  * Swarm testing (Groce et al. 2012): each seed has some kinds of fault and not others, at rates of its own, as faults that
  * always come together hide what each does alone. A liar and a lost journal were drawn with the scenario already.
  */
-export function underWeather(drawn: Omit<Scenario, keyof Weather>, { without = [] }: Shape): Scenario {
+export function underWeather(drawn: Omit<Scenario, keyof Weather>, shape: Shape): Scenario {
+  const { without = [] } = shape;
   const random = seededRandom(BigInt(drawn.seed) * 2n);
-  const has = new Set<FaultKind>(FAULT_KINDS.filter((kind) => isOf(kind, random) && !without.includes(kind)));
+  const has = new Set<FaultKind>(
+    FAULT_KINDS.filter((kind) => kind !== "denials" && isOf(kind, random) && !without.includes(kind)),
+  );
   const rate = (kind: FaultKind, chances: readonly number[]): number => {
     const drawnRate = random.pick(chances);
     return has.has(kind) ? drawnRate : NEVER;
@@ -59,6 +65,7 @@ export function underWeather(drawn: Omit<Scenario, keyof Weather>, { without = [
     lossIn: rate("loss", [1_000, 50, 20, 8]),
     duplicateIn: rate("duplicates", [50, 15]),
     slowIn: rate("delays", [50, 200, 10]),
+    denied: deniedOf(drawn, shape),
     crashInSteps: rate("step-crashes", [1_000, 200, 60]),
     acts: [
       ...Array.from({ length: 1 + random.below(4) }, (): Act => "nothing"),
@@ -71,4 +78,15 @@ export function underWeather(drawn: Omit<Scenario, keyof Weather>, { without = [
 function isOf(kind: FaultKind, random: Random): boolean {
   const drawn = random.below(4) > 0;
   return drawn || kind === "lies" || kind === "lost-journal";
+}
+
+/** An honest validator in one of six seeds; from chance of its own. */
+function deniedOf(
+  { seed, bonds, byzantine }: Omit<Scenario, keyof Weather>,
+  { denied, without = [] }: Shape,
+): number | undefined {
+  const random = seededRandom(BigInt(seed) + (1n << 41n));
+  const has = denied ?? random.oneIn(6);
+  const honest = bonds.flatMap((_, id) => (id === byzantine ? [] : [id]));
+  return has && !without.includes("denials") ? random.pick(honest) : undefined;
 }
