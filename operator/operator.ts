@@ -9,6 +9,7 @@ import { observe } from "./observe/observe.ts";
 import { readingTargets } from "./observe/reading-targets.ts";
 import type { Options } from "./options.ts";
 import { createApplier } from "./reconcile/apply.ts";
+import { createClaimFaults } from "./reconcile/claim-faults.ts";
 import { decide } from "./reconcile/decide.ts";
 import { createOrders } from "./reconcile/orders.ts";
 import { createOwnWrites } from "./reconcile/own-writes.ts";
@@ -91,6 +92,7 @@ export async function startOperator({ options, connection, log, identity, onLost
       crashLogs.of(caches.ofCluster("Pod", clusterKey).map(({ metadata }) => metadata.uid)),
   };
   const orders = createOrders();
+  const claimFaults = createClaimFaults();
   const fleets = createFleets(caches, options);
   const ownWrites = createOwnWrites(caches, (cluster, kinds) => {
     log.warn({ cluster, kinds }, "the watch has not shown a write of ours; it is listed again");
@@ -99,9 +101,14 @@ export async function startOperator({ options, connection, log, identity, onLost
   const reconcile = createReconciler({
     cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
     observe: (clusterKey) =>
-      observe(caches, { ...findings, fleet: fleets.of, orderFault: orders.fault }, clusterKey, millis(Date.now())),
+      observe(
+        caches,
+        { ...findings, fleet: fleets.of, orderFault: orders.fault, claimFault: claimFaults.of },
+        clusterKey,
+        millis(Date.now()),
+      ),
     decide,
-    apply: createApplier({ verbs, caches, orders, recorder, ownWrites, metrics, log }),
+    apply: createApplier({ verbs, caches, orders, claimFaults, recorder, ownWrites, metrics, log }),
     ownWrites,
     fleets,
     log,

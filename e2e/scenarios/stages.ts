@@ -12,6 +12,9 @@ const SERVICE_LEVELS = { latencyP95Millis: 2500 };
 /** Less than the example's whole core, so that a demo that was left running fits beside it on hosts of two cores. */
 const RESOURCES = { cpu: "600m", memory: "256Mi" };
 
+/** As short as the API server takes it. */
+const GIVEN_UP_AFTER_SECONDS = 60;
+
 /** The HmnClusters of the scenarios. `trouble` stands on volumes that can be filled, where there is a way onto the hosts. */
 export function openStages(cluster: Cluster, reader: ApiReader): Record<StageName, Stage> {
   const { exec } = cluster;
@@ -26,6 +29,24 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
           serviceLevels: SERVICE_LEVELS,
           rollout: QUICK_ROLLOUT,
           storage: { size: "256Mi", retention: "Retain" },
+        },
+      },
+    }),
+    losses: stageOf({
+      cluster,
+      reader,
+      plan: {
+        namespace: "hmn-e2e-losses",
+        spec: {
+          // Whoever hands a whole chain to a newcomer, under load, needs more than the others.
+          resources: { ...RESOURCES, memory: "512Mi" },
+          serviceLevels: SERVICE_LEVELS,
+          rollout: { ...QUICK_ROLLOUT, phases: [{ percent: 100, soakSeconds: 4 }] },
+          storage: {
+            size: "256Mi",
+            retention: "Retain",
+            replaceLostVolumes: { policy: "After", afterSeconds: GIVEN_UP_AFTER_SECONDS },
+          },
         },
       },
     }),

@@ -6,6 +6,7 @@ import { drainedHost } from "./drained-host.ts";
 import { gatedUpgrade } from "./gated-upgrade.ts";
 import { goodUpgrade } from "./good-upgrade.ts";
 import { invalidSpecs } from "./invalid-specs.ts";
+import { lostVolume } from "./lost-volume.ts";
 import { operatorKilled } from "./operator-killed.ts";
 import { rotation } from "./rotation.ts";
 import { scale } from "./scale.ts";
@@ -32,6 +33,7 @@ export const scenarios: readonly Scenario[] = [
   rotation,
   scale,
   deletionRetain,
+  lostVolume,
   unschedulableNode,
   fullDisk,
   deletionDelete,

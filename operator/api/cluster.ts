@@ -11,6 +11,7 @@ import {
   quantityField,
   timeField,
 } from "./fields.ts";
+import { growthStatusSchema } from "./growth.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { protocolStatusSchema } from "./protocol.ts";
@@ -27,6 +28,10 @@ const belowU128: CelRule = {
   // Decimal numbers of equal length compare as text.
   rule: "size(self) < 39 || self <= '340282366920938463463374607431768211455'",
   message: "the number must be below 2^128: use a smaller one",
+};
+const neverLess: CelRule = {
+  rule: "!quantity(self).isLessThan(quantity(oldSelf))",
+  message: "volumes cannot shrink: keep spec.storage.size, or make it larger",
 };
 const u128 = (description: string) =>
   z
@@ -119,9 +124,11 @@ export const clusterSpecSchema = z
       .meta(cel(immutable("spec.genesis"))),
     storage: z
       .object({
-        size: quantityField("Size of each validator's volume.")
+        size: quantityField(
+          "Size of each validator's volume. It may grow, where the StorageClass allows it: one volume at a time, under the running nodes, and in no rollout.",
+        )
           .default("1Gi")
-          .meta(cel(positiveQuantity, immutable("spec.storage.size"))),
+          .meta(cel(positiveQuantity, neverLess)),
         className: z
           .string()
           .min(1)
@@ -314,6 +321,7 @@ export const clusterStatusSchema = z
     protocol: protocolStatusSchema
       .optional()
       .describe("Versions of the rules and messages in force, and those that could be; absent before genesis."),
+    growth: growthStatusSchema.optional().describe("The volume that grows; absent when none does."),
     tls: tlsStatusSchema.optional().describe("How far the replacement of certificates is."),
     tuning: tuningStatusSchema
       .optional()

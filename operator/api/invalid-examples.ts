@@ -145,11 +145,11 @@ export const invalidExamples: readonly InvalidExample[] = [
     expect: "the quantity must be more than zero",
   },
   {
-    name: "a larger volume",
+    name: "a smaller volume",
     field: "spec.storage.size",
-    before: validCluster({ storage: { size: "1Gi" } }),
-    object: validCluster({ storage: { size: "2Gi" } }),
-    expect: "spec.storage.size cannot be changed after creation",
+    before: validCluster({ storage: { size: "2Gi" } }),
+    object: validCluster({ storage: { size: "1Gi" } }),
+    expect: "volumes cannot shrink",
   },
   {
     name: "another storage class",

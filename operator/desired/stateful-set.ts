@@ -1,3 +1,4 @@
+import type { V1StatefulSet } from "@kubernetes/client-node";
 import { LABELS } from "../api/group.ts";
 import { incarnationOf } from "../api/replacement.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
@@ -7,8 +8,17 @@ import { serviceName, statefulSetName } from "./names.ts";
 import type { StoredRevision } from "./revision.ts";
 import { templateFor } from "./template.ts";
 
+/** What a StatefulSet asks for its claim. */
+export const volumeSize = (set: V1StatefulSet | undefined): string | undefined =>
+  set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
+
 /** One StatefulSet of one replica for each validator, so that any node can move in any order (decision record 0004). */
-export function statefulSet(cluster: ClusterObject, validator: number, revision: StoredRevision): KubeObject {
+export function statefulSet(
+  cluster: ClusterObject,
+  validator: number,
+  revision: StoredRevision,
+  actual: V1StatefulSet | undefined,
+): KubeObject {
   const { metadata, spec } = cluster;
   const incarnation = incarnationOf(cluster.status, validator);
   const selector = validatorSelector(metadata.name, validator, incarnation);
@@ -39,7 +49,8 @@ export function statefulSet(cluster: ClusterObject, validator: number, revision:
           spec: {
             accessModes: ["ReadWriteOnce"],
             ...(spec.storage.className === undefined ? {} : { storageClassName: spec.storage.className }),
-            resources: { requests: { storage: spec.storage.size } },
+            // Claim templates cannot change: a set of another size is made anew, once its volume has grown.
+            resources: { requests: { storage: volumeSize(actual) ?? spec.storage.size } },
           },
         },
       ],

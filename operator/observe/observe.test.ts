@@ -15,6 +15,7 @@ const nothing = {
   metricSource: () => undefined,
   crashLogs: () => new Map(),
   orderFault: () => "",
+  claimFault: () => "",
   fleet: () => free,
 };
 const mine = { "hmn.dev/cluster": "c" };

@@ -29,6 +29,7 @@ export type Findings = {
   readonly metricSource: (clusterKey: string) => MetricSourceState | undefined;
   readonly crashLogs: (clusterKey: string) => ReadonlyMap<string, string>;
   readonly orderFault: (clusterKey: string) => string;
+  readonly claimFault: (clusterKey: string) => string;
   readonly fleet: (clusterKey: string) => Fleet;
 };
 
@@ -74,6 +75,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     ...(metricSource === undefined ? {} : { metricSource }),
     crashLogs: findings.crashLogs(clusterKey),
     orderFault: findings.orderFault(clusterKey),
+    claimFault: findings.claimFault(clusterKey),
     fleet: findings.fleet(clusterKey),
   };
 }

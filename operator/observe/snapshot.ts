@@ -163,6 +163,8 @@ export type Snapshot = {
   readonly metricSource?: MetricSourceState;
   /** Why the last order to the nodes was not taken, for people; empty if none was refused. */
   readonly orderFault: string;
+  /** Why a claim was not enlarged, for people; empty if none was refused. */
+  readonly claimFault: string;
   /** Last log lines of a container that crashed, by pod UID (at most 4 KiB each). */
   readonly crashLogs: ReadonlyMap<string, string>;
   readonly fleet: Fleet;

@@ -44,6 +44,16 @@ export type Action =
       readonly kind: string;
       readonly name: string;
       readonly uid: string;
+      /** What it owns stays. */
+      readonly orphan?: boolean;
+    }
+  /** Asks for a larger volume behind a claim. That the API server refuses it is told in the next snapshot. */
+  | {
+      readonly type: "grow-claim";
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+      readonly size: string;
     }
   /** Makes a key pair and, for the first two, its certificate, and creates the Secret that holds them; an existing Secret stays. */
   | {

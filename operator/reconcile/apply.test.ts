@@ -8,6 +8,7 @@ import type { Item } from "../runtime/resource.ts";
 import { itemKey } from "../runtime/resource.ts";
 import type { Action } from "./actions.ts";
 import { type Applier, createApplier } from "./apply.ts";
+import { type ClaimFaults, createClaimFaults } from "./claim-faults.ts";
 import { createOrders } from "./orders.ts";
 import { createOwnWrites, type OwnWrites } from "./own-writes.ts";
 
@@ -31,6 +32,7 @@ const issue = (what: "authority" | "leaf" | "governance", secret: string): Actio
 let parts: Awaited<ReturnType<typeof fakeParts>>;
 let apply: Applier;
 let ownWrites: OwnWrites;
+let claimFaults: ClaimFaults;
 /** What the watches have shown, by kind and key. */
 let shown: Map<string, Item>;
 let relisted: KindName[];
@@ -53,8 +55,9 @@ beforeEach(async () => {
     () => undefined,
     () => time,
   );
+  claimFaults = createClaimFaults();
   const recorder = createRecorder({ verbs, log, controller: "hmn.dev/test", instance: "i", now: () => time });
-  apply = createApplier({ verbs, caches, orders: createOrders(), recorder, ownWrites, metrics, log });
+  apply = createApplier({ verbs, caches, orders: createOrders(), claimFaults, recorder, ownWrites, metrics, log });
 });
 afterEach(() => parts.api.close());
 const run = (...actions: readonly Action[]) => apply(cluster, "a/c", actions);
@@ -150,6 +153,24 @@ test("stops the StatefulSet that was seen, and no other", async () => {
   expect(await run(stopSet("other"))).toMatchObject({ type: "conflict" });
   expect(await run(stopSet("uid-s"))).toEqual({ type: "done" });
   expect(stored(path)).toMatchObject({ spec: { replicas: 0 } });
+});
+
+test("a claim that cannot grow is told, and forgotten once it does; a StatefulSet is removed from around its pod", async () => {
+  const path = "/api/v1/namespaces/a/persistentvolumeclaims/d";
+  parts.api.objects.set(path, { ...fakeItem("d", "7") });
+  const enlarge: Action = { type: "grow-claim", name: "d", uid: "uid-d", resourceVersion: "7", size: "2Gi" };
+  parts.api.intercept = () => status(403, "Forbidden");
+  expect(await run(enlarge)).toEqual({ type: "done" });
+  expect(claimFaults.of("a/c")).not.toBe("");
+  parts.api.intercept = () => undefined;
+  expect(await run(enlarge)).toEqual({ type: "done" });
+  expect(claimFaults.of("a/c")).toBe("");
+  expect(stored(path)).toMatchObject({ spec: { resources: { requests: { storage: "2Gi" } } } });
+  const set = "/apis/apps/v1/namespaces/a/statefulsets/s";
+  parts.api.objects.set(set, fakeItem("s", "8"));
+  const remove = { type: "delete", apiVersion: "apps/v1", kind: "StatefulSet", name: "s", uid: "uid-s" } as const;
+  expect(await run({ ...remove, orphan: true })).toEqual({ type: "done" });
+  expect(parts.api.requests.at(-1)?.body).toMatchObject({ propagationPolicy: "Orphan" });
 });
 
 test("issues an authority, a leaf under it and a governance key, once, and logs none of it", async () => {

@@ -11,6 +11,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import { type Item, keyOf } from "../runtime/resource.ts";
 import type { Verbs } from "../runtime/verbs.ts";
 import type { Action, KubeObject } from "./actions.ts";
+import type { ClaimFaults } from "./claim-faults.ts";
 import { issuedSecret, rotatedAuthority, type SecretText } from "./issue.ts";
 import type { Orders } from "./orders.ts";
 import type { OwnWrites } from "./own-writes.ts";
@@ -27,6 +28,7 @@ export type ApplierOptions = {
   readonly verbs: Verbs;
   readonly caches: Pick<Caches, "get" | "items" | "ofCluster">;
   readonly orders: Orders;
+  readonly claimFaults: ClaimFaults;
   readonly recorder: Recorder;
   readonly ownWrites: OwnWrites;
   readonly metrics: Metrics;
@@ -37,7 +39,7 @@ export type ApplierOptions = {
 export type Applier = (cluster: Item, clusterKey: string, actions: readonly Action[]) => Promise<Outcome>;
 
 export function createApplier(options: ApplierOptions): Applier {
-  const { verbs, caches, orders, recorder, ownWrites, metrics, log, now = Date.now } = options;
+  const { verbs, caches, orders, claimFaults, recorder, ownWrites, metrics, log, now = Date.now } = options;
 
   const carryOut = async (cluster: Item, clusterKey: string, action: Action): Promise<void> => {
     const namespace = cluster.metadata.namespace ?? "";
@@ -88,11 +90,24 @@ export function createApplier(options: ApplierOptions): Applier {
         const patch = { metadata: { uid, resourceVersion }, spec: { replicas: 0 } };
         return written("StatefulSet", await verbs.mergePatch(place("StatefulSet", name), patch));
       }
+      case "grow-claim": {
+        const { name, uid, resourceVersion, size } = action;
+        const patch = { metadata: { uid, resourceVersion }, spec: { resources: { requests: { storage: size } } } };
+        try {
+          written("PersistentVolumeClaim", await verbs.mergePatch(place("PersistentVolumeClaim", name), patch));
+          claimFaults.note(clusterKey, "");
+        } catch (error) {
+          if (!isStatus(error, 403, 422)) throw error;
+          log.warn({ cluster: clusterKey, claim: name, reason: error.message }, "claim not enlarged");
+          claimFaults.note(clusterKey, error.message);
+        }
+        return;
+      }
       case "delete": {
         const { kind, name, uid } = action;
         assert(isKindName(kind), `${kind} is a kind that the operator writes`);
         assert(resources[kind].apiVersion === action.apiVersion, `${kind} is written as ${resources[kind].apiVersion}`);
-        await verbs.delete(place(kind, name), uid);
+        await verbs.delete(place(kind, name), uid, undefined, action.orphan === true ? "Orphan" : "Background");
         return removed(kind, name, uid);
       }
       case "issue": {
@@ -221,6 +236,8 @@ function subjectOf(action: Action): Readonly<Record<string, string>> {
       return { kind: "Secret", name: action.secret };
     case "stop-set":
       return { kind: "StatefulSet", name: action.name };
+    case "grow-claim":
+      return { kind: "PersistentVolumeClaim", name: action.name };
     case "order":
       return { kind: "Validator", name: String(action.validator), order: action.order.kind };
     case "event":

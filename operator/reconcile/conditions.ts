@@ -28,7 +28,7 @@ export type Facts = {
   readonly image: string | undefined;
   readonly obstacle: Obstacle | undefined;
   readonly tls: TlsStatus;
-  /** Another number of validators is wanted than there is, or one is being replaced. */
+  /** Another number of validators is wanted than there is, one is being replaced, or volumes grow. */
   readonly changing: boolean;
 };
 
@@ -42,6 +42,7 @@ export const stalledReasons: readonly string[] = [
   "GenesisMissing",
   "KeysNotDistinct",
   "SpecInvalid",
+  "VolumesCannotGrow",
   "Contested",
 ];
 

@@ -15,6 +15,7 @@ import { activate, activationEvents } from "./activation.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
 import { stalledReasons } from "./conditions.ts";
 import { events, replacementEvents, scaleEvents } from "./events.ts";
+import { grow } from "./growth.ts";
 import { idle } from "./idle.ts";
 import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
@@ -70,6 +71,7 @@ export function decide(asked: Snapshot): Decision {
   const resizing = scaling.status !== undefined || scaling.size !== wanted || replacing.status !== undefined;
   const tuning = tuneParameters(snapshot, view, { busy, scaling: resizing, subject: current.revision });
   const calm = !busy && !resizing && free && turn.slot === undefined;
+  const growing = grow(snapshot, view, calm);
   const activation = activate(snapshot, view, calm, current.version);
   // Their slots are theirs to give back, unless something with more right takes them.
   const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
@@ -85,7 +87,12 @@ export function decide(asked: Snapshot): Decision {
     protocol: activation.status,
     tuning: tuning.status,
     replacing,
-    wait: stands(step.wait) ?? replacing.wait ?? step.wait ?? (active === undefined ? scaling.wait : undefined),
+    growth: growing.status,
+    wait:
+      stands(step.wait) ??
+      replacing.wait ??
+      step.wait ??
+      (active === undefined ? (scaling.wait ?? growing.wait) : undefined),
     background: turn.wait ?? activation.wait,
     obstacle,
     repairs,
@@ -112,6 +119,7 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
     ...replacing.acts,
+    ...growing.acts,
     ...tuning.acts,
     ...activation.acts,
     ...prune(snapshot, [target, current.revision]),

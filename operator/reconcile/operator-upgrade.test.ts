@@ -50,7 +50,7 @@ function leftBehind(random: Random): World {
   const stored = storedRevisions(world.snapshot().revisions).get(revision);
   if (stored === undefined) throw new Error("the release is stored under its revision");
   for (let id = 0; id < cluster.spec.validators.replicas; id += 1)
-    world.carryOut([{ type: "apply", object: statefulSet(cluster, id, stored) }]);
+    world.carryOut([{ type: "apply", object: statefulSet(cluster, id, stored, undefined) }]);
   const { resourceVersion } = cluster.metadata;
   const status = { currentRevision: revision, currentVersion: cluster.spec.version, retryHandled: "" };
   world.carryOut([{ type: "status", kind: "HmnCluster", name: cluster.metadata.name, resourceVersion, status }]);

@@ -141,7 +141,7 @@ function objects(
       const actual = named(snapshot.statefulSets, statefulSetName(name, id, incarnation));
       const revision = stored.get(assigned(id) ?? "");
       if (revision === undefined) return [];
-      const wanted = statefulSet(cluster, id, revision);
+      const wanted = statefulSet(cluster, id, revision, actual);
       return [{ actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) }];
     }),
   ];

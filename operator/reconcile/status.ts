@@ -1,4 +1,5 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { GrowthStatus } from "../api/growth.ts";
 import type { ProtocolStatus } from "../api/protocol.ts";
 import type { Repair } from "../api/repairs.ts";
 import type { ScaleStatus } from "../api/scale.ts";
@@ -30,6 +31,7 @@ export type Outcome = {
   };
   readonly protocol: ProtocolStatus | undefined;
   readonly tuning: TuningStatus | undefined;
+  readonly growth: GrowthStatus | undefined;
   readonly replacing: Pick<Replacing, "status" | "incarnations">;
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
@@ -61,7 +63,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...{ snapshot, view, target, current: current.revision, phase, wait, image },
     obstacle: outcome.obstacle,
     tls: outcome.tls,
-    changing: isScaling(outcome) || replacing.status !== undefined,
+    changing: isScaling(outcome) || replacing.status !== undefined || outcome.growth !== undefined,
   };
   const ready = view.nodes.filter((node) => node.podReady).length;
   const waitingFor = waiting(snapshot, outcome, wait);
@@ -84,6 +86,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     lastRolloutNumber: Math.max(cluster.status.lastRolloutNumber ?? 0, ...rollouts.map(({ spec }) => spec.number)),
     ...(scaling.size === undefined ? {} : { size: scaling.size }),
     ...(scaling.scale === undefined ? {} : { scale: scaling.scale }),
+    ...(outcome.growth === undefined ? {} : { growth: outcome.growth }),
     ...(replacing.status === undefined ? {} : { replacement: replacing.status }),
     ...(replacing.incarnations.length === 0 ? {} : { incarnations: [...replacing.incarnations] }),
     ...(outcome.protocol === undefined ? {} : { protocol: outcome.protocol }),

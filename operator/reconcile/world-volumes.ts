@@ -7,7 +7,15 @@ import type { createStore, Thing } from "./world-store.ts";
 /** Hosts and the local volumes on them: a claim is bound to the first host that its pod gets, and each volume holds a key. */
 export type ModelVolumes = {
   /** Makes the claim of a new pod, if there is none. */
-  provide(pod: Thing): void;
+  provide(pod: Thing, resources: object): void;
+  /** Takes a larger size, or refuses it where the storage cannot grow. */
+  grow(asked: { readonly name: string; readonly resourceVersion: string; readonly size: string }): boolean;
+  /** Why the last claim was refused. */
+  fault(): string;
+  /** Whether the storage can grow. */
+  expands: boolean;
+  /** One second: volumes come to be as large as their claims ask. */
+  tick(): void;
   /** The host that takes a pod, or what the scheduler says. */
   place(pod: Thing): { readonly host: string } | { readonly refusal: string };
   keyOf(pod: Thing): string;
@@ -21,6 +29,7 @@ export type ModelVolumes = {
   empty(claim: string): void;
 };
 
+type ClaimSpec = { resources: { requests?: { storage: string } } };
 type Volume = { key: string; host: string | undefined };
 /** Of the scheduler. */
 const HOST_TAKEN = "0/5 nodes are available: 5 node(s) didn't match pod anti-affinity rules.";
@@ -44,13 +53,40 @@ export function createVolumes(
   const hostOf = (pod: Thing): string | undefined => (pod.spec as { nodeName?: string }).nodeName;
   const isFree = (host: string): boolean => !lostHosts.has(host) && !objects("Pod").some((pod) => hostOf(pod) === host);
 
-  return {
+  let fault = "";
+  const model: ModelVolumes = {
     lostHosts,
-    provide: (pod) => {
+    expands: true,
+    fault: () => fault,
+    grow: ({ name, resourceVersion, size }) => {
+      const claim = find("PersistentVolumeClaim", name);
+      if (claim === undefined || claim.metadata.resourceVersion !== resourceVersion) return false;
+      fault = model.expands ? "" : "only dynamically provisioned pvc can be resized";
+      if (!model.expands) return true;
+      (claim.spec as ClaimSpec).resources = { requests: { storage: size } };
+      touch(claim);
+      return true;
+    },
+    tick: () => {
+      for (const claim of objects("PersistentVolumeClaim")) {
+        const status = claim.status as { phase: string; capacity?: object };
+        const { requests } = (claim.spec as ClaimSpec).resources;
+        if (JSON.stringify(status.capacity) === JSON.stringify(requests)) continue;
+        claim.status = { ...status, capacity: { ...requests } };
+        touch(claim);
+      }
+    },
+    provide: (pod, resources) => {
       const name = claimOf(pod);
       if (find("PersistentVolumeClaim", name) !== undefined) return;
       const { labels } = pod.metadata;
-      put({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, labels }, status: { phase: "Bound" } });
+      put({
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name, labels },
+        spec: { resources: structuredClone(resources) },
+        status: { phase: "Bound" },
+      });
       const isFirst = ![...volumes.keys()].some((other) => other.startsWith(`data-payments-${idOf(pod)}-`));
       volumes.set(name, { key: isFirst ? publicKeyOf(idOf(pod)) : newKey(), host: undefined });
     },
@@ -85,7 +121,7 @@ export function createVolumes(
     lose: (name) => {
       const claim = find("PersistentVolumeClaim", name);
       if (claim === undefined) return;
-      claim.status = { phase: "Lost" };
+      claim.status = { ...(claim.status as object), phase: "Lost" };
       touch(claim);
     },
     empty: (name) => {
@@ -93,4 +129,5 @@ export function createVolumes(
       if (volume !== undefined) volume.key = newKey();
     },
   };
+  return model;
 }

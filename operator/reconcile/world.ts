@@ -11,6 +11,7 @@ import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.t
 import type { Action } from "./actions.ts";
 import { createCertificates, type Lives, type ModelCertificates } from "./world-certificates.ts";
 import { createChain, type ModelChain } from "./world-chain.ts";
+import { createControllers } from "./world-controllers.ts";
 import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
 import { createStore, type Thing } from "./world-store.ts";
 import { createVolumes, type ModelVolumes } from "./world-volumes.ts";
@@ -43,7 +44,6 @@ export type World = {
 };
 
 const START = Date.parse("2026-01-01T00:00:00Z");
-const STOP_SECONDS = 3;
 const NAME = "payments";
 const CLUSTER_UID = "cluster-uid";
 const DAY_SECONDS = 86_400;
@@ -69,17 +69,15 @@ export function createWorld(options: {
   const store = createStore(() => now);
   const { find, objects, put, apply, touch, copied } = store;
 
-  const stop = (pod: Thing) => {
-    pod.metadata.deletionTimestamp = new Date(now + STOP_SECONDS * 1000).toISOString();
-    touch(pod);
-  };
-
+  const controllers = createControllers(
+    store,
+    () => volumes,
+    () => now,
+  );
+  const { stop } = controllers;
   const idOf = (pod: Thing): number => Number(pod.metadata.labels[LABELS.validator]);
   const isCurrent = (thing: Thing): boolean =>
     incarnationOn(thing.metadata.labels) === incarnationOf(clusterStatus, idOf(thing));
-  const isEnded = ({ metadata }: Thing): boolean =>
-    metadata.deletionTimestamp !== undefined && Date.parse(metadata.deletionTimestamp) <= now;
-
   const evict = (name: string, podUid: string): boolean => {
     const pod = find("Pod", name);
     if (pod === undefined || pod.metadata.uid !== podUid || pod.metadata.deletionTimestamp !== undefined) return false;
@@ -163,10 +161,14 @@ export function createWorld(options: {
       case "delete": {
         const thing = find(action.kind, action.name);
         const runs = action.kind === "StatefulSet" && thing !== undefined && isCurrent(thing);
-        assert(!runs || !chain.isMember(idOf(thing)), "no member's node is removed");
+        const stays = action.orphan === true;
+        assert(!runs || stays || !chain.isMember(idOf(thing)), "no member's node is removed");
+        if (stays) controllers.orphan(action.name);
         store.remove(action.kind, action.name);
         return true;
       }
+      case "grow-claim":
+        return volumes.grow(action);
       case "order":
         chain.take(action);
         return true;
@@ -190,31 +192,6 @@ export function createWorld(options: {
         return true;
       default:
         return unreachable(action);
-    }
-  };
-
-  const controllers = () => {
-    for (const pod of objects("Pod")) {
-      const set = find("StatefulSet", pod.metadata.name.slice(0, -2));
-      const wanted = set !== undefined && (set.spec as { replicas: number }).replicas > 0;
-      if (!wanted && pod.metadata.deletionTimestamp === undefined) stop(pod);
-      // On a host that is gone nobody is there who could end it.
-      else if (isEnded(pod) && !volumes.isGone(pod)) store.remove("Pod", pod.metadata.name);
-    }
-    for (const set of objects("StatefulSet")) {
-      set.status = { observedGeneration: set.metadata.generation };
-      const name = podName(set.metadata.name);
-      if ((set.spec as { replicas: number }).replicas === 0 || find("Pod", name) !== undefined) continue;
-      const template = (set.spec as { template: { metadata: { labels: Record<string, string> }; spec: object } })
-        .template;
-      const pod = put({
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name, labels: template.metadata.labels },
-        spec: structuredClone(template.spec),
-        status: { phase: "Pending", conditions: [] },
-      });
-      volumes.provide(pod);
     }
   };
 
@@ -285,7 +262,8 @@ export function createWorld(options: {
     },
     tick: () => {
       now = millis(now + 1000);
-      controllers();
+      controllers.tick();
+      volumes.tick();
       nodes.tick(now);
       certificates.tick(now);
       for (const id of downByUs) if (nodes.voting().includes(id)) downByUs.delete(id);
@@ -324,6 +302,7 @@ export function createWorld(options: {
         secrets: list("Secret"),
         ...certificates.facts(),
         orderFault: "",
+        claimFault: volumes.fault(),
         budgets: list("PodDisruptionBudget"),
         networkPolicies: list("NetworkPolicy"),
         serviceAccounts: list("ServiceAccount"),

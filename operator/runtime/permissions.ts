@@ -35,7 +35,8 @@ export const permissions: { readonly cluster: readonly Rule[]; readonly ownNames
     { apiGroups: [""], resources: ["pods"], verbs: [...watched, "patch", "delete"] },
     { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
     { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
-    { apiGroups: [""], resources: ["persistentvolumeclaims", "nodes"], verbs: watched },
+    { apiGroups: [""], resources: ["persistentvolumeclaims"], verbs: [...watched, "patch"] },
+    { apiGroups: [""], resources: ["nodes"], verbs: watched },
     {
       apiGroups: ["admissionregistration.k8s.io"],
       resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],

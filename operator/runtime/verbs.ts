@@ -86,8 +86,13 @@ export function createVerbs(client: Client, fieldManager: string) {
         }),
       ),
 
-    /** Only the object with this UID. Dependants go in the background. */
-    delete: async (place: Named, uid: string, gracePeriodSeconds?: number): Promise<void> => {
+    /** Only the object with this UID. Dependants go in the background, or stay as orphans. */
+    delete: async (
+      place: Named,
+      uid: string,
+      gracePeriodSeconds?: number,
+      dependants: "Background" | "Orphan" = "Background",
+    ): Promise<void> => {
       await client.json({
         method: "DELETE",
         place,
@@ -95,7 +100,7 @@ export function createVerbs(client: Client, fieldManager: string) {
           apiVersion: "v1",
           kind: "DeleteOptions",
           preconditions: { uid },
-          propagationPolicy: "Background",
+          propagationPolicy: dependants,
           ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
         },
       });
