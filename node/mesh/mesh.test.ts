@@ -160,6 +160,20 @@ describe("notes beside a version", () => {
     expect(notesOf(net, ahead).map((notes) => notes?.publisher)).toEqual([1, 1, 1]);
   });
 
+  it("name nobody who only passes an entry on when its time has come", () => {
+    const net = testNetwork(4);
+    const ahead = signed(1, "a", { atMs: START_MS + 10_000 });
+    const { replicas, other } = placed(net, ahead);
+    const late = replicas[2] ?? 0;
+    net.cutWhere((a, b) => a === late || b === late);
+    net.publish(other, ahead);
+    net.run(1_000);
+    net.cutWhere(() => false);
+    net.until(() => net.isConverged() && notesOf(net, ahead)[late] !== undefined);
+    const publishers = replicas.map((id) => notesOf(net, ahead)[id]?.publisher);
+    expect(publishers).toEqual([other, other, undefined]);
+  });
+
   it("survive a restart, and end with their version", () => {
     const net = testNetwork(3);
     const entry = signed(1, "a");
