@@ -66,8 +66,8 @@ describe("the own lane", () => {
       network.pass(1);
     }
     const early = cars(network, 0).length;
-    expect(early).toBeGreaterThan(20);
-    expect(early).toBeLessThan(80);
+    expect(early).toBeGreaterThan(10);
+    expect(early).toBeLessThan(25);
     for (let more = 0; more < 400; more++) {
       network.submit(0, ++sequence);
       network.pass(1000, 1000);
@@ -109,6 +109,8 @@ describe("acknowledgements", () => {
     network.pass(30);
     expect(messagesOf(network, "ack").every(({ to }) => to === 0)).toBe(true);
     for (const id of network.ids) expect(laneOf(network.lanes(id), 0).certificate?.tip.number).toBe(1);
+    // The last one came when there was a certificate, and is not kept.
+    expect(network.lanes(0).own.acks.size).toBe(0);
     // Ordered before the time: nobody says a word.
     const before = messagesOf(network, "ack").length;
     network.submit(1, 2);

@@ -19,8 +19,6 @@ import { addCar, LANE_START } from "./track.ts";
 /** What this node's own clients may keep waiting for a car: past that they are told `busy`. */
 export const POOL_BATCHES_MAX = 8192;
 export const POOL_BYTES_MAX = 32 * 1024 * 1024;
-/** The interval between cars doubles with this many that wait to be ordered. */
-const CARS_PER_DOUBLING = 16;
 
 /** Takes a client's batch, which the chain admitted, into the pool; false: there is no room. What is held already stays. */
 export function addBatch({ own }: Lanes, { id, batch }: { id: Hex; batch: Uint8Array }): boolean {
@@ -42,7 +40,7 @@ export function carDueAtMs(lanes: Lanes): number {
   if (own.pool.size === 0 || !lanes.committee.byId.has(config.self)) return Number.POSITIVE_INFINITY;
   if (cars >= LANE_CARS_MAX || heldBytes(lane) + CAR_BYTES_MAX > laneBytesMax(lanes)) return Number.POSITIVE_INFINITY;
   const full = own.pool.size >= CAR_BATCHES_MAX || own.poolBytes >= CAR_BYTES_MAX;
-  const intervalMs = config.pace.carIntervalMs * (full ? 1 : 2 ** (cars / CARS_PER_DOUBLING));
+  const intervalMs = config.pace.carIntervalMs * (full ? 1 : 2 ** (cars / config.pace.carsPerDoubling));
   return own.lastCarAtMs + Math.min(intervalMs, config.pace.repeatMs);
 }
 
@@ -147,6 +145,9 @@ export function onAck(lanes: Lanes, turn: LaneTurn, { tip, signer, signature }: 
   const lane = laneOf(lanes, config.self);
   const car = trackOf(lane, tip.incarnation)?.cars.get(tip.number);
   if (tip.validator !== config.self || car?.digest !== tip.digest) return undefined;
+  // What has its certificate needs no further one.
+  const certified = lane.certificate?.tip.incarnation === tip.incarnation ? lane.certificate.tip.number : 0;
+  if (tip.number <= certified) return undefined;
   const signatures = own.acks.get(tip.number) ?? new Map<number, Uint8Array>();
   if (signatures.has(signer)) return undefined;
   const message = ackMessage(config.chainId, tip);
@@ -156,8 +157,6 @@ export function onAck(lanes: Lanes, turn: LaneTurn, { tip, signer, signature }: 
   own.acks.set(tip.number, signatures);
   if (!signatures.has(config.self) && committee.byId.has(config.self))
     signatures.set(config.self, config.sign(message));
-  if (tip.number <= (lane.certificate?.tip.number ?? 0) && lane.certificate?.tip.incarnation === tip.incarnation)
-    return undefined;
   if (!isAvailable(committee, signatures.keys())) return undefined;
   const list = [...signatures].map(([id, bytes]) => ({ signer: id, signature: bytes }));
   const certificate: AvailabilityCertificate = {

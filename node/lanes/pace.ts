@@ -2,6 +2,8 @@
 export type LanePace = {
   /** Least time between two own cars; it grows with the cars that no block has ordered yet, so that load makes larger cars. */
   readonly carIntervalMs: number;
+  /** It doubles with this many: a car costs a signature and three verifications, and what waits for a block need not hurry. */
+  readonly carsPerDoubling: number;
   /** A lane's held tip that no final block has ordered after this time is acknowledged: before, nobody needs the proof. */
   readonly ackAfterMs: number;
   /** A car that is missing for so long is asked for: most come by themselves. */
@@ -17,7 +19,8 @@ export type LanePace = {
 
 export const DEFAULT_LANE_PACE: LanePace = {
   carIntervalMs: 2,
-  ackAfterMs: 20,
+  carsPerDoubling: 4,
+  ackAfterMs: 50,
   askAfterMs: 30,
   askTimeoutMs: 300,
   repeatMs: 1000,

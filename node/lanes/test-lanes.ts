@@ -39,7 +39,7 @@ type Host = { lanes: Lanes; log: Map<Hex, Uint8Array>; heads: Tip[] };
 
 /** The lanes of some validators, each with a log, on wires that the test can cut. */
 export function laneNetwork(count = 4, change: Partial<LanePace> = {}) {
-  const pace = { ...DEFAULT_LANE_PACE, ...change };
+  const pace = { ...DEFAULT_LANE_PACE, ackAfterMs: 20, ...change };
   const ids = Array.from({ length: count }, (_, id) => id);
   const committee = committeeOf(ids.map((id) => ({ id, weight: 100, publicKey: toHex(keyOf(id).publicKey) })));
   /** `wallSkewMs` moves the wall clocks only. */
