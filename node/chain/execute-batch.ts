@@ -41,7 +41,10 @@ function countOf(results: Uint8Array, wanted: number): number {
 
 function outcomeOf(results: Uint8Array): BatchOutcome {
   const failures: { index: number; code: string }[] = [];
-  for (const [index, result] of results.entries())
+  // By index: an iterator over entries would make an array for each record.
+  for (let index = 0; index < results.length; index++) {
+    const result = results[index] as number;
     if (isRefused(result)) failures.push({ index, code: recordResults[result] as string });
+  }
   return { count: results.length, failures };
 }
