@@ -119,8 +119,18 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...NODE_FOR_OPERATOR,
   ],
   "operator/tuning/": ["operator/api/", "operator/rollout/", "node/base/"],
+  // Schedules, Jobs and what became of them.
+  "operator/backup/": [
+    "operator/api/",
+    "operator/observe/snapshot",
+    "operator/desired/",
+    "operator/rollout/",
+    "operator/reconcile/actions",
+    ...NODE_FOR_OPERATOR,
+  ],
   "operator/reconcile/": [
     "operator/api/",
+    "operator/backup/",
     "operator/observe/",
     "operator/desired/",
     "operator/rollout/",
@@ -148,7 +158,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "cdk8s/": ["operator/api/", "node/base/", "node/codec/", CONTRACT],
   // Plays validators for the operator on a real API server: with the operator's own model, which is judged by that, too.
   "e2e/played/": ["e2e/", "operator/*", ...NODE_FOR_OPERATOR, "node/codec/"],
-  "e2e/": ["operator/api/", "node/base/", "node/codec/", "node/client/", CONTRACT],
+  "e2e/": ["operator/api/", "node/base/", "node/codec/", "node/client/", "node/backup/", CONTRACT],
   "tidy.test": [],
   "vitest.config": [],
 };
@@ -174,6 +184,7 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   "operator/observe/snapshot": ["type @kubernetes/client-node"],
   "operator/desired/": ["createHash node:crypto", "type @kubernetes/client-node"],
   "operator/rollout/": ["type @kubernetes/client-node"],
+  "operator/backup/": ["type @kubernetes/client-node"],
   "operator/tuning/": [],
   "operator/reconcile/actions": [],
 };

@@ -52,6 +52,8 @@ const RECIPES = {
   "local-path": { module: "local-path", packages: ["github.com/rancher/local-path-provisioner"] },
   helm: { module: "helm", packages: ["helm.sh/helm/v4/cmd/helm"] },
   kwok: { module: "kwok", packages: ["sigs.k8s.io/kwok/cmd/kwok"] },
+  // A store that speaks S3 and checks signatures, for the backups' test.
+  versitygw: { module: "versitygw", packages: ["github.com/versity/versitygw/cmd/versitygw"] },
 } as const satisfies Record<string, Recipe>;
 
 export type Built = keyof typeof RECIPES;

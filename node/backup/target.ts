@@ -10,6 +10,12 @@ export type Target = {
   close(): void;
 };
 
+export type TargetOptions = {
+  /** Of a store that is not Amazon's. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+};
+
 export const MANIFEST = "manifest.json";
 /** Of a backup: also a Kubernetes object's name. */
 export const BACKUP_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;

@@ -20,7 +20,7 @@ export const backup = command(
   {
     command: "backup",
     summary:
-      "writes the newest certified accounts, pending transfers and stakes of a data folder to a folder, encrypted; reads the folder beside a running node",
+      "writes the newest certified accounts, pending transfers and stakes of a data folder to a folder or s3://BUCKET/PREFIX, encrypted; reads the folder beside a running node",
     flags: FLAGS,
     positionals: ["DIR", "TARGET"],
   },
@@ -28,7 +28,7 @@ export const backup = command(
     const given = flags.text("name");
     const wanted = given === undefined ? undefined : backupNameIn(given);
     if (wanted?.ok === false) return wanted;
-    const place = backupPlace(flags, flags.positionals[1] ?? "");
+    const place = await backupPlace(flags, flags.positionals[1] ?? "");
     if (!place.ok) return place;
     const { target, key } = place.value;
     try {

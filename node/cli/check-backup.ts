@@ -31,20 +31,22 @@ export const checkBackup = command(
     const [to = "", given = ""] = flags.positionals;
     const name = backupNameIn(given);
     if (!name.ok) return name;
-    const place = backupPlace(flags, to);
+    const place = await backupPlace(flags, to);
     if (!place.ok) return place;
     const folder = mkdtempSync(join(tmpdir(), "hmn-check-"));
     try {
       const path = restoredPath(folder);
+      const began = performance.now();
       const found = await bringBackup(place.value, { name: name.value, path, chainId: flags.text("chain-id") });
       const fault = found.ok ? scratchFault(found.value, path) : (found.detail ?? found.reason);
+      const restoreMs = Math.ceil(performance.now() - began);
       if (!found.ok || fault !== undefined) {
         world.error(`hmn-node check-backup: ${name.value}: ${fault}\n  do      ${REMEDIES.backup}\n`);
         return 1;
       }
       world.out(table(rowsOf(found.value)));
       world.out("every piece, certificate and root is right, and a network can begin with it\n");
-      report(flags, { name: name.value, height: found.value.from.height, verified: true });
+      report(flags, { name: name.value, height: found.value.from.height, verified: true, restoreMs });
       return 0;
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -30,7 +30,7 @@ export const restore = command(
       world.out(`${path} is there already\n`);
       return 0;
     }
-    const place = backupPlace(flags, to);
+    const place = await backupPlace(flags, to);
     if (!place.ok) return place;
     try {
       const checked = `${path}.checked`;
