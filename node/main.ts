@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "checks a backup by restoring it in memory",
     load: async () => (await import("./cli/check-backup.ts")).checkBackup,
   },
+  "forget-backups": {
+    summary: "removes all but the last of a row of backups",
+    load: async () => (await import("./cli/forget-backups.ts")).forgetBackups,
+  },
   restore: {
     summary: "gives a node of a new network a backup to begin with",
     load: async () => (await import("./cli/restore.ts")).restore,
@@ -57,7 +61,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   version: { summary: "prints the release", load: async () => version },
 };
 
-const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}\n`);
+const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)} ${summary}\n`);
 const HELP = `usage: hmn-node [command] [flags]\n\n${rows.join("")}\nhmn-node COMMAND --help tells the flags of each.\n`;
 
 const version: Command = async (_args, { environment, out }) => {

@@ -13,6 +13,7 @@ import type { NodeEffect } from "../ports.ts";
 import { account, batchOf, calmNetwork, keyOf, NODES, running } from "../test-network.ts";
 import { backup } from "./backup.ts";
 import { checkBackup } from "./check-backup.ts";
+import { forgetBackups } from "./forget-backups.ts";
 import { genesis } from "./genesis.ts";
 import { restore } from "./restore.ts";
 import { run, writeFolder } from "./test-folder.ts";
@@ -140,6 +141,16 @@ test("another key, another network and another name are refused", async () => {
     const ran = await run(checkBackup, at("backups"), ...args);
     expect(ran).toMatchObject({ code, out: "", error: expect.stringContaining(why) });
   }
+});
+
+test("of a row of backups the last ones stay, and what does not belong to it", async () => {
+  for (const name of ["row-1", "row-2", "row-3", "other-1"]) changed(name, "piece-00000", (bytes) => bytes);
+  changed("row-0", "manifest.json", () => undefined);
+  const forgotten = await run(forgetBackups, at("backups"), "--prefix", "row-", "--keep", "2");
+  expect(forgotten).toMatchObject({ code: 0, error: "", out: "row-1: removed\n" });
+  const left = readdirSync(at("backups")).filter((name) => /^(row|other)/.test(name));
+  expect(left).toEqual(["other-1", "row-0", "row-2", "row-3"]);
+  expect(await run(forgetBackups, at("backups"), "--prefix", "row-", "--keep", "0")).toMatchObject({ code: 2 });
 });
 
 test("a new network goes on from it: equal accounts and pending transfers, timers go on, old batches are refused", async () => {

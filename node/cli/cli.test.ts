@@ -21,6 +21,7 @@ import { checkBackup } from "./check-backup.ts";
 import { checkProof } from "./check-proof.ts";
 import { coherence } from "./coherence.ts";
 import type { Command } from "./command.ts";
+import { forgetBackups } from "./forget-backups.ts";
 import { genesis } from "./genesis.ts";
 import { health } from "./health.ts";
 import { inspect } from "./inspect.ts";
@@ -131,6 +132,7 @@ test.each([
   ["check-proof", checkProof],
   ["backup", backup],
   ["check-backup", checkBackup],
+  ["forget-backups", forgetBackups],
   ["restore", restore],
 ] as const)("%s tells its flags, and names one that it does not know", async (name, command) => {
   const help = await run(command, "--help");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterBackupSchema } from "./backup.ts";
 import { coherenceStatusSchema } from "./coherence.ts";
 import { conditionSchema } from "./conditions.ts";
 import {
@@ -283,6 +284,7 @@ export const clusterStatusSchema = z
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
+    backup: clusterBackupSchema.optional(),
     trustAnchor: trustStatusSchema.optional(),
     currentRevision: z
       .string()

@@ -12,6 +12,7 @@ export const conditionTypes = [
   "RolledBack",
   "DeletionProtected",
   "ImageUnchanged",
+  "BackupCurrent",
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 

@@ -20,3 +20,9 @@ export const LABELS = {
   instance: "app.kubernetes.io/instance",
   managedBy: "app.kubernetes.io/managed-by",
 } as const;
+
+/**
+ * Behind the cluster's name in the cluster label of its backups' pods. Names of clusters have no dot: so the operator sees these
+ * pods, and no selector of the cluster's nodes takes them for one.
+ */
+export const BACKUP_SUFFIX = ".backup";

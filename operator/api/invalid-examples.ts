@@ -1,3 +1,4 @@
+import { invalidBackupExamples } from "./invalid-backup-examples.ts";
 import { invalidPodExamples } from "./invalid-pod-examples.ts";
 import { account, type InvalidExample, release, validApproval, validCluster, validRollout } from "./valid-examples.ts";
 
@@ -6,6 +7,7 @@ const activated = { stateVersion: 2, ableVersion: 2, wireVersion: 2, leastVersio
 /** Every rule of the schemas is broken by at least one of these; `crd.test.ts` checks that for the rules in CEL. */
 export const invalidExamples: readonly InvalidExample[] = [
   ...invalidPodExamples,
+  ...invalidBackupExamples,
   {
     name: "a name that no Service can be named after",
     field: "metadata.name",

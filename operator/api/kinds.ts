@@ -1,5 +1,13 @@
 import type { z } from "zod";
 import { approvalSpecSchema, approvalStatusSchema } from "./approval.ts";
+import {
+  backupNameRule,
+  backupScheduleSpecSchema,
+  backupScheduleStatusSchema,
+  backupSpecSchema,
+  backupStatusSchema,
+  scheduleNameRule,
+} from "./backup.ts";
 import { clusterSpecSchema, clusterStatusSchema } from "./cluster.ts";
 import type { CelRule } from "./fields.ts";
 import { noDowngrade } from "./protocol.ts";
@@ -159,4 +167,74 @@ export const approvalKind: KindDefinition = {
   selectable: [".spec.cluster"],
 };
 
-export const kinds: readonly KindDefinition[] = [clusterKind, rolloutKind, approvalKind];
+export const backupKind: KindDefinition = {
+  kind: "HmnBackup",
+  plural: "hmnbackups",
+  singular: "hmnbackup",
+  shortName: "hmnbk",
+  description:
+    "One backup of a cluster's accounts, pending transfers and stakes: where it lies, and whether it can be restored.",
+  spec: backupSpecSchema,
+  status: backupStatusSchema,
+  columns: [
+    { name: "Cluster", type: "string", jsonPath: ".spec.cluster", description: "The HmnCluster." },
+    { name: "State", type: "string", jsonPath: ".status.state", description: "What it does, or how it ended." },
+    {
+      name: "Height",
+      type: "integer",
+      jsonPath: ".status.height",
+      description: "The block after which it is the state.",
+    },
+    { name: "Block time", type: "date", jsonPath: ".status.blockTime", description: "Its recovery point." },
+    {
+      name: "Verified",
+      type: "string",
+      jsonPath: ".status.verified",
+      description: "Whether it was restored on trial.",
+    },
+    age,
+    {
+      name: "Message",
+      type: "string",
+      jsonPath: ".status.message",
+      description: "What is waited for, or went wrong.",
+      priority: 1,
+    },
+  ],
+  rules: [backupNameRule],
+  selectable: [".spec.cluster"],
+};
+
+export const backupScheduleKind: KindDefinition = {
+  kind: "HmnBackupSchedule",
+  plural: "hmnbackupschedules",
+  singular: "hmnbackupschedule",
+  shortName: "hmnbks",
+  description: "When a cluster is backed up, and how many backups are kept.",
+  spec: backupScheduleSpecSchema,
+  status: backupScheduleStatusSchema,
+  columns: [
+    { name: "Cluster", type: "string", jsonPath: ".spec.cluster", description: "The HmnCluster." },
+    { name: "Schedule", type: "string", jsonPath: ".spec.schedule", description: "When, in UTC." },
+    { name: "Suspended", type: "string", jsonPath: ".spec.suspend", description: "Whether it makes none now." },
+    { name: "Last", type: "string", jsonPath: ".status.lastBackup", description: "The newest HmnBackup that it made." },
+    age,
+    {
+      name: "Message",
+      type: "string",
+      jsonPath: ".status.message",
+      description: "What is wrong with it.",
+      priority: 1,
+    },
+  ],
+  rules: [scheduleNameRule],
+  selectable: [".spec.cluster"],
+};
+
+export const kinds: readonly KindDefinition[] = [
+  clusterKind,
+  rolloutKind,
+  approvalKind,
+  backupKind,
+  backupScheduleKind,
+];

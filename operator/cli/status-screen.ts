@@ -85,12 +85,21 @@ function summary({ metadata, status }: ClusterObject, quorum: Quorum, look: Look
     disruption === undefined
       ? "free: no validator is being moved"
       : `taken: ${disruption.kind} of validator ${disruption.validator}, for ${agoText(disruption.since, look.now)}`;
+  const { backup } = status;
   const behind = (status.observedGeneration ?? 0) < metadata.generation;
   return [
     ...columns(
       [
         ["quorum", { text: quorumText(quorum), style: quorum.serves ? "green" : "red" }],
         ["slot", slot],
+        ...(backup === undefined
+          ? []
+          : [
+              [
+                "backup",
+                `${backup.name}, up to ${agoText(backup.blockTime, look.now)} ago; a restore took ${backup.restoreSeconds} s`,
+              ],
+            ]),
         ...(behind
           ? [
               [

@@ -4,6 +4,7 @@ import { affinityOf } from "./affinity.ts";
 import type { Inputs } from "./inputs.ts";
 import { clusterSelector } from "./metadata.ts";
 import { authorityName, configName, genesisName, leafSecretParts } from "./names.ts";
+import { podLocks, processLocks } from "./security.ts";
 import { soundEntries } from "./spec-fault.ts";
 
 /**
@@ -17,8 +18,6 @@ export type PodTemplate = {
   readonly spec: unknown;
 };
 
-/** User and group of the node's image. */
-const USER = 10001;
 /** Time in which endpoints are told before the node stops taking connections. */
 const DRAIN_SECONDS = 2;
 const GRACE_SECONDS = 30;
@@ -49,14 +48,7 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
       enableServiceLinks: false,
       terminationGracePeriodSeconds: pods.terminationGracePeriodSeconds ?? GRACE_SECONDS,
       ...picked(pods, "imagePullSecrets", "priorityClassName", "runtimeClassName"),
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: USER,
-        runAsGroup: USER,
-        fsGroup: USER,
-        fsGroupChangePolicy: "OnRootMismatch",
-        seccompProfile: { type: "RuntimeDefault" },
-      },
+      securityContext: podLocks,
       nodeSelector: soundEntries(placement.nodeSelector),
       ...(affinity === undefined ? {} : { affinity }),
       ...picked(placement, "tolerations"),
@@ -88,11 +80,7 @@ export function renderTemplate(cluster: string, revision: string, inputs: Inputs
           livenessProbe: { ...probe("/livez"), periodSeconds: 10, failureThreshold: 6 },
           readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 3 },
           lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: processLocks,
           volumeMounts: [
             { name: "data", mountPath: PATHS.data },
             { name: "config", mountPath: PATHS.config, readOnly: true },

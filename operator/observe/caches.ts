@@ -1,4 +1,4 @@
-import { LABELS } from "../api/group.ts";
+import { BACKUP_SUFFIX, LABELS } from "../api/group.ts";
 import type { Change } from "../runtime/cache.ts";
 import type { Client } from "../runtime/client.ts";
 import { type ListWatch, startListWatch } from "../runtime/list-watch.ts";
@@ -38,8 +38,9 @@ export type CachesOptions = {
 export function clusterKeyOf(kind: KindName, item: Item): string | undefined {
   if (kind === "HmnCluster") return itemKey(item);
   if (!resources[kind].namespaced) return undefined;
-  const named = kind === "HmnRollout" || kind === "HmnApproval";
-  const cluster = named ? clusterInSpec(item) : item.metadata.labels?.[LABELS.cluster];
+  // Our own kinds name their cluster; the pods of its backups carry its name with a suffix, so that nothing takes them for nodes.
+  const named = resources[kind].apiVersion === resources.HmnCluster.apiVersion;
+  const cluster = named ? clusterInSpec(item) : item.metadata.labels?.[LABELS.cluster]?.replace(BACKUP_SUFFIX, "");
   return cluster === undefined ? undefined : keyOf(item.metadata.namespace, cluster);
 }
 

@@ -1,10 +1,23 @@
 import type { z } from "zod";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
 import { approvalSpecSchema, approvalStatusSchema } from "../api/approval.ts";
+import {
+  backupScheduleSpecSchema,
+  backupScheduleStatusSchema,
+  backupSpecSchema,
+  backupStatusSchema,
+} from "../api/backup.ts";
 import { clusterSpecSchema, clusterStatusSchema } from "../api/cluster.ts";
 import { rolloutSpecSchema, rolloutStatusSchema } from "../api/rollout.ts";
 import type { Item } from "../runtime/resource.ts";
-import type { ApprovalObject, ClusterObject, Metadata, RolloutObject } from "./snapshot.ts";
+import type {
+  ApprovalObject,
+  BackupObject,
+  BackupScheduleObject,
+  ClusterObject,
+  Metadata,
+  RolloutObject,
+} from "./snapshot.ts";
 
 export function metadataOf({ metadata }: Item): Metadata {
   return {
@@ -63,4 +76,14 @@ export const decodeApproval: (item: Item) => Result<ApprovalObject, "does-not-fi
   "HmnApproval",
   approvalSpecSchema,
   approvalStatusSchema,
+);
+export const decodeBackup: (item: Item) => Result<BackupObject, "does-not-fit"> = decoder(
+  "HmnBackup",
+  backupSpecSchema,
+  backupStatusSchema,
+);
+export const decodeBackupSchedule: (item: Item) => Result<BackupScheduleObject, "does-not-fit"> = decoder(
+  "HmnBackupSchedule",
+  backupScheduleSpecSchema,
+  backupScheduleStatusSchema,
 );

@@ -1,10 +1,12 @@
-import type { V1Secret } from "@kubernetes/client-node";
+import type { V1Pod, V1Secret } from "@kubernetes/client-node";
+import type { Result } from "../../node/base/result.ts";
 import type { Millis } from "../../node/base/units.ts";
+import { LABELS } from "../api/group.ts";
 import { authorityName } from "../desired/names.ts";
 import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
 import { readAuthority, readLeaf } from "./certificates.ts";
-import { decodeApproval, decodeCluster, decodeRollout } from "./decode.ts";
+import { decodeApproval, decodeBackup, decodeBackupSchedule, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
 import type {
   ApprovalObject,
@@ -47,6 +49,8 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
   if (!cluster.ok) throw new Error(cluster.detail);
   const of = <T>(kind: KindName): readonly T[] => typed(caches.ofCluster(kind, clusterKey));
   const secrets = of<V1Secret>("Secret");
+  const pods = of<V1Pod>("Pod");
+  const isNode = ({ metadata }: V1Pod): boolean => metadata?.labels?.[LABELS.cluster] === item.metadata.name;
   const authority = secrets.find(({ metadata }) => metadata?.name === authorityName(item.metadata.name));
   const metricSource = findings.metricSource(clusterKey);
   return {
@@ -54,8 +58,12 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     cluster: cluster.value,
     rollouts: rollouts(caches.ofCluster("HmnRollout", clusterKey), cluster.value.metadata.uid),
     approvals: approvals(caches.ofCluster("HmnApproval", clusterKey), cluster.value.metadata.uid),
+    backups: decodedAll(caches.ofCluster("HmnBackup", clusterKey), decodeBackup),
+    backupSchedules: decodedAll(caches.ofCluster("HmnBackupSchedule", clusterKey), decodeBackupSchedule),
+    jobs: of("Job"),
+    backupPods: pods.filter((pod) => !isNode(pod)),
     statefulSets: of("StatefulSet"),
-    pods: of("Pod"),
+    pods: pods.filter(isNode),
     services: of("Service"),
     configMaps: of("ConfigMap"),
     secrets,
@@ -79,6 +87,17 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     fleet: findings.fleet(clusterKey),
   };
 }
+
+/** By name. */
+function decodedAll<T>(items: readonly Item[], decode: (item: Item) => Result<T>): readonly T[] {
+  return items.toSorted(byName).map((item) => {
+    const decoded = decode(item);
+    if (!decoded.ok) throw new Error(decoded.detail);
+    return decoded.value;
+  });
+}
+
+const byName = (a: Item, b: Item): number => (a.metadata.name < b.metadata.name ? -1 : 1);
 
 function leavesOf(secrets: readonly V1Secret[], authority: V1Secret): ReadonlyMap<string, LeafFacts> {
   return new Map(

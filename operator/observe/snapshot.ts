@@ -1,6 +1,7 @@
 import type {
   V1ConfigMap,
   V1ControllerRevision,
+  V1Job,
   V1NetworkPolicy,
   V1Node,
   V1PersistentVolumeClaim,
@@ -17,6 +18,7 @@ import type { NodeStatus } from "../../node/api/contract.ts";
 import type { Hex } from "../../node/base/bytes.ts";
 import type { Millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
+import type { BackupScheduleSpec, BackupScheduleStatus, BackupSpec, BackupStatus } from "../api/backup.ts";
 import type { ClusterSpec, ClusterStatus } from "../api/cluster.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 
@@ -37,6 +39,12 @@ export type ApprovalObject = {
   readonly metadata: Metadata;
   readonly spec: ApprovalSpec;
   readonly status: ApprovalStatus;
+};
+export type BackupObject = { readonly metadata: Metadata; readonly spec: BackupSpec; readonly status: BackupStatus };
+export type BackupScheduleObject = {
+  readonly metadata: Metadata;
+  readonly spec: BackupScheduleSpec;
+  readonly status: BackupScheduleStatus;
 };
 export type RolloutObject = { readonly metadata: Metadata; readonly spec: RolloutSpec; readonly status: RolloutStatus };
 
@@ -132,6 +140,11 @@ export type Snapshot = {
   readonly rollouts: readonly RolloutObject[];
   /** All HmnApprovals that name this very cluster, oldest first. */
   readonly approvals: readonly ApprovalObject[];
+  /** Those that name this cluster, and their Jobs with their pods. */
+  readonly backups: readonly BackupObject[];
+  readonly backupSchedules: readonly BackupScheduleObject[];
+  readonly jobs: readonly V1Job[];
+  readonly backupPods: readonly V1Pod[];
   readonly statefulSets: readonly V1StatefulSet[];
   /** Pods that carry the cluster's label. */
   readonly pods: readonly V1Pod[];

@@ -22,7 +22,7 @@ export type Action =
   /** Replaces the status subresource, only if the object still has this resourceVersion. */
   | {
       readonly type: "status";
-      readonly kind: "HmnCluster" | "HmnRollout" | "HmnApproval";
+      readonly kind: "HmnCluster" | "HmnRollout" | "HmnApproval" | "HmnBackup" | "HmnBackupSchedule";
       readonly name: string;
       readonly resourceVersion: string;
       readonly status: unknown;

@@ -9,6 +9,7 @@ import { isHealthy } from "../rollout/replace.ts";
 import type { Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
+import { backupCurrent } from "./backups.ts";
 import { certificatesReady } from "./certificates.ts";
 import { faultDomains } from "./fault-domains.ts";
 import { imageUnchanged } from "./image.ts";
@@ -59,6 +60,7 @@ export function conditions(facts: Facts, before: readonly Condition[]): readonly
     ["RolledBack", rolledBack(snapshot)],
     ["DeletionProtected", deletionProtected(snapshot)],
     ["ImageUnchanged", imageUnchanged(view, facts.current, facts.image)],
+    ["BackupCurrent", backupCurrent(snapshot)],
   ];
   return statements.flatMap(([type, statement]) =>
     statement === undefined

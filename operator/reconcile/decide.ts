@@ -13,6 +13,7 @@ import { type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
 import { activate, activationEvents } from "./activation.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
+import { backups } from "./backups.ts";
 import { stalledReasons } from "./conditions.ts";
 import { events, replacementEvents, scaleEvents } from "./events.ts";
 import { grow } from "./growth.ts";
@@ -122,6 +123,7 @@ export function decide(asked: Snapshot): Decision {
     ...growing.acts,
     ...tuning.acts,
     ...activation.acts,
+    ...backups(snapshot, view),
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),

@@ -10,6 +10,7 @@ import { isHealthy, reasonOf } from "../rollout/replace.ts";
 import { podsCommand, type Wait } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
+import { newestBackup } from "./backups.ts";
 import { coherenceOf, emergencyWait } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
@@ -57,6 +58,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
         outcome.background)
       : cluster.status.waitingFor);
   const trustAnchor = trustOf(view, cluster.status.trustAnchor);
+  const backup = newestBackup(snapshot) ?? cluster.status.backup;
   const image = currentImage(snapshot, view, current.revision);
   const phase = phaseOf(snapshot, outcome, wait);
   const facts: Facts = {
@@ -74,6 +76,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     chainId: view.nodes.find((node) => node.voting)?.status?.chainId ?? cluster.status.chainId ?? "",
     ...(coherence === undefined ? {} : { coherence }),
     ...(trustAnchor === undefined ? {} : { trustAnchor }),
+    ...(backup === undefined ? {} : { backup }),
     currentRevision: current.revision,
     currentVersion: current.version,
     ...(image === undefined ? {} : { currentImage: image }),

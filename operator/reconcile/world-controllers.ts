@@ -1,4 +1,5 @@
 import { podName } from "../desired/names.ts";
+import { isNode } from "./world-jobs.ts";
 import type { createStore, Thing } from "./world-store.ts";
 import type { ModelVolumes } from "./world-volumes.ts";
 
@@ -44,7 +45,7 @@ export function createControllers(
     stop,
     orphan: (set) => orphans.add(podName(set)),
     tick: () => {
-      for (const pod of objects("Pod")) {
+      for (const pod of objects("Pod").filter(isNode)) {
         const { name, deletionTimestamp } = pod.metadata;
         const set = find("StatefulSet", name.slice(0, -2));
         // A set that is made anew takes the pod of its name over.

@@ -1,47 +1,26 @@
 import { assert, unreachable } from "../../node/base/assert.ts";
-import { type Millis, millis } from "../../node/base/units.ts";
+import { millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
-import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
+import type { BackupScheduleSpec, BackupScheduleStatus, BackupSpec, BackupStatus } from "../api/backup.ts";
+import { type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
 import { API_VERSION, LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 import { podName } from "../desired/names.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
-import { createCertificates, type Lives, type ModelCertificates } from "./world-certificates.ts";
-import { createChain, type ModelChain } from "./world-chain.ts";
+import { createCertificates, type Lives } from "./world-certificates.ts";
+import { createChain } from "./world-chain.ts";
 import { createControllers } from "./world-controllers.ts";
-import { type Behaviour, createNodes, type ModelNodes } from "./world-nodes.ts";
+import type { World } from "./world-handle.ts";
+import { createJobs, isNode } from "./world-jobs.ts";
+import { type Behaviour, createNodes } from "./world-nodes.ts";
 import { createStore, type Thing } from "./world-store.ts";
-import { createVolumes, type ModelVolumes } from "./world-volumes.ts";
 
-/** A modelled API server with the controllers that matter here, in seconds of its own clock: the simulation's world. */
-export type World = {
-  now(): Millis;
-  snapshot(): Snapshot;
-  /** Carries out actions as apply.ts does: in order, until the first that fails. Returns how many were done. */
-  carryOut(actions: readonly Action[]): number;
-  /** One second passes. */
-  tick(): void;
-  edit(change: (spec: ClusterSpec) => ClusterSpec): void;
-  status(): ClusterStatus;
-  rollouts(): readonly { name: string; spec: RolloutSpec; status: RolloutStatus }[];
-  objects(kind: string): readonly Thing[];
-  find(kind: string, name: string): Thing | undefined;
-  remove(kind: string, name: string): void;
-  /** Another field manager changes an object. */
-  meddle(kind: string, name: string, manager: string, change: (thing: Thing) => void): void;
-  /** A person's word about a rollout, as its admission policy lets it through. */
-  approve(word: Pick<ApprovalSpec, "rollout" | "action"> & Partial<ApprovalSpec>): string;
-  nodes: ModelNodes;
-  volumes: ModelVolumes;
-  chain: ModelChain;
-  certificates: ModelCertificates;
-  /** Nodes that were Ready and are down because the operator evicted them. */
-  downByUs: ReadonlySet<number>;
-  events: readonly string[];
-};
+export type { World } from "./world-handle.ts";
+
+import { createVolumes } from "./world-volumes.ts";
 
 const START = Date.parse("2026-01-01T00:00:00Z");
 const NAME = "payments";
@@ -56,6 +35,8 @@ export function createWorld(options: {
   readonly fleet?: () => Fleet;
   /** Of certificates; as long as real ones by default. */
   readonly lives?: Lives;
+  /** What a backup's Job says at its end; that it went well without. */
+  readonly backedUp?: Parameters<typeof createJobs>[1];
   /** Committed weight of each validator; equal ones where missing. */
   readonly weights?: readonly number[];
 }): World {
@@ -68,6 +49,7 @@ export function createWorld(options: {
   const events: string[] = [];
   const store = createStore(() => now);
   const { find, objects, put, apply, touch, copied } = store;
+  const jobs = createJobs(store, options.backedUp ?? (() => ({ height: 100, timeNs: `${BigInt(now) * 1_000_000n}` })));
 
   const controllers = createControllers(
     store,
@@ -202,7 +184,7 @@ export function createWorld(options: {
     ...{ chain, volumes },
     isRead: isCurrent,
     network: spec.network,
-    pods: () => objects("Pod"),
+    pods: () => objects("Pod").filter(isNode),
     genesis: () => find("ConfigMap", `${NAME}-genesis`),
     told: (pod) => certificates.told(pod),
   });
@@ -226,6 +208,7 @@ export function createWorld(options: {
     now: () => now,
     objects,
     find,
+    create: (object) => void put(object),
     remove: (kind, name) => {
       const thing = find(kind, name);
       if (thing !== undefined && kind === "Pod") stop(thing);
@@ -263,6 +246,7 @@ export function createWorld(options: {
     tick: () => {
       now = millis(now + 1000);
       controllers.tick();
+      jobs.tick();
       volumes.tick();
       nodes.tick(now);
       certificates.tick(now);
@@ -295,8 +279,14 @@ export function createWorld(options: {
           status: structuredClone(clusterStatus),
         },
         rollouts: records<RolloutSpec, RolloutStatus>("HmnRollout").toSorted((a, b) => a.spec.number - b.spec.number),
+        backups: records<BackupSpec, BackupStatus>("HmnBackup"),
+        backupSchedules: records<BackupScheduleSpec, BackupScheduleStatus>("HmnBackupSchedule"),
+        jobs: list("Job"),
+        backupPods: objects("Pod")
+          .filter((pod) => !isNode(pod))
+          .map(copied) as unknown as Snapshot["backupPods"],
         statefulSets: list("StatefulSet"),
-        pods: list("Pod"),
+        pods: objects("Pod").filter(isNode).map(copied) as unknown as Snapshot["pods"],
         services: list("Service"),
         configMaps: list("ConfigMap"),
         secrets: list("Secret"),

@@ -20,9 +20,11 @@ export const permissions: { readonly cluster: readonly Rule[]; readonly ownNames
     { apiGroups: ["hmn.dev"], resources: ["hmnclusters"], verbs: watched },
     { apiGroups: ["hmn.dev"], resources: ["hmnrollouts"], verbs: [...applied, "delete"] },
     { apiGroups: ["hmn.dev"], resources: ["hmnapprovals"], verbs: [...watched, "delete"] },
+    { apiGroups: ["hmn.dev"], resources: ["hmnbackups"], verbs: [...watched, "create", "delete"] },
+    { apiGroups: ["hmn.dev"], resources: ["hmnbackupschedules"], verbs: watched },
     {
       apiGroups: ["hmn.dev"],
-      resources: ["hmnclusters/status", "hmnrollouts/status", "hmnapprovals/status"],
+      resources: ["clusters", "rollouts", "approvals", "backups", "backupschedules"].map((kind) => `hmn${kind}/status`),
       verbs: ["update"],
     },
     // Owner references with blockOwnerDeletion need it where OwnerReferencesPermissionEnforcement is on.
@@ -42,6 +44,7 @@ export const permissions: { readonly cluster: readonly Rule[]; readonly ownNames
       resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
       verbs: watched,
     },
+    { apiGroups: ["batch"], resources: ["jobs"], verbs: [...watched, "create"] },
     { apiGroups: ["apps"], resources: ["statefulsets", "controllerrevisions"], verbs: [...applied, "delete"] },
     { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: [...applied, "delete"] },
     { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: [...applied, "delete"] },

@@ -1,0 +1,116 @@
+import { PATHS } from "../../node/api/contract.ts";
+import type { ClusterSpec } from "../api/cluster.ts";
+import { API_VERSION, BACKUP_SUFFIX, FIELD_MANAGER, LABELS } from "../api/group.ts";
+import { genesisName } from "../desired/names.ts";
+import { podLocks, processLocks } from "../desired/security.ts";
+import type { BackupObject } from "../observe/snapshot.ts";
+import type { KubeObject } from "../reconcile/actions.ts";
+
+export const jobName = (backup: string): string => `${backup}-job`;
+/** Containers whose last word is what became of the backup. */
+export const STEPS = { write: "backup", check: "check" } as const;
+
+const KEY_PATH = "/etc/hmn/backup";
+const TARGET_PATH = "/backups";
+const DEADLINE_SECONDS = 6 * 3_600;
+
+/** Where a backup is taken from: the volume of one validator, read on its host beside the node that runs on it. */
+export type Source = { readonly validator: number; readonly claim: string; readonly host: string };
+
+/**
+ * Writes the backup, fetches it again and begins a scratch network with it in memory, then forgets what is beyond the schedule's
+ * number. It has no token and asks the API server for nothing: its containers' last words say how it went.
+ */
+export function backupJob(
+  backup: BackupObject,
+  cluster: { readonly metadata: { readonly name: string; readonly namespace: string }; readonly spec: ClusterSpec },
+  { chainId, ...source }: Source & { readonly chainId: string },
+): KubeObject {
+  const { metadata, spec } = backup;
+  const { image, resources, storage, placement } = cluster.spec;
+  const labels = {
+    [LABELS.cluster]: `${cluster.metadata.name}${BACKUP_SUFFIX}`,
+    [LABELS.name]: "hmn-backup",
+    [LABELS.instance]: cluster.metadata.name,
+  };
+  const { s3, claimName } = spec.target;
+  const place =
+    s3 === undefined ? TARGET_PATH : `s3://${[s3.bucket, s3.prefix].filter((part) => part !== "").join("/")}`;
+  const store =
+    s3 === undefined ? [] : ["--region", s3.region, ...(s3.endpoint === undefined ? [] : ["--endpoint", s3.endpoint])];
+  const keyed = ["--key", `${KEY_PATH}/key`, ...store];
+  const said = ["--report", "/dev/termination-log"];
+  const quantities = { cpu: resources.cpu, memory: resources.memory };
+  const step = (name: string, args: readonly string[], mounts: readonly object[] = []) => ({
+    name,
+    image: image.reference,
+    imagePullPolicy: image.pullPolicy,
+    args,
+    resources: { requests: quantities, limits: quantities },
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    securityContext: processLocks,
+    ...(s3 === undefined ? {} : { envFrom: [{ secretRef: { name: s3.credentialsSecret } }] }),
+    volumeMounts: [
+      { name: "key", mountPath: KEY_PATH, readOnly: true },
+      { name: "tmp", mountPath: "/tmp" },
+      ...(claimName === undefined ? [] : [{ name: "target", mountPath: TARGET_PATH }]),
+      ...mounts,
+    ],
+  });
+  const read = [
+    { name: "data", mountPath: PATHS.data, readOnly: true },
+    { name: "genesis", mountPath: PATHS.config, readOnly: true },
+  ];
+  const write = step(STEPS.write, ["backup", PATHS.data, place, "--name", metadata.name, ...keyed, ...said], read);
+  const check = step(STEPS.check, ["check-backup", place, metadata.name, "--chain-id", chainId, ...keyed, ...said]);
+  const kept = ["--prefix", `${spec.schedule}-`, "--keep", String(spec.keep)];
+  const forget = step("forget", ["forget-backups", place, ...kept, ...store]);
+  const [last, ...before] = (spec.keep > 0 && spec.schedule !== "" ? [write, check, forget] : [write, check]).reverse();
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: jobName(metadata.name),
+      namespace: metadata.namespace,
+      labels: { ...labels, [LABELS.cluster]: cluster.metadata.name, [LABELS.managedBy]: FIELD_MANAGER },
+      ownerReferences: [
+        { apiVersion: API_VERSION, kind: "HmnBackup", name: metadata.name, uid: metadata.uid, controller: true },
+      ],
+    },
+    spec: {
+      backoffLimit: 2,
+      activeDeadlineSeconds: DEADLINE_SECONDS,
+      template: {
+        metadata: { labels },
+        spec: {
+          restartPolicy: "Never",
+          serviceAccountName: cluster.metadata.name,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          securityContext: podLocks,
+          ...(cluster.spec.pods.imagePullSecrets === undefined
+            ? {}
+            : { imagePullSecrets: cluster.spec.pods.imagePullSecrets }),
+          ...(placement.tolerations === undefined ? {} : { tolerations: placement.tolerations }),
+          // A volume that one host may write to can be read there by a second pod.
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: {
+                nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: [source.host] }] }],
+              },
+            },
+          },
+          initContainers: before.reverse(),
+          containers: [last],
+          volumes: [
+            { name: "data", persistentVolumeClaim: { claimName: source.claim, readOnly: true } },
+            { name: "genesis", configMap: { name: genesisName(cluster.metadata.name) } },
+            { name: "key", secret: { secretName: spec.encryptionSecret, items: [{ key: "key", path: "key" }] } },
+            { name: "tmp", emptyDir: { sizeLimit: storage.size } },
+            ...(claimName === undefined ? [] : [{ name: "target", persistentVolumeClaim: { claimName } }]),
+          ],
+        },
+      },
+    },
+  };
+}
