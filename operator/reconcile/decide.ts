@@ -116,10 +116,11 @@ export function decide(asked: Snapshot): Decision {
     ...approvalAnswers(snapshot, proof, { before: cluster.status.quarantine ?? [], after: quarantine }),
     ...planned,
     ...marks(snapshot, view),
+    // Before any eviction: one that the budget refuses, because a lost validator is missing, ends the run.
+    ...replacing.acts,
     ...(recorded ? step.acts : []),
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
-    ...replacing.acts,
     ...growing.acts,
     ...tuning.acts,
     ...activation.acts,

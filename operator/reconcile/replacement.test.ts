@@ -181,8 +181,8 @@ test("a crash, a drained host and a pod that no host takes lose nothing", () => 
   expect(sets(world)).toHaveLength(4);
 });
 
-test("a volume lost in the middle of an upgrade: both come right", () => {
-  const { world, run } = begin(3);
+test.each([4, 7])("a volume lost in the middle of an upgrade of %i: both come right", (validators) => {
+  const { world, run } = begin(3, validators);
   world.edit((spec) => ({ ...spec, version: "1.1.0", image: { ...spec.image, reference: "hmn-node:1.1.0" } }));
   run.until("a validator moves", () => (world.rollouts().at(-1)?.status.moved?.length ?? 0) === 2);
   loseVolume(world, 0);
