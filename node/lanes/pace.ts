@@ -19,7 +19,7 @@ export type LanePace = {
 
 export const DEFAULT_LANE_PACE: LanePace = {
   carIntervalMs: 2,
-  carsPerDoubling: 4,
+  carsPerDoubling: 16,
   ackAfterMs: 50,
   askAfterMs: 30,
   askTimeoutMs: 300,

@@ -67,8 +67,7 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
     timing: { ...DEFAULT_TIMING, minBlockIntervalMs: random.pick([100, 5, 5]) },
     lanes: {
       ...DEFAULT_LANE_PACE,
-      // More cars and acknowledgements than a node makes: more of what may go wrong in a storm.
-      carsPerDoubling: 16,
+      // More acknowledgements than a node makes: more of what may go wrong in a storm.
       ackAfterMs: 20,
       carIntervalMs: random.pick([2, 50]),
       blockCarsMax: random.pick([2, 1024]),
