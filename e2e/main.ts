@@ -11,6 +11,7 @@ import { installOperator, untilOperatorReady } from "./kit/operator.ts";
 import { openProgress, type Progress } from "./kit/progress.ts";
 import { openApiReader } from "./kit/proxy.ts";
 import { SCENARIO_IMAGES } from "./kit/releases.ts";
+import { AUDIT_POLICY } from "./played/rights.ts";
 import { startStand } from "./played/stand.ts";
 import { behaviourOf } from "./played/whole-rollout.ts";
 import { type Runs, runScenario, summary } from "./scenarios/run.ts";
@@ -100,7 +101,7 @@ async function withPlayed(wanted: readonly OnPlayed[], progress: Progress, runs:
   own.say(
     `seed ${seed}: HMN_SEED=${seed} npm run e2e -- ${wanted.map(({ name }) => name).join(" ")} does the same again`,
   );
-  const stand = await startStand({ progress: own, behaviour: behaviourOf });
+  const stand = await startStand({ progress: own, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY });
   try {
     for (const one of wanted)
       await runScenario(one.name, progress, runs, (phase) => one.run({ stand, seed, progress: phase }));

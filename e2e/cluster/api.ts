@@ -115,6 +115,8 @@ async function start(
     ],
     ...["--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16"],
     "--authorization-mode=Node,RBAC",
+    // As OpenShift has it: who blocks an owner's deletion needs a right on its finalizers.
+    "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
     ...(auditPolicy === undefined
       ? []
       : [

@@ -26,7 +26,7 @@ export const somePoints: Scenario = {
       return { nth, when: random.oneIn(2) ? "before" : "after" };
     });
     const [whole, ...rest] = await Promise.all([
-      wholeRollout(stand, `some-${seed}`),
+      wholeRollout(stand, `some-${seed}-uncut`),
       ...cuts.map((cut) => runWithCut(stand, `some-${seed}`, cut)),
     ]);
     const wrong = cuts.flatMap((cut, index) => different(stand, whole.end, cut, rest[index]));
@@ -40,7 +40,7 @@ export const everyPoint: Scenario = {
   tier: "second",
   asserts: ["the same as some-points, at every write of the whole run, before and after"],
   run: async ({ stand }) => {
-    const whole = await wholeRollout(stand, "every");
+    const whole = await wholeRollout(stand, "every-uncut");
     const cuts = whole.writes.flatMap((_, nth): Cut[] => [
       { nth, when: "before" },
       { nth, when: "after" },

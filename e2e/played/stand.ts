@@ -5,7 +5,7 @@ import { approvalPolicy, approvalPolicyBinding } from "../../operator/api/approv
 import { customResourceDefinition } from "../../operator/api/crd.ts";
 import { kinds } from "../../operator/api/kinds.ts";
 import type { Behaviour } from "../../operator/reconcile/world-nodes.ts";
-import { createClient } from "../../operator/runtime/client.ts";
+import { type Client, createClient } from "../../operator/runtime/client.ts";
 import { connectByKubeconfig } from "../../operator/runtime/connection.ts";
 import { createMetrics } from "../../operator/runtime/metrics.ts";
 import { permissions } from "../../operator/runtime/permissions.ts";
@@ -20,7 +20,8 @@ import { type Play, playNodes } from "./play.ts";
 /** An API server with the operator's kinds, its rights and played validators: all that an operator needs. */
 export type Stand = {
   readonly api: ApiCluster;
-  /** As an administrator. */
+  /** Both as an administrator. */
+  readonly client: Client;
   readonly verbs: Verbs;
   readonly play: Play;
   /** For files of this stand. */
@@ -36,6 +37,8 @@ export const namespaces = clusterWide("v1", "Namespace", "namespaces");
 const CRD = clusterWide("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions");
 const RBAC = "rbac.authorization.k8s.io/v1";
 const ADMISSION = "admissionregistration.k8s.io/v1";
+/** One for each validator of a cluster that grows, as validators do not share hosts. */
+const WORKERS = 6;
 const ESTABLISHED_MS = 60_000;
 
 export async function startStand(options: {
@@ -44,7 +47,12 @@ export async function startStand(options: {
   readonly auditPolicy?: object;
 }): Promise<Stand> {
   const { progress, behaviour, auditPolicy } = options;
-  const api = await startApi({ progress, playPods: false, ...(auditPolicy === undefined ? {} : { auditPolicy }) });
+  const api = await startApi({
+    progress,
+    workers: WORKERS,
+    playPods: false,
+    ...(auditPolicy === undefined ? {} : { auditPolicy }),
+  });
   const folder = mkdtempSync(join(tmpdir(), "hmn-stand-"));
   let play: Play | undefined;
   const stop = async (): Promise<void> => {
@@ -75,7 +83,7 @@ export async function startStand(options: {
     );
     for (const { resource, object } of rights()) await apply(resource, object);
     play = await playNodes(api.kubeconfig, behaviour);
-    return { api, verbs, play, folder, progress, stop };
+    return { api, client, verbs, play, folder, progress, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -90,7 +98,7 @@ function rights(): readonly { readonly resource: Resource; readonly object: Sent
       resource: clusterWide(RBAC, "ClusterRole", "clusterroles"),
       object: {
         ...{ apiVersion: RBAC, kind: "ClusterRole", metadata },
-        rules: [...permissions.cluster, ...permissions.ownNamespace],
+        rules: Object.values(permissions).flat(),
       },
     },
     {

@@ -1,4 +1,8 @@
+import { everyField } from "../played/every-field.ts";
 import { everyPoint, somePoints } from "../played/every-point.ts";
+import { fieldChanges } from "../played/field-changes.ts";
+import { honestModel } from "../played/honest-model.ts";
+import { leastPrivilege } from "../played/least-privilege.ts";
 import { crashingRelease, slowRelease, unpullableImage } from "./bad-release.ts";
 import { bringUp } from "./bring-up.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
@@ -18,8 +22,12 @@ import { fullDisk, unschedulableNode } from "./trouble.ts";
 /** All scenarios in the order in which they run; those on one stage share its HmnCluster. */
 export const scenarios: readonly Scenario[] = [
   invalidSpecs,
+  everyField,
+  honestModel,
   somePoints,
   everyPoint,
+  fieldChanges,
+  leastPrivilege,
   bringUp,
   sealed,
   goodUpgrade,

@@ -15,7 +15,8 @@ const yaml = (value: unknown): string =>
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const kind of kinds) files.set(`crds/${kind.plural}.yaml`, yaml(customResourceDefinition(kind)));
-  files.set("charts/hmn-operator/files/rules.yaml", yaml(permissions.cluster));
+  files.set("charts/hmn-operator/files/rules.yaml", yaml(permissions.namespaced));
+  files.set("charts/hmn-operator/files/cluster-rules.yaml", yaml(permissions.clusterWide));
   files.set("charts/hmn-operator/files/lease-rules.yaml", yaml(permissions.ownNamespace));
   files.set("charts/hmn-operator/files/approval-policy.yaml", yaml(approvalPolicy.spec));
   files.set("charts/hmn-operator/files/deletion-policy.yaml", yaml(deletionPolicy.spec));

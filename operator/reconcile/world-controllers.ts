@@ -45,6 +45,8 @@ export function createControllers(
     stop,
     orphan: (set) => orphans.add(podName(set)),
     tick: () => {
+      // For a moment there is none: a StatefulSet's controller sees that its pod is gone, and only then makes another.
+      const before = new Set(objects("Pod").map(({ metadata }) => metadata.name));
       for (const pod of objects("Pod").filter(isNode)) {
         const { name, deletionTimestamp } = pod.metadata;
         const set = find("StatefulSet", name.slice(0, -2));
@@ -59,7 +61,7 @@ export function createControllers(
         set.status = { observedGeneration: set.metadata.generation };
         const name = podName(set.metadata.name);
         const spec = set.spec as SetSpec;
-        if (spec.replicas > 0 && find("Pod", name) === undefined) make(name, spec);
+        if (spec.replicas > 0 && !before.has(name)) make(name, spec);
       }
     },
   };

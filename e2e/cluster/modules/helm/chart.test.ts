@@ -33,12 +33,19 @@ function template(...settings: readonly string[]) {
 }
 
 /** What the operator's code asks for, as `npm run generate` writes it. */
-const rules = (file: string): unknown => parse(generatedFiles().get(`charts/hmn-operator/files/${file}`) ?? "");
+const rules = (file: string): readonly unknown[] =>
+  parse(generatedFiles().get(`charts/hmn-operator/files/${file}`) ?? "");
 
 describe("the chart", () => {
   it("holds the generated rules and nothing else beside its templates", () => {
     const files = readdirSync(join(chart, "files")).toSorted();
-    expect(files).toEqual(["approval-policy.yaml", "deletion-policy.yaml", "lease-rules.yaml", "rules.yaml"]);
+    expect(files).toEqual([
+      "approval-policy.yaml",
+      "cluster-rules.yaml",
+      "deletion-policy.yaml",
+      "lease-rules.yaml",
+      "rules.yaml",
+    ]);
     for (const file of files) {
       expect(parse(readFileSync(join(chart, "files", file), "utf8")), `${file}: run npm run generate`).toEqual(
         rules(file),
@@ -82,7 +89,7 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
   });
 
   it("grants exactly what the code asks for", () => {
-    expect(only("ClusterRole").rules).toEqual(rules("rules.yaml"));
+    expect(only("ClusterRole").rules).toEqual([...rules("cluster-rules.yaml"), ...rules("rules.yaml")]);
     expect(only("Role").rules).toEqual(rules("lease-rules.yaml"));
   });
 
@@ -131,20 +138,16 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
 
   it("may be held to some namespaces, and then reads nothing of the others but hosts and admission policies", () => {
     const { objects: narrow } = template("watchNamespaces={money,trade}");
+    for (const namespace of ["money", "trade"])
+      expect(narrow.find(({ kind, metadata }) => kind === "Role" && metadata.namespace === namespace)?.rules).toEqual(
+        rules("rules.yaml"),
+      );
     const bindings = narrow.filter(({ kind }) => kind === "RoleBinding").map(({ metadata }) => metadata.namespace);
     expect(bindings.toSorted()).toEqual(["hmn-system", "money", "trade"]);
     const wide = narrow.filter(({ kind }) => kind === "ClusterRoleBinding");
     expect(wide.map(({ roleRef }) => (roleRef as { name: string }).name)).toEqual(["hmn-operator-hosts"]);
     const hosts = narrow.find(({ metadata }) => metadata.name === "hmn-operator-hosts");
-    const verbs = ["get", "list", "watch"];
-    expect(hosts?.rules).toEqual([
-      { apiGroups: [""], resources: ["nodes"], verbs },
-      {
-        apiGroups: ["admissionregistration.k8s.io"],
-        resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
-        verbs,
-      },
-    ]);
+    expect(hosts?.rules).toEqual(rules("cluster-rules.yaml"));
   });
 
   it("hands its values over in the variables that the operator knows", () => {

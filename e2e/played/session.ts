@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import type { ClusterSpecInput, ClusterStatus } from "../../operator/api/cluster.ts";
+import { API_VERSION } from "../../operator/api/group.ts";
+import { resources } from "../../operator/observe/resources.ts";
+import type { Verbs } from "../../operator/runtime/verbs.ts";
+import { found, instead, waitFor } from "../kit/wait.ts";
+import { type Cut, startCuttingProxy } from "./cutting-proxy.ts";
+import { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
+import { namespaces, type Stand } from "./stand.ts";
+
+/** One HmnCluster in a namespace of its own, under an operator of its own: the real process, behind a proxy. */
+export type Session = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly verbs: Verbs;
+  /** Every write of the operator so far, in order. */
+  readonly writes: () => readonly string[];
+  /** The write at which it was killed; undefined as long as that has not come. */
+  readonly cutAt: () => string | undefined;
+  /** Writes the whole spec, as a user's `kubectl apply` does. */
+  readonly ask: (spec: ClusterSpecInput) => Promise<void>;
+  /** Until the status speaks of the last spec and this holds. */
+  readonly until: (what: string, holds: (status: ClusterStatus) => boolean) => Promise<void>;
+  readonly untilReady: (what: string) => Promise<void>;
+  /** Until the operator has written nothing for some seconds. */
+  readonly atRest: () => Promise<void>;
+  /** Ends the operator as Kubernetes does; then the session can only be closed. */
+  readonly stopOperator: () => Promise<void>;
+  /** What becomes of the objects is the garbage collector's business. */
+  readonly close: () => Promise<void>;
+};
+
+const NAME = "payments";
+const WAIT_MS = 240_000;
+/** Longer than the operator takes between two looks at a cluster that is busy. */
+const REST_MS = 4_000;
+
+/** With a cut the operator is killed at that write, and another one goes on. */
+export async function openSession(stand: Stand, namespace: string, cut?: Cut): Promise<Session> {
+  const { verbs, folder, api, progress } = stand;
+  await verbs.create({ resource: namespaces }, { metadata: { name: namespace } });
+  const proxy = await startCuttingProxy(api, join(folder, `${namespace}.kubeconfig`));
+  let started = 0;
+  const start = (): OperatorProcess => {
+    started += 1;
+    // A Lease of its own for each: how one runs out is tested elsewhere, and takes fifteen seconds.
+    const lease = { name: `hmn-operator-${started}`, namespace };
+    const logPath = join(folder, `${namespace}.log`);
+    return startOperatorProcess({ kubeconfig: proxy.kubeconfig, namespaces: [namespace], lease, logPath });
+  };
+  let cutAt: string | undefined;
+  let operator = start();
+  if (cut !== undefined)
+    proxy.cutAt(cut, (write) => {
+      cutAt = write;
+      operator.kill();
+      operator = start();
+    });
+  const place = { resource: resources.HmnCluster, namespace, name: NAME };
+  const until: Session["until"] = async (what, holds) => {
+    await waitFor(
+      `${namespace}: ${what}`,
+      async () => {
+        const item: { status?: ClusterStatus; metadata: { generation?: number } } = await verbs.get(place);
+        const { status = {}, metadata } = item;
+        if (status.observedGeneration === metadata.generation && holds(status)) return found(true);
+        return instead(`${status.phase}: ${status.waitingFor?.message}; ${operator.log().split("\n").at(-2)}`);
+      },
+      { progress, timeoutMs: WAIT_MS, everyMs: 500 },
+    );
+  };
+  return {
+    ...{ namespace, name: NAME, verbs, until },
+    writes: () => proxy.writes,
+    cutAt: () => cutAt,
+    ask: async (spec) => {
+      await verbs.apply(place, { apiVersion: API_VERSION, kind: "HmnCluster", metadata: { name: NAME }, spec });
+    },
+    untilReady: (what) => until(what, isReady),
+    atRest: async () => {
+      for (let before = -1; proxy.writes.length !== before; ) {
+        before = proxy.writes.length;
+        await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      }
+    },
+    stopOperator: async () => {
+      await operator.stop();
+    },
+    close: async () => {
+      operator.kill();
+      await operator.ended;
+      proxy.close();
+      await verbs.delete(place, (await verbs.get(place)).metadata.uid);
+    },
+  };
+}
+
+export const isReady = ({ conditions }: ClusterStatus): boolean =>
+  conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
