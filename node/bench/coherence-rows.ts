@@ -10,6 +10,7 @@ import { encodeBallot } from "../codec/vote.ts";
 import { mintBudget, mintDue } from "../mint/budget.ts";
 import { mint } from "../mint/mint.ts";
 import { type CoherenceRow, rateRow } from "./coherence-row.ts";
+import { wholeEpoch } from "./epoch-row.ts";
 import { MESH_ROWS } from "./mesh-rows.ts";
 
 /**
@@ -143,6 +144,7 @@ export const COHERENCE_ROWS: readonly CoherenceRow[] = [
   epochMeasured(100),
   wholeMint,
   resonanceScored,
+  wholeEpoch(VALIDATORS),
   ...MESH_ROWS,
 ];
 
