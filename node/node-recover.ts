@@ -22,7 +22,7 @@ import { createDuties } from "./node-duties.ts";
 import { contradicts, executable, executed, payloadOf } from "./node-execute.ts";
 import { createObservation, watchEpoch } from "./node-observe.ts";
 import { createResults } from "./node-results.ts";
-import { createSnapshotKeeper, openSnapshot } from "./node-snapshot.ts";
+import { createSnapshotKeeper, openSnapshot, PEERS_LIE } from "./node-snapshot.ts";
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
 import { stepOf } from "./node-turn.ts";
@@ -100,6 +100,15 @@ export function recover(
 /** This data folder was written by a later release under rules that this one does not know. */
 export class ReleaseTooOld extends Error {}
 
+/** A peer's snapshot became durable, and the process ended before it was looked at and removed. */
+export class PeerSnapshotRefused extends Error {
+  readonly height: number;
+  constructor(message: string, height: number) {
+    super(message);
+    this.height = height;
+  }
+}
+
 type Start = Standing & { readonly own: boolean };
 
 function startOf(config: NodeConfig, { snapshot }: Recovered, chainRules: ChainRules | undefined): Start {
@@ -111,6 +120,7 @@ function startOf(config: NodeConfig, { snapshot }: Recovered, chainRules: ChainR
   const opened = openSnapshot({ config }, snapshot.parts);
   if (!opened.ok) {
     const why = `the snapshot is refused: ${opened.detail ?? opened.reason}`;
+    if (opened.reason === PEERS_LIE) throw new PeerSnapshotRefused(why, snapshot.height);
     throw opened.reason === "state_version_unknown" ? new ReleaseTooOld(why) : new Error(why);
   }
   const { chain, head } = opened.value;

@@ -185,17 +185,25 @@ export function openSnapshot(
   if (config.snapshots === undefined) return refuse("no-snapshots", "this node cannot read snapshots");
   const rest: Iterable<Uint8Array> = { [Symbol.iterator]: () => iterator };
   const chain = config.snapshots.importChain(config.genesis, rest, config.stateVersionMax);
-  if (!chain.ok) return chain;
-  const { height } = newestOf(head.value).block;
-  if (heightOf(chain.value) !== height)
-    return refuse("snapshot-damaged", "its state is of another height than its head");
-  // What comes next is believed by this set's votes: a peer's word for it would be enough to lead this node anywhere.
-  const { number, members } = epochOf(chain.value);
-  const claimed = claimedSet(head.value, config.genesis);
-  const setHash = epochHash({ number, members, parameters: parametersOf(chain.value) });
-  if (claimed?.epoch !== number || claimed.setHash !== setHash)
-    return refuse("snapshot-damaged", "its state is of another validator set than its head");
+  if (!chain.ok)
+    return head.value.own || chain.reason === "state_version_unknown" ? chain : refuse(PEERS_LIE, chain.detail);
+  const fault = stateFault(head.value, chain.value, config.genesis);
+  if (fault !== undefined) return refuse(head.value.own ? "snapshot-damaged" : PEERS_LIE, fault);
   return accept({ head: head.value, chain: chain.value });
+}
+
+/** The refusal of a state that came from a peer and is not what its head proves: without it this node is as it was. */
+export const PEERS_LIE = "snapshot-of-a-peer";
+
+/** Why the state of a snapshot is not that of its head, if so. */
+function stateFault(head: SnapshotHead, chain: Chain, genesis: GenesisFile): string | undefined {
+  if (heightOf(chain) !== newestOf(head).block.height) return "its state is of another height than its head";
+  // What comes next is believed by this set's votes: a peer's word for it would be enough to lead this node anywhere.
+  const { number, members } = epochOf(chain);
+  const claimed = claimedSet(head, genesis);
+  const setHash = epochHash({ number, members, parameters: parametersOf(chain) });
+  if (claimed?.epoch === number && claimed.setHash === setHash) return undefined;
+  return "its state is of another validator set than its head";
 }
 
 /**

@@ -23,7 +23,7 @@ import { askForPart, snapshotWakeAtMs } from "./sync/snapshot-sync.ts";
 export { DEFAULT_TIMING, type Timing } from "./consensus/timing.ts";
 export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
 export { type ProofFault, proveExecuted } from "./node-prove.ts";
-export { ReleaseTooOld } from "./node-recover.ts";
+export { PeerSnapshotRefused, ReleaseTooOld } from "./node-recover.ts";
 export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
 export { certifiedHeightOf, type NodeView, viewOf } from "./node-view.ts";

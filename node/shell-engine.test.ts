@@ -3,14 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { exportChain, importChain } from "./chain/snapshot.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
 import { DEFAULT_LANE_PACE, DEFAULT_TIMING } from "./node.ts";
+import { encodeHead, parseHead } from "./node-snapshot-head.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import { type Disk, realDisk } from "./storage/disk.ts";
 import { type DiskExecutor, inlineExecutor } from "./storage/disk-executor.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { loadVoteKey } from "./storage/vote-key.ts";
+import { running } from "./test-network.ts";
 
 let folder = "";
 let engine: Engine | undefined;
@@ -52,6 +56,7 @@ function start(
         accounts: [],
         parameters: { emptyBlockMs: 100 },
       },
+      snapshots: { exportChain, importChain, readPart: opened.value.readSnapshotPart },
     },
     storage: opened.value,
     archive: true,
@@ -115,6 +120,44 @@ test("a restart takes its own log and speaks on", async () => {
   expect(engine?.view()).toMatchObject({ state: "Voting", role: "Voter" });
   await until(() => expect(second.frames.length).toBeGreaterThan(0));
   expect(second.storage.recovered().votes.slice(0, votes)).toEqual(before);
+});
+
+test("a peer's snapshot that is none, and that a crash left behind, is removed at the next start", async () => {
+  const first = start(realDisk);
+  await until(() => expect(engine?.view().state).toBe("Voting"));
+  engine?.close();
+  const network = running({
+    parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
+    snapshotPolicy: { everyBlocks: 5, everyBytes: 1e9 },
+  });
+  network.until(() => (network.peers.get(0)?.snapshots.length ?? 0) > 0, 60_000);
+  const made = present(network.peers.get(0)?.snapshots[0], "there is one");
+  const head = parseHead(present(made.parts[0], "a snapshot has a head"));
+  const parts = [
+    encodeHead({ ...present(head.ok ? head.value : undefined, "a good one"), own: false }),
+    ...made.parts.slice(1),
+  ];
+  let written = false;
+  for (const [part, bytes] of parts.entries()) {
+    const last = part === parts.length - 1;
+    first.storage.takeSnapshotPart(
+      { type: "snapshot-part", height: made.height, blockHash: made.blockHash, part, last, bytes },
+      () => {
+        written = true;
+      },
+    );
+  }
+  // It is whole, and of another network.
+  while (!written) {
+    first.storage.work();
+    await new Promise(setImmediate);
+  }
+  expect(first.storage.recovered().snapshot?.height).toBe(made.height);
+  await first.storage.close();
+  const second = start(realDisk);
+  expect(engine?.view()).toMatchObject({ state: "Voting", height: 0 });
+  expect(second.storage.recovered().snapshot).toBeUndefined();
+  await until(() => expect(second.frames.length).toBeGreaterThan(0));
 });
 
 test("steps go on while the disk works, but nothing is said before what came before it is durable", async () => {

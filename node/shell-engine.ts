@@ -8,6 +8,7 @@ import {
   type Node,
   type NodeConfig,
   type NodeView,
+  PeerSnapshotRefused,
   proveExecuted,
   step,
   viewOf,
@@ -84,7 +85,15 @@ export function startEngine(options: EngineOptions): Engine {
 
   const build = (): { node: Node; effects: readonly NodeEffect[] } => {
     const config = { ...options.config, blocks: storage };
-    return createNode(config, storage.recovered(), { nowMs: Date.now() });
+    for (;;) {
+      try {
+        return createNode(config, storage.recovered(), { nowMs: Date.now() });
+      } catch (cause) {
+        if (!(cause instanceof PeerSnapshotRefused)) throw cause;
+        log.warn({ err: cause, height: cause.height }, "a peer's snapshot is removed");
+        storage.dropSnapshot(cause.height);
+      }
+    }
   };
   const built = build();
   let { node } = built;
