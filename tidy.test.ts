@@ -197,6 +197,7 @@ const PURE_ROOTS = [
   "operator/cli/incident-screen.ts",
   "node/supervisor/core.ts",
   "node/shell-mesh-core.ts",
+  "node/shell-mesh-witness.ts",
   "node/shell-mesh-resonance.ts",
   "node/shell-mesh-anchors.ts",
 ];

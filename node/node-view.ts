@@ -36,6 +36,12 @@ export type NodeView = Pick<
 export const certifiedHeightOf = ({ chain, consensus }: Node): number =>
   Math.max(heightOf(chain), certifiedHeightIn(consensus));
 
+/** A block is still live when no more than so many behind it have a certificate. */
+const LIVE_BLOCKS = 2;
+
+/** Whether a block that is executed now is executed as it was made: one that was fetched later says nothing of its time. */
+export const isLive = (node: Node, height: number): boolean => certifiedHeightOf(node) - height <= LIVE_BLOCKS;
+
 /** What the node says of itself, from its own state alone. */
 export function viewOf(node: Node): NodeView {
   const { consensus, chain } = node;

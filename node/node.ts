@@ -26,7 +26,7 @@ export { type ProofFault, proveExecuted } from "./node-prove.ts";
 export { PeerSnapshotRefused, ReleaseTooOld } from "./node-recover.ts";
 export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
-export { certifiedHeightOf, type NodeView, viewOf } from "./node-view.ts";
+export { certifiedHeightOf, isLive, type NodeView, viewOf } from "./node-view.ts";
 
 export const chainOf = (node: Node): Chain => node.chain;
 

@@ -5,6 +5,7 @@ import {
   certifiedHeightOf,
   chainOf,
   createNode,
+  isLive,
   type Node,
   type NodeConfig,
   type NodeView,
@@ -55,8 +56,6 @@ const PROBE_MS = 1_000;
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes of frames and batches that wait for a step. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
-/** A block is still live when no more than so many behind it have a certificate. */
-const LIVE_BLOCKS = 2;
 /** Time between two pieces of background work while the node is busy. */
 const WORK_EVERY_MS = 10;
 
@@ -139,7 +138,7 @@ export function startEngine(options: EngineOptions): Engine {
     storage.append(writes);
     for (const note of effects.filter(isNote)) {
       storage.note(note);
-      options.onBlock(note.height, certifiedHeightOf(node) - note.height <= LIVE_BLOCKS);
+      options.onBlock(note.height, isLive(node, note.height));
     }
     return effects.filter(isSpoken);
   };

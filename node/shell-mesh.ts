@@ -6,11 +6,8 @@ import type { MeshMetrics } from "./api/mesh-metrics.ts";
 import { unreachable } from "./base/assert.ts";
 import type { Random } from "./base/random.ts";
 import { type Result, refuse } from "./base/result.ts";
-import { noteBlock } from "./cal/signal.ts";
 import type { Chain } from "./chain/chain.ts";
-import { encodeAnchors } from "./codec/anchor.ts";
 import { keyText, type MemoryEntry } from "./codec/memory-entry.ts";
-import { type AttestMessage, encodeMeshMessage, type SignalMessage } from "./codec/mesh-message.ts";
 import { encodeMeshRecord, type MeshRecord, parseMeshRecord } from "./codec/mesh-record.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import {
@@ -28,9 +25,8 @@ import {
   viewOfMesh,
 } from "./mesh/mesh.ts";
 import type { Held } from "./mesh/store.ts";
-import { considerAnchor, createAnchoring, hearAttestation, proposeAnchors } from "./shell-mesh-anchors.ts";
 import { isFileDue, MESH_FLUSH_MS, MESH_TICK_MS, meshContext, meshGossipMs, meshMembers } from "./shell-mesh-core.ts";
-import { createResonances, hearSignal, resonancePpm, SIGNAL_EVERY_MS, saySignal } from "./shell-mesh-resonance.ts";
+import { createWitness, hearWitness, sayWitness, scoreIn, witnessBlock, witnessEntry } from "./shell-mesh-witness.ts";
 import type { Disk } from "./storage/disk.ts";
 import type { DiskExecutor } from "./storage/disk-executor.ts";
 import { openMeshLog } from "./storage/mesh-log.ts";
@@ -88,12 +84,8 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     const record = parseMeshRecord(bytes);
     if (!record.ok || !restoreRecord(mesh, record.value)) log.warn({}, "a record of the mesh not understood");
   }
-  const resonances = createResonances(self);
-  const anchoring = createAnchoring(self, options.keyPair);
-  for (const { entry } of mesh.store.entries.values()) considerAnchor(anchoring, entry);
-  const scoreOf = ({ entry: { shard }, notes: { publisher } }: Held): number | undefined =>
-    resonancePpm(resonances, { publisher, replicas: mesh.placement[shard] ?? [] });
-  let signalAtMs = 0;
+  const witness = createWitness(mesh, options.keyPair);
+  const scoreOf = (held: Held): number | undefined => scoreIn(witness, held);
   let closed = false;
   let unwritten: MeshRecord[] = [];
   let flushedAtMs = 0;
@@ -116,12 +108,14 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
         unwritten.push(effect.record);
         return;
       case "changed":
-        considerAnchor(anchoring, effect.entry);
+        witnessEntry(witness, effect.entry);
         options.onChanged(effect.entry);
         return;
-      case "heard":
-        hear(effect.peer, effect.message);
+      case "heard": {
+        const refused = hearWitness(witness, effect, { chain: options.chain(), nowMs: performance.now() });
+        if (refused !== undefined) metrics.refused(refused);
         return;
+      }
       case "published":
         publications.get(effect.request)?.(effect.result);
         publications.delete(effect.request);
@@ -148,29 +142,11 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
     metrics.sent(frame.length);
     transport?.send(peer, frame);
   };
-  const hear = (peer: number, message: SignalMessage | AttestMessage): void => {
-    if (message.type === "signal") {
-      if (!hearSignal(resonances, peer, message, performance.now())) metrics.refused("over_rate");
-      return;
-    }
-    const heard = hearAttestation(anchoring, peer, message, { mesh, chain: options.chain() });
-    if (!heard.ok) metrics.refused(heard.reason);
-  };
-  /** What was measured goes to everybody, what is attested to the other replicas, and what two attest is ordered. */
-  const resonate = (): void => {
-    const nowMs = performance.now();
-    if (nowMs - signalAtMs >= SIGNAL_EVERY_MS) {
-      signalAtMs = nowMs;
-      const frame = encodeMeshMessage(saySignal(resonances, nowMs));
-      for (const peer of mesh.peers.keys()) send(peer, frame);
-    }
-    const { attestations, anchors } = proposeAnchors(anchoring, { mesh, chain: options.chain(), nowMs, scoreOf });
-    for (const { to, message } of attestations) {
-      metrics.attested();
-      for (const peer of to) if (mesh.peers.has(peer)) send(peer, encodeMeshMessage(message));
-    }
-    // One to a batch, so that the note beside an entry is short.
-    for (const anchor of anchors) options.order(encodeAnchors([anchor]));
+  const speak = (): void => {
+    const said = sayWitness(witness, { chain: options.chain(), nowMs: performance.now() });
+    for (const { peer, frame } of said.frames) send(peer, frame);
+    for (let left = said.attested; left > 0; left--) metrics.attested();
+    for (const payload of said.orders) options.order(payload);
   };
   const flush = (): void => {
     flushedAtMs = performance.now();
@@ -231,13 +207,13 @@ export async function startMesh(options: MeshOptions): Promise<RunningMesh> {
       const held = mesh.store.entries.get(keyText(key));
       return held === undefined ? undefined : { ...held.notes, digest: held.entry.digest, resonancePpm: scoreOf(held) };
     },
-    onBlock: (height, live) => noteBlock(resonances.own, { height, atMs: performance.now(), live }),
+    onBlock: (height, live) => witnessBlock(witness, { height, atMs: performance.now(), live }),
     onAnchored: (anchored) => {
       metrics.anchored();
       feed({ type: "anchored", ...anchored });
     },
     upkeep: () => {
-      resonate();
+      speak();
       const view = viewOfMesh(mesh);
       metrics.state({ ...view, gossipSeconds: meshGossipMs(mesh, options.chain()) / 1_000 });
       const failure = file.failure();

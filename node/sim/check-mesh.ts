@@ -22,6 +22,8 @@ type Owed = { readonly key: string; readonly version: Version; byMs: number };
 export type MeshChecker = {
   /** An author has signed it: nothing else may ever be held. */
   onSigned(bytes: Uint8Array): void;
+  /** Whether an honest node ever held a version of this digest. */
+  wasHeld(digest: string): boolean;
   /** A node holds a new version; `wallMs`: its own clock. */
   onChanged(node: number, entry: MemoryEntry, wallMs: number): void;
   onDropped(node: number, key: string): void;
@@ -45,6 +47,7 @@ export type MeshChecker = {
 
 export function createMeshChecker({ byzantine }: { byzantine: number | undefined }): MeshChecker {
   const signed = new Set<string>();
+  const digests = new Set<string>();
   const held = new Map<number, Holdings>();
   const written = new Map<number, Holdings>();
   let owed: Owed[] = [];
@@ -67,8 +70,10 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
 
   return {
     onSigned: (bytes) => void signed.add(sha256(bytes)),
+    wasHeld: (digest) => digests.has(digest),
     onChanged: (node, entry, wallMs) => {
       checkSigned(node, entry);
+      digests.add(entry.digest);
       const ahead = Number(entry.clock >> 16n) - wallMs;
       check(ahead < DUE_MS, "mesh clocks", () => `node ${node} takes ${entry.key}, which is ${ahead} ms ahead`);
       const before = holdingsOf(node).get(entry.key);

@@ -3,6 +3,7 @@ import type { Random } from "../base/random.ts";
 import type { Chain } from "../chain/chain.ts";
 import type { MemoryEntry } from "../codec/memory-entry.ts";
 import { encodeMeshRecord, parseMeshRecord } from "../codec/mesh-record.ts";
+import type { KeyPair } from "../codec/signature.ts";
 import {
   createMesh,
   MESH_LIMITS,
@@ -14,21 +15,27 @@ import {
   stepMesh,
 } from "../mesh/mesh.ts";
 import type { MeshRules } from "../mesh/rules.ts";
+import type { Held } from "../mesh/store.ts";
 import { MESH_FLUSH_MS, MESH_TICK_MS, meshContext, meshMembers } from "../shell-mesh-core.ts";
+import { createWitness, hearWitness, sayWitness, scoreIn, type Witness, witnessEntry } from "../shell-mesh-witness.ts";
 import { crashFile, createMeshFile, flush, type MeshFile, replace } from "./mesh-file.ts";
 
 /** In place of a size that no simulated file reaches: how often the file is written anew. */
 const REPLACE_MS = 7_000;
+const SPEAK_MS = 2_000;
 
 /** The mesh of one host: its file outlives the process. */
 export type MeshHost = {
   readonly id: number;
   readonly file: MeshFile;
   mesh: Mesh | undefined;
+  /** Of the same process. */
+  witness: Witness | undefined;
   /** Counts processes: what was meant for an earlier one is dropped. */
   life: number;
   members: string;
   flushedAtMs: number;
+  spokeAtMs: number;
   replacedAtMs: number;
 };
 
@@ -37,6 +44,7 @@ export type MeshSurroundings = {
   readonly chainId: string;
   readonly rules: MeshRules;
   readonly random: Random;
+  keyPair(host: MeshHost): KeyPair;
   nowMs(): number;
   wallMs(host: MeshHost): number;
   chain(host: MeshHost): Chain;
@@ -45,11 +53,13 @@ export type MeshSurroundings = {
   onRestored(host: MeshHost, entries: readonly MemoryEntry[]): void;
   onDropped(host: MeshHost, key: string): void;
   onWritten(host: MeshHost): void;
+  /** Has anchors ordered: a payload of type `anchors`. */
+  order(host: MeshHost, payload: Uint8Array): void;
 };
 
 export const createMeshHost = (id: number): MeshHost => ({
-  ...{ id, file: createMeshFile(), mesh: undefined, life: 0, members: "" },
-  ...{ flushedAtMs: 0, replacedAtMs: 0 },
+  ...{ id, file: createMeshFile(), mesh: undefined, witness: undefined, life: 0, members: "" },
+  ...{ flushedAtMs: 0, spokeAtMs: 0, replacedAtMs: 0 },
 });
 
 /** The process begins with what its file holds, as `shell-mesh.ts` does it. */
@@ -62,6 +72,7 @@ export function startMesh(host: MeshHost, world: MeshSurroundings): void {
   }
   host.life += 1;
   host.mesh = mesh;
+  host.witness = createWitness(mesh, world.keyPair(host));
   host.members = "";
   world.onRestored(
     host,
@@ -72,19 +83,23 @@ export function startMesh(host: MeshHost, world: MeshSurroundings): void {
 }
 
 export function feedMesh(host: MeshHost, input: MeshInput, world: MeshSurroundings): void {
-  const { mesh, life } = host;
-  if (mesh === undefined) return;
-  const moment = { wallMs: world.wallMs(host), nowMs: world.nowMs(), random: world.random };
+  const { mesh, witness, life } = host;
+  if (mesh === undefined || witness === undefined) return;
+  const scoreOf = (held: Held): number | undefined => scoreIn(witness, held);
+  const moment = { wallMs: world.wallMs(host), nowMs: world.nowMs(), random: world.random, scoreOf };
   for (const effect of stepMesh(mesh, input, meshContext(mesh, world.chain(host), moment))) {
     if (host.life !== life) return;
     if (effect.type === "persist") keep(host, effect, world);
     else world.carryOut(host, effect);
+    if (effect.type === "changed") witnessEntry(witness, effect.entry);
+    if (effect.type === "heard") hearWitness(witness, effect, { chain: world.chain(host), nowMs: world.nowMs() });
   }
 }
 
 /** Answers how many records the crash took. */
 export function crashMesh(host: MeshHost, world: MeshSurroundings): number {
   host.mesh = undefined;
+  host.witness = undefined;
   host.life += 1;
   return crashFile(host.file, world.random);
 }
@@ -121,6 +136,11 @@ function tickLater(host: MeshHost, life: number, world: MeshSurroundings): void 
       flush(host.file);
       world.onWritten(host);
     }
+    if (nowMs - host.spokeAtMs >= SPEAK_MS) {
+      host.spokeAtMs = nowMs;
+      speak(host, world);
+      if (host.life !== life) return;
+    }
     if (nowMs - host.replacedAtMs >= REPLACE_MS) {
       host.replacedAtMs = nowMs;
       replace(host.file, [...recordsOf(host.mesh)].map(encodeMeshRecord));
@@ -128,6 +148,15 @@ function tickLater(host: MeshHost, life: number, world: MeshSurroundings): void 
     }
     tickLater(host, life, world);
   });
+}
+
+/** The service's tick, at a pace of its own here. */
+function speak(host: MeshHost, world: MeshSurroundings): void {
+  const { witness, life } = host;
+  if (witness === undefined) return;
+  const said = sayWitness(witness, { chain: world.chain(host), nowMs: world.nowMs() });
+  for (const { peer, frame } of said.frames) world.carryOut(host, { type: "send", peer, frame });
+  for (const payload of said.orders) if (host.life === life) world.order(host, payload);
 }
 
 function followMembers(host: MeshHost, world: MeshSurroundings): void {

@@ -4,7 +4,10 @@ import type { Chain } from "../chain/chain.ts";
 import type { MeshEffect } from "../mesh/mesh.ts";
 import type { MeshRules } from "../mesh/rules.ts";
 import { meshMembers } from "../shell-mesh-core.ts";
+import { witnessBlock } from "../shell-mesh-witness.ts";
 import { createAuthors } from "./authors.ts";
+import { type Anchored, createAnchorsChecker } from "./check-anchors.ts";
+import type { Validator } from "./check-finality.ts";
 import { createMeshChecker, EQUAL_MS } from "./check-mesh.ts";
 import type { FaultCounts } from "./faults.ts";
 import {
@@ -33,6 +36,9 @@ export type MeshWorld = {
   /** Of a node that does not run. */
   wipe(id: number): void;
   connect(a: number, b: number): void;
+  /** A node has executed a block, and what it anchored. */
+  onBlock(id: number, height: number, live: boolean): void;
+  onAnchored(id: number, anchored: Anchored): void;
   heal(): void;
   /** One moment; authors write while `more`. */
   tick(more: boolean): void;
@@ -57,12 +63,15 @@ export function createMeshWorld({
   readonly later: (afterMs: number, work: () => void) => void;
   readonly note: (...parts: readonly (string | number | Uint8Array)[]) => void;
   readonly onExchanged: (id: number, peer: number, equal: boolean) => void;
+  readonly order: (id: number, payload: Uint8Array) => void;
+  readonly membersOf: (epoch: number) => readonly Validator[] | undefined;
 }): MeshWorld {
   // A chance of its own: what the mesh does changes nothing of what consensus meets.
   const random = seededRandom(BigInt(scenario.seed) + (1n << 40n));
   const { byzantine } = scenario;
   const network = createNetwork(scenario, random, faults);
   const checker = createMeshChecker({ byzantine });
+  const anchors = createAnchorsChecker({ membersOf: world.membersOf, wasHeld: checker.wasHeld });
   const authors = createAuthors({
     ...{ keys: scenario.clientKeys, chainId, random, faults, checker, liars: byzantine !== undefined },
   });
@@ -97,6 +106,8 @@ export function createMeshWorld({
     ...{ chainId, rules, random, nowMs: world.nowMs, later: world.later },
     wallMs: ({ id }) => world.wallMs(id),
     chain: ({ id }) => world.chain(id),
+    keyPair: ({ id }) => present(scenario.keys[id], "every validator has a key"),
+    order: ({ id }, payload) => world.order(id, payload),
     carryOut: (host, effect) => carryOut(host, effect),
     onDropped: ({ id }, key) => checker.onDropped(id, key),
     onWritten: (host) => isHonest(host) && checker.onWritten(host.id),
@@ -134,8 +145,9 @@ export function createMeshWorld({
       case "refused":
         if (isHonest(host)) faults["entry refused"] += 1;
         return;
-      // Scores and anchors are of other parts of the shell.
       case "heard":
+        if (isHonest(host)) faults[effect.message.type === "signal" ? "signal heard" : "attestation heard"] += 1;
+        return;
       case "evicted":
         return;
       default:
@@ -165,6 +177,14 @@ export function createMeshWorld({
     connect: (a, b) => {
       feedMesh(hostOf(a), { type: "peer-connected", peer: b }, surroundings);
       feedMesh(hostOf(b), { type: "peer-connected", peer: a }, surroundings);
+    },
+    onBlock: (id, height, live) => {
+      const { witness } = hostOf(id);
+      if (witness !== undefined) witnessBlock(witness, { height, atMs: world.nowMs(), live });
+    },
+    onAnchored: (id, anchored) => {
+      if (isHonest(hostOf(id)) && anchors.onAnchored(anchored)) faults["entry anchored"] += 1;
+      feedMesh(hostOf(id), anchored, surroundings);
     },
     heal: () => {
       healedAtMs = world.nowMs();

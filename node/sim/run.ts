@@ -7,7 +7,7 @@ import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { SOUND_RULES } from "../consensus/rules.ts";
 import { MESH_RULES } from "../mesh/rules.ts";
-import { chainOf, viewOf } from "../node.ts";
+import { chainOf, isLive, viewOf } from "../node.ts";
 import { bendObservation, createLiar } from "./byzantine.ts";
 import { createClients } from "./clients.ts";
 import { wallMs } from "./clock.ts";
@@ -126,6 +126,9 @@ function createSimulation(
     report: (host, event) => {
       note("report", host.id, JSON.stringify(event));
       referee.onReport(host, event);
+      if (event.type === "block-executed")
+        mesh.onBlock(host.id, event.height, host.node !== undefined && isLive(host.node, event.height));
+      if (event.type === "anchored") mesh.onAnchored(host.id, event);
     },
     onDurable: referee.onDurable,
     onRestart: (host, resultsHash) => {
@@ -162,6 +165,8 @@ function createSimulation(
       referee.onExchange(hostOf(id), peer, equal);
       feed(hostOf(id), world, { type: "mesh-exchange", peer, equal });
     },
+    order: (id, payload) => feed(hostOf(id), world, { type: "anchors", payload }),
+    membersOf: finality.membersOf,
   });
   const networks = together([network, mesh.network]);
 

@@ -42,6 +42,8 @@ export type Shape = {
   /** Faults that the seed may not have after all. */
   readonly without?: readonly FaultKind[];
   readonly amnesiac?: boolean;
+  /** Time between blocks with nothing to order, instead of a second. */
+  readonly emptyBlockMs?: number;
   /** Whether a validator is under denial of service. */
   readonly denied?: boolean;
 };
@@ -78,7 +80,10 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
     clientKeys,
     genesis: {
       network: `sim-${seed}`,
-      parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
+      parameters: {
+        ...{ epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
+        ...(shape.emptyBlockMs === undefined ? {} : { emptyBlockMs: shape.emptyBlockMs }),
+      },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
       authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
       validators: bonds.map((bond, id) => ({

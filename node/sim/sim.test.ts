@@ -43,6 +43,15 @@ describe("a network under a seed", () => {
     addFaults(totals, faults);
   });
 
+  // Blocks come at a pace of their own for long enough to compare how the validators saw them.
+  it("anchors what two replicas vouch for, one of five validators lying (seed 3)", () => {
+    const shape = { nodes: 5, byzantine: true, emptyBlockMs: 150 };
+    const { violation, faults } = runSeed({ seed: 3, stormMs: 2_000, untilEpoch: 7, shape });
+    expect(violation, "seed 3 with blocks every 150 ms").toBeUndefined();
+    expect(faults["entry anchored"]).toBeGreaterThan(0);
+    addFaults(totals, faults);
+  });
+
   it("met every kind of fault", () => {
     expect(FAULTS.filter((fault) => totals[fault] === 0)).toEqual([]);
   });
