@@ -90,36 +90,39 @@ const signedMerge = rateRow({
   },
 });
 
-const SYNCED = 1_000_000;
-const DIFFERENT = 100;
-
 /** Two meshes in one process that hold the same but for some entries, and what they say to each other until they are equal. */
-const sync: CoherenceRow = {
-  name: `real: sync of two nodes of ${SYNCED} entries that differ in ${DIFFERENT}`,
-  measure: () => {
-    const meshes = [0, 1].map((self) => createMesh({ self, chainId: CHAIN, limits: LIMITS }));
-    const author = keyPairFromSeed(new Uint8Array(32).fill(1));
-    for (let number = 0; number < SYNCED; number++) {
-      const differs = number % (SYNCED / DIFFERENT) === 0;
-      const fields = { id: `entry-${number}`, clock: hybridTimeAt(START_MS + number), content: Uint8Array.of(1) };
-      // Only what travels has to be signed.
-      const entry = differs ? signEntry(fields, { chainId: CHAIN, author }) : unsigned(number);
-      for (const [self, mesh] of meshes.entries()) {
-        if (differs && (number / (SYNCED / DIFFERENT)) % 2 === self) continue;
-        // The same entry object in both: two million of them would not fit into a small machine.
-        mergeEntry(mesh.store, entry);
+const sync = (entries: number, different: number): CoherenceRow => {
+  const name = `real: sync of two nodes of ${entries} entries that differ in ${different}`;
+  return {
+    name,
+    measure: () => {
+      const meshes = [0, 1].map((self) => createMesh({ self, chainId: CHAIN, limits: LIMITS }));
+      const author = keyPairFromSeed(new Uint8Array(32).fill(1));
+      for (let number = 0; number < entries; number++) {
+        const differs = number % (entries / different) === 0;
+        const fields = { id: `entry-${number}`, clock: hybridTimeAt(START_MS + number), content: Uint8Array.of(1) };
+        // Only what travels has to be signed.
+        const entry = differs ? signEntry(fields, { chainId: CHAIN, author }) : unsigned(number);
+        for (const [self, mesh] of meshes.entries()) {
+          if (differs && (number / (entries / different)) % 2 === self) continue;
+          // The same entry object in both: two million of them would not fit into a small machine.
+          mergeEntry(mesh.store, entry);
+        }
       }
-    }
-    const first = exchange(meshes);
-    return [
-      { name: `${sync.name}: bytes`, figure: { unit: "bytes", better: "lower" }, value: first.bytes },
-      { name: `${sync.name}: time`, figure: { unit: "ms", better: "lower" }, value: first.elapsedMs },
-    ];
-  },
+      const first = exchange(meshes, entries);
+      return [
+        { name: `${name}: bytes`, figure: { unit: "bytes", better: "lower" }, value: first.bytes },
+        { name: `${name}: time`, figure: { unit: "ms", better: "lower" }, value: first.elapsedMs },
+      ];
+    },
+  };
 };
 
-/** Lets both talk until each holds all; the hashes of their trees are there, as on nodes that have compared before. */
-function exchange(meshes: readonly Mesh[]): { readonly bytes: number; readonly elapsedMs: number } {
+/** Traffic grows with the difference, hardly with the size. */
+const SYNCS = [sync(10_000, 100), sync(1_000_000, 100), sync(1_000_000, 1_000)];
+
+/** Lets both talk until each holds all `entries`; the hashes of their trees are there, as on nodes that have compared before. */
+function exchange(meshes: readonly Mesh[], entries: number): { readonly bytes: number; readonly elapsedMs: number } {
   const wallMs = START_MS + 4_000_000;
   const random = seededRandom(1n);
   const frames: { to: number; frame: Uint8Array }[] = [];
@@ -141,7 +144,7 @@ function exchange(meshes: readonly Mesh[]): { readonly bytes: number; readonly e
     feed(self, { type: "members", members: [0, 1] });
     feed(self, { type: "peer-connected", peer: 1 - self });
   }
-  const isEqual = (): boolean => meshes.every(({ store }) => store.entries.size === SYNCED);
+  const isEqual = (): boolean => meshes.every(({ store }) => store.entries.size === entries);
   // The first round computes every hash of both trees; it is not what a sync costs.
   feed(0, { type: "tick" });
   const asked = frames.splice(0);
@@ -159,4 +162,4 @@ function exchange(meshes: readonly Mesh[]): { readonly bytes: number; readonly e
   return { bytes, elapsedMs: performance.now() - began };
 }
 
-export const MESH_ROWS: readonly CoherenceRow[] = [index, merge, signedMerge, sync];
+export const MESH_ROWS: readonly CoherenceRow[] = [index, merge, signedMerge, ...SYNCS];
