@@ -1,6 +1,7 @@
 import { PATHS } from "../../node/api/contract.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import { API_VERSION, BACKUP_SUFFIX, FIELD_MANAGER, LABELS } from "../api/group.ts";
+import { amount } from "../api/quantity.ts";
 import { genesisName } from "../desired/names.ts";
 import { podLocks, processLocks } from "../desired/security.ts";
 import type { BackupObject } from "../observe/snapshot.ts";
@@ -14,8 +15,17 @@ const KEY_PATH = "/etc/hmn/backup";
 const TARGET_PATH = "/backups";
 const DEADLINE_SECONDS = 6 * 3_600;
 
-/** Where a backup is taken from: the volume of one validator, read on its host beside the node that runs on it. */
-export type Source = { readonly validator: number; readonly claim: string; readonly host: string };
+/** Where a backup is taken from: the volume of one validator, read on its host beside the node that runs on it, by that node's release. */
+export type Source = {
+  readonly validator: number;
+  readonly claim: string;
+  readonly host: string;
+  readonly image: string;
+  readonly imagePullPolicy: string;
+};
+
+/** A host that is full with its validator still has room for it; it may take as much as a validator. */
+const CPU_REQUEST = "50m";
 
 /**
  * Writes the backup, fetches it again and begins a scratch network with it in memory, then forgets what is beyond the schedule's
@@ -27,7 +37,7 @@ export function backupJob(
   { chainId, ...source }: Source & { readonly chainId: string },
 ): KubeObject {
   const { metadata, spec } = backup;
-  const { image, resources, storage, placement } = cluster.spec;
+  const { resources, storage, placement } = cluster.spec;
   const labels = {
     [LABELS.cluster]: `${cluster.metadata.name}${BACKUP_SUFFIX}`,
     [LABELS.name]: "hmn-backup",
@@ -40,13 +50,14 @@ export function backupJob(
     s3 === undefined ? [] : ["--region", s3.region, ...(s3.endpoint === undefined ? [] : ["--endpoint", s3.endpoint])];
   const keyed = ["--key", `${KEY_PATH}/key`, ...store];
   const said = ["--report", "/dev/termination-log"];
-  const quantities = { cpu: resources.cpu, memory: resources.memory };
+  const { cpu, memory } = resources;
+  const requested = (amount(cpu) ?? 0) < (amount(CPU_REQUEST) ?? 0) ? cpu : CPU_REQUEST;
   const step = (name: string, args: readonly string[], mounts: readonly object[] = []) => ({
     name,
-    image: image.reference,
-    imagePullPolicy: image.pullPolicy,
+    image: source.image,
+    imagePullPolicy: source.imagePullPolicy,
     args,
-    resources: { requests: quantities, limits: quantities },
+    resources: { requests: { cpu: requested, memory }, limits: { cpu, memory } },
     terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: processLocks,
     ...(s3 === undefined ? {} : { envFrom: [{ secretRef: { name: s3.credentialsSecret } }] }),

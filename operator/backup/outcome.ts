@@ -33,6 +33,17 @@ export function outcomeOf(job: V1Job, pods: readonly V1Pod[], now: Millis): Back
   return failed(completionTime, `${end.reason ?? "Failed"}: ${last.slice(-MESSAGE_MAX)}`);
 }
 
+/** What the pod of a backup waits for, in its own words; empty where it runs. */
+export function waitOf(pods: readonly V1Pod[]): string {
+  for (const pod of pods) {
+    const unplaced = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
+    const stuck = statuses(pod).find(({ state }) => state?.waiting?.message !== undefined)?.state?.waiting;
+    const why = unplaced?.message ?? (stuck === undefined ? undefined : `${stuck.reason}: ${stuck.message}`);
+    if (why !== undefined) return `Its pod ${pod.metadata?.name} waits: ${why}`.slice(0, MESSAGE_MAX);
+  }
+  return "";
+}
+
 const failed = (completionTime: string, message: string): BackupStatus => ({
   ...{ state: "Failed", completionTime, verified: false, message },
 });

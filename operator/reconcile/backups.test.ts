@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { BackupStatus } from "../api/backup.ts";
 import type { ClusterSpecInput } from "../api/cluster.ts";
 import { API_VERSION } from "../api/group.ts";
+import { waitOf } from "../backup/outcome.ts";
 import { createWorld, type World } from "./world.ts";
 import { createRunner, type Runner } from "./world-run.ts";
 
@@ -36,6 +37,34 @@ const schedule = (world: World, fields: object = {}): void =>
   });
 const statusOf = (world: World, name: string) => (world.find("HmnBackup", name)?.status ?? {}) as BackupStatus;
 const current = (world: World) => world.status().conditions?.find(({ type }) => type === "BackupCurrent");
+
+test("it is written by the release that the validator runs, whatever the spec wants, and fits on a host that is full", () => {
+  const { world, run } = running(0);
+  world.edit((before) => ({
+    ...before,
+    version: "9.0.0",
+    image: { ...before.image, reference: "no:such" },
+    paused: true,
+  }));
+  backup(world, "once");
+  run.until("a Job", () => world.find("Job", "once-job") !== undefined);
+  const job = JSON.stringify(world.find("Job", "once-job"));
+  expect(job).toContain('"image":"hmn-node:1.0.0"');
+  expect(job).not.toContain("no:such");
+  expect(job).toContain('"requests":{"cpu":"50m","memory":"512Mi"},"limits":{"cpu":"500m","memory":"512Mi"}');
+});
+
+test("what its pod waits for is told", () => {
+  const conditions = [
+    { type: "PodScheduled", status: "False", message: "0/5 nodes are available: 1 Insufficient cpu" },
+  ];
+  const waiting = { metadata: { name: "once-job-x" }, status: { conditions } };
+  expect(waitOf([waiting])).toBe("Its pod once-job-x waits: 0/5 nodes are available: 1 Insufficient cpu");
+  const state = { waiting: { reason: "CreateContainerConfigError", message: 'secret "backup-key" not found' } };
+  const containerStatuses = [{ name: "check", state, image: "", imageID: "", ready: false, restartCount: 0 }];
+  expect(waitOf([{ ...waiting, status: { containerStatuses } }])).toContain('secret "backup-key" not found');
+  expect(waitOf([{ metadata: waiting.metadata, status: {} }])).toBe("");
+});
 
 describe.each([0, 1, 2])("seed %i", (seed) => {
   test("a backup is made by one Job, beside the node of a validator, and its end is a record", () => {

@@ -1,7 +1,7 @@
 import type { BackupStatus, ClusterBackup } from "../api/backup.ts";
 import { API_VERSION } from "../api/group.ts";
 import { backupJob, jobName, type Source } from "../backup/job.ts";
-import { outcomeOf } from "../backup/outcome.ts";
+import { outcomeOf, waitOf } from "../backup/outcome.ts";
 import { turnOf } from "../backup/schedule.ts";
 import { canonicalJson } from "../desired/hash.ts";
 import { genesisName } from "../desired/names.ts";
@@ -57,7 +57,7 @@ function backupActions(snapshot: Snapshot, view: View, backup: BackupObject): re
   const job = snapshot.jobs.find((one) => one.metadata?.name === name);
   if (job !== undefined) {
     const pods = snapshot.backupPods.filter((pod) => pod.metadata?.labels?.[JOB_LABEL] === name);
-    return record(outcomeOf(job, pods, snapshot.now) ?? { state: "Running", message: "" });
+    return record(outcomeOf(job, pods, snapshot.now) ?? { state: "Running", message: waitOf(pods) });
   }
   const wait = waitFor(snapshot, backup);
   const node = view.nodes.find(({ id }) => id === status.validator) ?? sourceIn(view);
@@ -99,9 +99,10 @@ const sourceIn = (view: View): NodeView | undefined =>
 
 function sourceOf(node: NodeView | undefined): Source | undefined {
   const pod = node?.pod?.metadata?.name;
-  if (node === undefined || pod === undefined || node.host === "") return undefined;
+  const { image, imagePullPolicy = "IfNotPresent" } = node?.pod?.spec?.containers[0] ?? {};
+  if (node === undefined || pod === undefined || image === undefined || node.host === "") return undefined;
   // As a StatefulSet names the claims of its pods.
-  return { validator: node.id, claim: `data-${pod}`, host: node.host };
+  return { validator: node.id, claim: `data-${pod}`, host: node.host, image, imagePullPolicy };
 }
 
 /** The newest good backup: what the cluster could be made anew from. */
