@@ -60,6 +60,8 @@ export function createMeshWorld({
   readonly nowMs: () => number;
   readonly wallMs: (id: number) => number;
   readonly chain: (id: number) => Chain;
+  /** Whether a node is up and not just dying: its mesh goes a moment after it. */
+  readonly runs: (id: number) => boolean;
   readonly later: (afterMs: number, work: () => void) => void;
   readonly note: (...parts: readonly (string | number | Uint8Array)[]) => void;
   readonly onExchanged: (id: number, peer: number, equal: boolean) => void;
@@ -168,7 +170,8 @@ export function createMeshWorld({
     crash: (id) => {
       const host = hostOf(id);
       faults["mesh write lost"] += crashMesh(host, surroundings);
-      for (const other of hosts) feedMesh(other, { type: "peer-disconnected", peer: id }, surroundings);
+      for (const other of hosts)
+        if (world.runs(other.id)) feedMesh(other, { type: "peer-disconnected", peer: id }, surroundings);
     },
     wipe: (id) => {
       wipeMesh(hostOf(id));

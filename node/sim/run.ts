@@ -160,6 +160,7 @@ function createSimulation(
   const mesh = createMeshWorld({
     ...{ scenario, chainId: setting.chainId, rules: meshRules, faults, later, note, nowMs: () => nowMs },
     wallMs: (id) => wallMs(hostOf(id).clock, nowMs),
+    runs: (id) => hostOf(id).node !== undefined,
     chain: (id) => chainOf(present(hostOf(id).node, "a mesh runs beside its node")),
     onExchanged: (id, peer, equal) => {
       referee.onExchange(hostOf(id), peer, equal);
