@@ -32,12 +32,8 @@ const UNAVAILABLE_MIN = 2;
 
 const p95s = ({ p95sMs }: Series): readonly number[] => p95sMs;
 
-export function latencyMetric(
-  input: JudgeInput,
-  fresh: readonly Series[],
-  old: readonly Series[],
-  before: readonly Series[],
-): Metric {
+export function latencyMetric(input: JudgeInput, groups: Groups): Metric {
+  const { fresh, old } = groups;
   const limit = input.levels.latencyP95Millis;
   const enough = (series: Series) => series.batches >= input.minimumSamples && series.p95Ms !== undefined;
   const value = (series: Series) => series.p95Ms ?? 0;
@@ -50,38 +46,22 @@ export function latencyMetric(
     });
   return {
     name: "latencyP95",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: difference(fresh.filter(bad), old, p95s),
-      thanBefore: difference(fresh.filter(bad), before, p95s),
-    },
+    comparison: compared(groups, enough, bad, p95s),
     newValue: text(Math.max(...fresh.filter(enough).map(value)), "ms"),
     oldValue: text(median(old.filter(enough).map(value)), "ms"),
     limit: `${limit} ms`,
   };
 }
 
-export function errorsMetric(
-  input: JudgeInput,
-  fresh: readonly Series[],
-  old: readonly Series[],
-  before: readonly Series[],
-): Metric {
+export function errorsMetric(input: JudgeInput, groups: Groups): Metric {
+  const { fresh, old } = groups;
   const limit = input.levels.errorsPpm;
   const enough = (series: Series) => series.batches >= input.minimumSamples;
   const value = (series: Series) => series.errorsPpm;
   const bad = ({ failed, batches }: Series) => exceeds({ count: failed, of: batches, share: limit / PPM });
   return {
     name: "errors",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: "Unknown",
-      thanBefore: "Unknown",
-    },
+    comparison: compared(groups, enough, bad),
     newValue: share(Math.max(...fresh.filter(enough).map(value))),
     oldValue: share(median(old.filter(enough).map(value))),
     limit: share(limit),
@@ -100,17 +80,29 @@ export function availabilityMetric(
   const bad = (series: Series) => series.unavailable >= UNAVAILABLE_MIN && series.availabilityPpm < limit;
   return {
     name: "availability",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      // Nodes were Ready when the rollout began, or it would not have.
-      before: "Good",
-      thanOld: "Unknown",
-      thanBefore: "Unknown",
-    },
+    // Nodes were Ready when the rollout began, or it would not have.
+    comparison: { ...compared({ fresh, old, before: [] }, enough, bad), before: "Good" },
     newValue: share(Math.min(...fresh.filter(enough).map((series) => series.availabilityPpm))),
     oldValue: share(median(old.filter(enough).map((series) => series.availabilityPpm))),
     limit: share(limit),
+  };
+}
+
+/** The three comparisons; new against others, sample by sample, where a level has samples of its own. */
+function compared(
+  { fresh, old, before }: Groups,
+  enough: (series: Series) => boolean,
+  bad: (series: Series) => boolean,
+  samples?: (series: Series) => readonly number[],
+): Comparison {
+  const than = (others: readonly Series[]): Difference =>
+    samples === undefined ? "Unknown" : difference(fresh.filter(bad), others, samples);
+  return {
+    fresh: freshStanding(fresh, enough, bad),
+    old: groupStanding(old.filter(enough), bad),
+    before: groupStanding(before.filter(enough), bad),
+    thanOld: than(old),
+    thanBefore: than(before),
   };
 }
 
@@ -144,7 +136,8 @@ const EDGE_BATCHES = 3;
 const CARRIED = 0.95;
 
 /** Whether clients' records are committed as fast as they are offered, or as the floor asks (domain.md, "Service levels"). */
-export function throughputMetric({ levels, minimumSamples }: JudgeInput, { fresh, old, before }: Groups): Metric {
+export function throughputMetric({ levels, minimumSamples }: JudgeInput, groups: Groups): Metric {
+  const { fresh, old } = groups;
   const enough = ({ batches, offered }: Series) => batches >= minimumSamples && offered > 0;
   const bad = ({ offered, committed, batches, seconds }: Series) =>
     committed + (EDGE_BATCHES * offered) / batches < Math.min(levels.throughputFloor * seconds, CARRIED * offered);
@@ -152,13 +145,7 @@ export function throughputMetric({ levels, minimumSamples }: JudgeInput, { fresh
   const worst = fresh.filter(enough).toSorted((a, b) => a.committed / a.offered - b.committed / b.offered)[0];
   return {
     name: "throughput",
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: "Unknown",
-      thanBefore: "Unknown",
-    },
+    comparison: compared(groups, enough, bad),
     newValue: text(worst === undefined ? undefined : rate(worst), "/s"),
     oldValue: text(median(old.filter(enough).map(rate)), "/s"),
     limit: text(
@@ -174,7 +161,8 @@ export function throughputMetric({ levels, minimumSamples }: JudgeInput, { fresh
 const USAGE_SAMPLES_MIN = 3;
 
 /** Of the limits of its container: what a node uses of CPU, or holds of memory. */
-export function usageMetric({ levels }: JudgeInput, what: "cpu" | "memory", { fresh, old, before }: Groups): Metric {
+export function usageMetric({ levels }: JudgeInput, what: "cpu" | "memory", groups: Groups): Metric {
+  const { fresh, old } = groups;
   const limit = what === "cpu" ? levels.cpuPpm : levels.memoryPpm;
   const values = ({ cpusPpm, memoriesPpm }: Series) => (what === "cpu" ? cpusPpm : memoriesPpm);
   const enough = (series: Series) => values(series).length >= USAGE_SAMPLES_MIN;
@@ -182,13 +170,7 @@ export function usageMetric({ levels }: JudgeInput, what: "cpu" | "memory", { fr
   const bad = (series: Series) => value(series) > limit;
   return {
     name: what,
-    comparison: {
-      fresh: freshStanding(fresh, enough, bad),
-      old: groupStanding(old.filter(enough), bad),
-      before: groupStanding(before.filter(enough), bad),
-      thanOld: difference(fresh.filter(bad), old, values),
-      thanBefore: difference(fresh.filter(bad), before, values),
-    },
+    comparison: compared(groups, enough, bad, values),
     newValue: share(Math.max(...fresh.filter(enough).map(value))),
     oldValue: share(median(old.filter(enough).map(value))),
     limit: share(limit),

@@ -92,7 +92,7 @@ export function judge(input: JudgeInput): Finding {
   const warm = { fresh: fresh.map(withoutWarmUp(input)), old, before };
   const metrics = [
     // Without a single node that owes data, levels about clients have nothing to say.
-    ...(owing.length === 0 ? [] : [latencyMetric(input, owing, old, before), errorsMetric(input, owing, old, before)]),
+    ...(owing.length === 0 ? [] : [latencyMetric, errorsMetric].map((metric) => metric(input, groups))),
     availability,
     // These alone keep nothing from passing: what was overloaded before is not the release's, and clients' levels speak.
     ...[throughputMetric(input, groups), usageMetric(input, "cpu", warm), usageMetric(input, "memory", warm)].filter(
