@@ -1,12 +1,13 @@
 import { EPOCH_PROOFS_MAX, type GenesisFile } from "./api/contract.ts";
 import { type Hex, toHex } from "./base/bytes.ts";
+import { memo } from "./base/memo.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { type Chain, epochOf, parametersOf } from "./chain/chain.ts";
 import { parametersHash } from "./chain/parameters.ts";
 import { type EpochProof, followEpochs, namesItsSet, type Trust } from "./chain/proof.ts";
 import { trustOfGenesis } from "./chain/proof-trust.ts";
 import { finalHeader } from "./chain/prove.ts";
-import type { Member, TrustAnchor } from "./chain/types.ts";
+import type { TrustAnchor } from "./chain/types.ts";
 import { type BlockHeader, CARRIED_DEPTH_MAX, encodeHeader, hashHeader, readHeader } from "./codec/block.ts";
 import {
   type BlockRecord,
@@ -48,12 +49,14 @@ export function proveEpoch(record: BlockRecord, chain: Chain): EpochProof {
 }
 
 /** What a node that executed this closing block can vouch for. */
-export const anchorOf = ({ header }: EpochProof): TrustAnchor => ({
-  epoch: header.epoch + 1,
-  height: header.height,
-  blockHash: hashHeader(header),
-  setHash: header.next,
-});
+export const anchorOf = memo(
+  ({ header }: EpochProof): TrustAnchor => ({
+    epoch: header.epoch + 1,
+    height: header.height,
+    blockHash: hashHeader(header),
+    setHash: header.next,
+  }),
+);
 
 /** The epoch behind a head's block, and the hash of its set; undefined only where the genesis is refused. */
 export function claimedSet(
@@ -74,22 +77,14 @@ export function claimedSet(
  */
 export function headFault(
   head: SnapshotHead,
-  known: {
-    readonly chainId: Hex;
-    readonly epoch: number;
-    readonly setHash: Hex;
-    readonly members: readonly Member[];
-    readonly anchor: TrustAnchor | undefined;
-    readonly verify: Verify;
-  },
+  known: Start & { readonly anchor: TrustAnchor | undefined; readonly verify: Verify },
 ): string | undefined {
   const { chainId, anchor, verify } = known;
   const { block } = newestOf(head);
   if (!isGapless(head)) return `its epochs do not lead to epoch ${block.epoch}`;
   if (block.hash === anchor?.blockHash) return undefined;
-  const own: Start = { chainId, epoch: known.epoch, members: known.members, setHash: known.setHash };
   const given = head.epochs.find((step) => step.header.next === anchor?.setHash && namesItsSet(step));
-  const starts: Start[] = [own];
+  const starts: Start[] = [known];
   if (given !== undefined)
     starts.push({ chainId, epoch: given.header.epoch + 1, members: given.members, setHash: given.header.next });
   const vouches = (start: Start): boolean => {

@@ -11,7 +11,8 @@ const EPOCHS_OLD = EPOCH_PROOFS_MAX / 2;
  * all vote the old one stands, and a steady cluster costs no write. A running node reads the file again.
  */
 export function trustOf(view: View, held: TrustStatus | undefined): TrustStatus | undefined {
+  if (view.nodes.every(({ voting }) => voting)) return held;
   const told = agreed(view, ({ trustAnchor }) => trustAnchor);
-  if (told === undefined || view.nodes.every(({ voting }) => voting)) return held;
+  if (told === undefined) return held;
   return told.epoch - (held?.epoch ?? 1) < EPOCHS_OLD ? held : told;
 }
