@@ -20,6 +20,14 @@ function grown() {
   return network;
 }
 
+/** The same; the fourth one has lost its volume. */
+function emptied() {
+  const network = grown();
+  network.stop(3);
+  network.peers.delete(3);
+  return network;
+}
+
 /** The first part of a node's newest snapshot. */
 function headOf(network: ReturnType<typeof grown>, id = 0): SnapshotHead {
   const parsed = parseHead(present(network.peers.get(id)?.snapshots.at(-1)?.parts[0], "a snapshot has a head"));
@@ -43,9 +51,7 @@ describe("a snapshot", () => {
   });
 
   it("of a peer is where a node begins that finds no block to go on with, and a later block has to confirm it", () => {
-    const network = grown();
-    network.stop(3);
-    network.peers.delete(3);
+    const network = emptied();
     network.start(3, { votesIntact: false });
     network.until(() => network.view(3).height > 20);
     expect(network.view(3)).toMatchObject({ state: "CatchingUp", reason: expect.stringContaining("confirmed") });
@@ -61,9 +67,7 @@ describe("a snapshot", () => {
   });
 
   it("that is not what it says is left for the next peer's", () => {
-    const network = grown();
-    network.stop(3);
-    network.peers.delete(3);
+    const network = emptied();
     for (const [id, part] of [
       [0, 0],
       [1, 1],
@@ -78,9 +82,7 @@ describe("a snapshot", () => {
 });
 
 it("does not begin from a state whose validators are others than its head proves", () => {
-  const network = grown();
-  network.stop(3);
-  network.peers.delete(3);
+  const network = emptied();
   let imports = 0;
   // Whoever chose this set could tell the node from then on whatever it likes.
   const onImport = (chain: Chain): void => {
@@ -98,9 +100,7 @@ it("does not begin from a state whose validators are others than its head proves
 });
 
 it("leaves a state that a final block contradicts for the next snapshot, restarts included", () => {
-  const network = grown();
-  network.stop(3);
-  network.peers.delete(3);
+  const network = emptied();
   let imports = 0;
   // The first peers' states are whole in themselves, and not the chain's.
   const onImport = (chain: Chain): void => {

@@ -7,7 +7,6 @@ import type { KeyPair } from "../codec/signature.ts";
 import {
   createMesh,
   MESH_LIMITS,
-  type Mesh,
   type MeshEffect,
   type MeshInput,
   recordsOf,
@@ -28,8 +27,7 @@ const SPEAK_MS = 2_000;
 export type MeshHost = {
   readonly id: number;
   readonly file: MeshFile;
-  mesh: Mesh | undefined;
-  /** Of the same process. */
+  /** Of the process that runs, with its mesh. */
   witness: Witness | undefined;
   /** Counts processes: what was meant for an earlier one is dropped. */
   life: number;
@@ -58,7 +56,7 @@ export type MeshSurroundings = {
 };
 
 export const createMeshHost = (id: number): MeshHost => ({
-  ...{ id, file: createMeshFile(), mesh: undefined, witness: undefined, life: 0, members: "" },
+  ...{ id, file: createMeshFile(), witness: undefined, life: 0, members: "" },
   ...{ flushedAtMs: 0, spokeAtMs: 0, replacedAtMs: 0 },
 });
 
@@ -71,7 +69,6 @@ export function startMesh(host: MeshHost, world: MeshSurroundings): void {
     present(restored || undefined, "a mesh reads what it wrote");
   }
   host.life += 1;
-  host.mesh = mesh;
   host.witness = createWitness(mesh, world.keyPair(host));
   host.members = "";
   world.onRestored(
@@ -83,8 +80,9 @@ export function startMesh(host: MeshHost, world: MeshSurroundings): void {
 }
 
 export function feedMesh(host: MeshHost, input: MeshInput, world: MeshSurroundings): void {
-  const { mesh, witness, life } = host;
-  if (mesh === undefined || witness === undefined) return;
+  const { witness, life } = host;
+  if (witness === undefined) return;
+  const { mesh } = witness;
   const scoreOf = (held: Held): number | undefined => scoreIn(witness, held);
   const moment = { wallMs: world.wallMs(host), nowMs: world.nowMs(), random: world.random, scoreOf };
   for (const effect of stepMesh(mesh, input, meshContext(mesh, world.chain(host), moment))) {
@@ -98,7 +96,6 @@ export function feedMesh(host: MeshHost, input: MeshInput, world: MeshSurroundin
 
 /** Answers how many records the crash took. */
 export function crashMesh(host: MeshHost, world: MeshSurroundings): number {
-  host.mesh = undefined;
   host.witness = undefined;
   host.life += 1;
   return crashFile(host.file, world.random);
@@ -127,7 +124,7 @@ function keep(host: MeshHost, { record }: Extract<MeshEffect, { type: "persist" 
 
 function tickLater(host: MeshHost, life: number, world: MeshSurroundings): void {
   world.later(MESH_TICK_MS, () => {
-    if (host.life !== life || host.mesh === undefined) return;
+    if (host.life !== life || host.witness === undefined) return;
     followMembers(host, world);
     feedMesh(host, { type: "tick" }, world);
     const nowMs = world.nowMs();
@@ -143,7 +140,7 @@ function tickLater(host: MeshHost, life: number, world: MeshSurroundings): void 
     }
     if (nowMs - host.replacedAtMs >= REPLACE_MS) {
       host.replacedAtMs = nowMs;
-      replace(host.file, [...recordsOf(host.mesh)].map(encodeMeshRecord));
+      replace(host.file, [...recordsOf(host.witness.mesh)].map(encodeMeshRecord));
       world.onWritten(host);
     }
     tickLater(host, life, world);

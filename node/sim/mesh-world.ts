@@ -157,7 +157,7 @@ export function createMeshWorld({
     }
   }
 
-  const isUp = ({ mesh }: MeshHost): boolean => mesh !== undefined;
+  const isUp = ({ witness }: MeshHost): boolean => witness !== undefined;
   /** The validators of now; undefined while two nodes disagree about them. */
   const membersNow = (): readonly number[] | undefined => {
     const those = hosts.filter((host) => isUp(host) && isHonest(host)).map(({ id }) => meshMembers(world.chain(id)));

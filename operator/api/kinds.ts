@@ -47,6 +47,11 @@ const age: PrinterColumn = {
   description: "Time since it was created.",
 };
 
+/** What a status says in words, with `-o wide`. */
+const message = (description: string): PrinterColumn => ({
+  ...{ name: "Message", type: "string", jsonPath: ".status.message", description, priority: 1 },
+});
+
 export const clusterKind: KindDefinition = {
   kind: "HmnCluster",
   plural: "hmnclusters",
@@ -161,7 +166,7 @@ export const approvalKind: KindDefinition = {
     { name: "By", type: "string", jsonPath: ".spec.signer.username", description: "Who says so." },
     { name: "Result", type: "string", jsonPath: ".status.result", description: "What became of it." },
     age,
-    { name: "Message", type: "string", jsonPath: ".status.message", description: "Why, and what to do.", priority: 1 },
+    message("Why, and what to do."),
   ],
   rules: [],
   selectable: [".spec.cluster"],
@@ -193,13 +198,7 @@ export const backupKind: KindDefinition = {
       description: "Whether it was restored on trial.",
     },
     age,
-    {
-      name: "Message",
-      type: "string",
-      jsonPath: ".status.message",
-      description: "What is waited for, or went wrong.",
-      priority: 1,
-    },
+    message("What is waited for, or went wrong."),
   ],
   rules: [backupNameRule],
   selectable: [".spec.cluster"],
@@ -219,13 +218,7 @@ export const backupScheduleKind: KindDefinition = {
     { name: "Suspended", type: "string", jsonPath: ".spec.suspend", description: "Whether it makes none now." },
     { name: "Last", type: "string", jsonPath: ".status.lastBackup", description: "The newest HmnBackup that it made." },
     age,
-    {
-      name: "Message",
-      type: "string",
-      jsonPath: ".status.message",
-      description: "What is wrong with it.",
-      priority: 1,
-    },
+    message("What is wrong with it."),
   ],
   rules: [scheduleNameRule],
   selectable: [".spec.cluster"],
