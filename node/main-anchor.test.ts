@@ -2,13 +2,22 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { nodeIdentity } from "./api/contract.ts";
+import { LEDGERS, nodeIdentity } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
+import { toHex } from "./base/bytes.ts";
+import { seededRandom } from "./base/random.ts";
 import { type HmnClient, open } from "./client/index.ts";
 import { sha256Hex } from "./codec/hash.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
+import { newTransfer } from "./codec/transfer.ts";
 import { MAIN, type TestCluster, type TestNode, testCluster } from "./test-cluster.ts";
+
+const owner = keyPairFromSeed(new Uint8Array(32).fill(7));
+const PAYER = 1n << 64n;
+const PAYEE = PAYER + 1n;
+const GAP_MS = { from: 20, to: 400 } as const;
 
 let folder = "";
 let cluster: TestCluster;
@@ -27,9 +36,8 @@ afterEach(async ({ task }) => {
 const until = <T>(condition: () => Promise<T>): Promise<T> =>
   vi.waitFor(condition, { timeout: 300_000, interval: 500 });
 async function clientOf({ id, ports }: TestNode): Promise<HmnClient> {
-  const key = keyPairFromSeed(new Uint8Array(32).fill(7));
   const node = { validator: id, host: "127.0.0.1", port: ports.client, apiPort: ports.api };
-  const client = await open({ network: cluster.network, nodes: [node], ca: cluster.ca, key });
+  const client = await open({ network: cluster.network, nodes: [node], ca: cluster.ca, key: owner });
   clients.push(client);
   return client;
 }
@@ -37,19 +45,35 @@ async function metric(node: TestNode, name: string): Promise<number> {
   const { body } = await node.get("control", "/metrics");
   return Number(new RegExp(`^${name.replaceAll(/[{}]/g, "\\$&")} (.*)$`, "m").exec(body)?.[1]);
 }
+/** Blocks come with payments at uneven gaps: blocks as regular as a clock would give the nodes little but noise to compare. */
+async function pay(client: HmnClient, signal: AbortSignal): Promise<void> {
+  const random = seededRandom(7n);
+  while (!signal.aborted) {
+    const id = client.newIds(1);
+    const payment = newTransfer({ id, debit: PAYER, credit: PAYEE, amount: 1n, ledger: LEDGERS.FLX, code: 1 });
+    await client.createTransfers([payment], { signal });
+    await sleep(GAP_MS.from + random.below(GAP_MS.to - GAP_MS.from));
+  }
+}
 const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
 
 test("four nodes: an entry is scored by what its publisher and its replicas measured, anchored, and proved", async () => {
   const { nodes } = cluster;
   for (const node of nodes) node.start();
   await until(() => Promise.all(nodes.map((node) => node.status())));
-  await cluster.writeGenesis([], { emptyBlockMs: 100 });
+  await cluster.writeGenesis(
+    [PAYER, PAYEE].map((id) => ({
+      ...{ id: `${id}`, ownerKey: toHex(owner.publicKey), ledger: LEDGERS.FLX, balance: "1000000" },
+    })),
+  );
   await until(async () => {
     for (const node of nodes) expect(await metric(node, "hmn_mesh_connected_peers")).toBe(3);
   });
   const each = await Promise.all(nodes.map(clientOf));
   const { memory } = present(each[0], "a client");
   await memory.put("greeting", "hello");
+  const paid = new AbortController();
+  const paying = pay(present(each[0], "a client"), paid.signal);
   // Whoever holds it scores it, once all have measured 144 blocks; two who score it high have it anchored.
   const key = { author: memory.author, id: "greeting" };
   const holders = async () => {
@@ -62,6 +86,8 @@ test("four nodes: an entry is scored by what its publisher and its replicas meas
     const scores = (await holders()).map(({ entry }) => entry.resonancePpm ?? 0);
     expect(Math.max(...scores)).toBeGreaterThanOrEqual(900_000);
   });
+  paid.abort();
+  await paying;
 
   // A holder shows the proof; it needs nothing but the genesis, and tells the file from another.
   const [holder] = await holders();
