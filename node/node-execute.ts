@@ -17,6 +17,7 @@ import { type Executed, noteResults } from "./node-results.ts";
 import { confirmState, noteExecuted, refuteState } from "./node-snapshot.ts";
 import { epochStart, lanesEpoch } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
+import { refuseWaiting, takeRequests } from "./node-waiting.ts";
 import type { NodeEffect } from "./ports.ts";
 
 /** Order, then execute: only here, only final blocks, each once, in order of height, as soon as all its cars are here. */
@@ -61,13 +62,10 @@ function execute(
       batchExecuted(node.lanes, id);
       const outcome = outcomes[index++];
       if (outcome !== undefined) batches.push({ batch: id, outcome });
-      const requests = node.waiting.get(id);
-      if (outcome === undefined || requests === undefined) continue;
-      node.waiting.delete(id);
-      node.waitingCount -= requests.length;
-      for (const request of requests) {
+      if (outcome === undefined) continue;
+      // Whoever waits took the batch before any block had it, and goes through every block: this is its first.
+      for (const request of takeRequests(node.waiting, id))
         effects.push({ type: "answer", request, answer: { type: "committed", height, outcome } });
-      }
     }
   }
   assert(index === outcomes.length, "every batch has an outcome");
@@ -135,20 +133,6 @@ function enterEpoch(node: Node, { turn, effects }: Step): void {
     type: "report",
     event: { type: "epoch-began", epoch: start.epoch, member: start.self !== undefined },
   });
-  if (start.self === undefined) refuseWaiting(node, effects);
-}
-
-/** This node's lane is over: what no block has executed can be sent again, to a member. */
-function refuseWaiting(node: Node, effects: Step["effects"]): void {
-  for (const requests of node.waiting.values()) {
-    for (const request of requests) {
-      effects.push({
-        type: "answer",
-        request,
-        answer: { type: "refused", reason: "not_a_validator", retryable: true },
-      });
-    }
-  }
-  node.waiting.clear();
-  node.waitingCount = 0;
+  // Its lane is over: what no block has executed can be sent again, to a member.
+  if (start.self === undefined) refuseWaiting(node.waiting, effects, "not_a_validator");
 }

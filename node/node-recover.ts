@@ -26,6 +26,7 @@ import { createSnapshotKeeper, openSnapshot, PEERS_LIE } from "./node-snapshot.t
 import { afterBlock, consensusAt, lanesAt, type Standing } from "./node-stand.ts";
 import type { Node, NodeConfig } from "./node-state.ts";
 import { stepOf } from "./node-turn.ts";
+import { createWaiting } from "./node-waiting.ts";
 import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
 import { createCatchUp } from "./sync/catch-up.ts";
 import { createServing } from "./sync/serving.ts";
@@ -71,8 +72,7 @@ export function recover(
     trust: config.trust,
     unexecuted: [],
     orderedHeight: heightOf(chain),
-    waiting: new Map(),
-    waitingCount: 0,
+    waiting: createWaiting(),
     stopping: false,
     halted: versionFault(chain),
     unproved: !start.own,

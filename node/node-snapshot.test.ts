@@ -5,7 +5,7 @@ import { epochHash } from "./chain/governance.ts";
 import type { TrustAnchor } from "./chain/types.ts";
 import { verify } from "./codec/signature.ts";
 import { anchorOf, encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
-import { NODES, running } from "./test-network.ts";
+import { applied, batchOf, type CalmSetting, NODES, running } from "./test-network.ts";
 
 const setting = {
   parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 },
@@ -14,15 +14,15 @@ const setting = {
 const unharmed = { fork: 0, resultsMismatch: 0, equivocation: 0 };
 
 /** Four nodes in their third epoch, whose logs begin behind genesis. */
-function grown() {
-  const network = running(setting);
+function grown(more: CalmSetting = {}) {
+  const network = running({ ...setting, ...more });
   network.until(() => NODES.every((id) => network.view(id).epoch === 3 && network.view(id).height > 25), 120_000);
   return network;
 }
 
 /** The same; the fourth one has lost its volume. */
-function emptied() {
-  const network = grown();
+function emptied(more: CalmSetting = {}) {
+  const network = grown(more);
   network.stop(3);
   network.peers.delete(3);
   return network;
@@ -64,6 +64,28 @@ describe("a snapshot", () => {
     network.start(3);
     network.until(() => NODES.every((id) => network.view(id).epoch === 5), 120_000);
     for (const id of NODES) expect(network.view(id).safety).toEqual(unharmed);
+  });
+
+  it("passes over blocks that may have executed what a client waits for: it asks again, and hears of the first execution", () => {
+    let delayMs = 0;
+    const network = emptied({ delayMs: () => delayMs });
+    const batch = batchOf(network, 1n);
+    network.feed(0, { type: "client-batch", request: 1, batch });
+    network.until(() => network.answers.has(1));
+    const first = network.answers.get(1);
+    expect(first).toMatchObject({ type: "committed", outcome: applied });
+    const height = network.view(0).height;
+    network.until(() => present(network.peers.get(0)?.snapshots[0], "there are two").height > height);
+    delayMs = 1;
+    network.start(3, { votesIntact: false });
+    expect(network.view(3).height).toBe(0);
+    network.feed(3, { type: "client-batch", request: 2, batch });
+    expect(network.answers.has(2)).toBe(false);
+    network.until(() => network.view(3).height > height);
+    expect(network.answers.get(2)).toEqual({ type: "refused", reason: "catching_up", retryable: true });
+    network.until(() => network.view(3).state === "Voting");
+    network.feed(3, { type: "client-batch", request: 3, batch });
+    expect(network.answers.get(3)).toEqual(first);
   });
 
   it("that is not what it says is left for the next peer's", () => {

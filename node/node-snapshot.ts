@@ -9,6 +9,7 @@ import type { PeerMessage } from "./codec/peer-message.ts";
 import { claimedSet, encodeHead, headFault, newestOf, parseHead, type SnapshotHead } from "./node-snapshot-head.ts";
 import { afterBlock, type Newest, standAt } from "./node-stand.ts";
 import type { Node, Step } from "./node-state.ts";
+import { refuseWaiting } from "./node-waiting.ts";
 import { giveUp, isAwaitedPart, takePart, wantSnapshot } from "./sync/snapshot-sync.ts";
 
 /** How the chain's state leaves memory and comes back. */
@@ -242,6 +243,8 @@ function beginFrom(node: Node, { turn, effects }: Step, height: number): void {
   keeper.newest = { recent: head.records, epochs: head.epochs };
   keeper.written = heightOf(chain);
   node.unproved = true;
+  // Blocks that it passes over may have executed what waits, and what its lane held is gone: a node that has them knows.
+  refuseWaiting(node.waiting, effects, "catching_up");
   standAt(node, { chain, ...keeper.newest }, turn.nowMs);
 }
 

@@ -1,5 +1,4 @@
 import type { GenesisFile } from "./api/contract.ts";
-import type { Hex } from "./base/bytes.ts";
 import type { Chain } from "./chain/chain.ts";
 import type { TrustAnchor } from "./chain/types.ts";
 import type { BlockRecord } from "./codec/block-record.ts";
@@ -13,6 +12,7 @@ import type { Duties } from "./node-duties.ts";
 import type { Observation } from "./node-observe.ts";
 import type { RecentResults } from "./node-results.ts";
 import type { SnapshotKeeper, SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
+import type { Waiting } from "./node-waiting.ts";
 import type { BlockStore, NodeEffect, StepContext } from "./ports.ts";
 import type { CatchUp } from "./sync/catch-up.ts";
 import type { Serving } from "./sync/serving.ts";
@@ -37,9 +37,6 @@ export type NodeConfig = {
   readonly trust?: TrustAnchor;
 };
 
-/** Requests of clients that wait for a block at the same time. */
-export const WAITING_MAX = 65_536;
-
 /** The whole of one node between two steps. Opaque to the shell: it is read through `viewOf` and `chainOf`. */
 export type Node = {
   readonly config: NodeConfig;
@@ -61,9 +58,7 @@ export type Node = {
   readonly unexecuted: BlockRecord[];
   /** Up to this height the lanes know what final blocks have ordered. */
   orderedHeight: number;
-  /** Requests that wait for a batch to be executed, by its id. */
-  readonly waiting: Map<Hex, number[]>;
-  waitingCount: number;
+  readonly waiting: Waiting;
   stopping: boolean;
   /**
    * Why this release can execute no further block: the network runs a later state version. It then only serves what it has, to

@@ -14,8 +14,9 @@ import { noteExchange, probePeers } from "./node-observe.ts";
 import { onConnected, onFrame } from "./node-peer.ts";
 import { type NodeInternals, recover } from "./node-recover.ts";
 import { onSnapshotWritten } from "./node-snapshot.ts";
-import { type Node, type NodeConfig, WAITING_MAX } from "./node-state.ts";
+import type { Node, NodeConfig } from "./node-state.ts";
 import { drain, stepOf } from "./node-turn.ts";
+import { addRequest, WAITING_MAX } from "./node-waiting.ts";
 import type { ClientAnswer, NodeEffect, NodeInput, Recovered, StepContext } from "./ports.ts";
 import { ask, wakeAtMs as catchUpWakeAtMs } from "./sync/catch-up.ts";
 import { askForPart, snapshotWakeAtMs } from "./sync/snapshot-sync.ts";
@@ -121,12 +122,9 @@ function takeBatch(
   }
   const { id, executed } = admitted.value;
   if (executed !== undefined) return { type: "committed", ...executed };
-  if (node.waitingCount >= WAITING_MAX || !addBatch(node.lanes, { id, batch }))
+  if (node.waiting.count >= WAITING_MAX || !addBatch(node.lanes, { id, batch }))
     return { type: "refused", reason: "busy", retryable: true };
-  const requests = node.waiting.get(id) ?? [];
-  requests.push(request);
-  node.waiting.set(id, requests);
-  node.waitingCount += 1;
+  addRequest(node.waiting, id, request);
   return undefined;
 }
 
