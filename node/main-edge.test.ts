@@ -37,7 +37,7 @@ afterEach(async ({ task }) => {
 });
 
 const until = <T>(condition: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(condition, { timeout: 20_000, interval: 50 });
+  vi.waitFor(condition, { timeout: 60_000, interval: 50 });
 async function running(environment: Readonly<Record<string, string>> = {}): Promise<TestNode> {
   for (const node of cluster.nodes) node.start(environment);
   await until(() => Promise.all(cluster.nodes.map((node) => node.status())));

@@ -31,7 +31,7 @@ afterEach(async ({ task }) => {
   rmSync(folder, { recursive: true });
 });
 
-const until = <T>(condition: () => Promise<T>): Promise<T> => vi.waitFor(condition, { timeout: 20_000, interval: 50 });
+const until = <T>(condition: () => Promise<T>): Promise<T> => vi.waitFor(condition, { timeout: 60_000, interval: 50 });
 const statuses = (nodes: readonly TestNode[]): Promise<NodeStatus[]> => Promise.all(nodes.map((node) => node.status()));
 const json = async (node: TestNode, path: string): Promise<Record<string, unknown>> => {
   const { code, body } = await node.get("api", path, "nobody");

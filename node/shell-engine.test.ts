@@ -28,7 +28,7 @@ afterEach(() => {
 
 const START_NS = (BigInt(Date.now()) * 1_000_000n).toString();
 const publicKey = (id: number): string => toHex(keyPairFromSeed(new Uint8Array(32).fill(id + 1)).publicKey);
-const until = (condition: () => void): Promise<void> => vi.waitFor(condition, { timeout: 10_000, interval: 10 });
+const until = (condition: () => void): Promise<void> => vi.waitFor(condition, { timeout: 60_000, interval: 10 });
 
 /** One validator of four, alone: its timers make it vote, so it writes and speaks without being asked. */
 function start(

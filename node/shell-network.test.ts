@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { readNetwork, watchNetwork } from "./shell-network.ts";
 
 let folder = "";
@@ -27,17 +27,17 @@ test("changed peers are handed over; a broken file or another network's changes 
   const watch = watchNetwork(folder, readNetwork(folder), on, 5);
   try {
     write("{");
-    await vi.waitFor(() => expect(refused).toEqual([expect.stringContaining("network.json cannot be used")]));
+    await expect.poll(() => refused).toEqual([expect.stringContaining("network.json cannot be used")]);
     write({ network: "savings", peers: [peer(9)] });
-    await vi.waitFor(() => expect(refused).toEqual([expect.anything(), expect.stringContaining("network savings")]));
+    await expect.poll(() => refused).toEqual([expect.anything(), expect.stringContaining("network savings")]);
     write({ network: "payments", peers: [peer(0), peer(2, 9)] });
-    await vi.waitFor(() => expect(seen).toEqual([[peer(0), peer(2, 9)]]));
+    await expect.poll(() => seen).toEqual([[peer(0), peer(2, 9)]]);
     write({ network: "payments", peers: [peer(0)] });
-    await vi.waitFor(() => expect(seen).toEqual([[peer(0), peer(2, 9)], [peer(0)]]));
+    await expect.poll(() => seen).toEqual([[peer(0), peer(2, 9)], [peer(0)]]);
     expect(refused.length).toBe(2);
     const trust = { epoch: 2, height: 9, blockHash: "ab".repeat(32), setHash: "cd".repeat(32) };
     write({ network: "payments", peers: [peer(0)], trust });
-    await vi.waitFor(() => expect(anchors).toEqual([trust]));
+    await expect.poll(() => anchors).toEqual([trust]);
     expect(seen.length).toBe(2);
   } finally {
     watch.close();

@@ -89,11 +89,14 @@ function caller() {
     const payload = encodeClientFrame({ type: "request", requestId, batch });
     socket.write(lengthPrefix(payload.length));
     socket.write(payload);
-    return vi.waitFor(() => {
-      const reply = frames.find((frame) => frame.type === "reply" && frame.requestId === requestId);
-      if (reply?.type !== "reply") throw new Error("no reply yet");
-      return reply.answer;
-    });
+    return vi.waitFor(
+      () => {
+        const reply = frames.find((frame) => frame.type === "reply" && frame.requestId === requestId);
+        if (reply?.type !== "reply") throw new Error("no reply yet");
+        return reply.answer;
+      },
+      { timeout: 60_000 },
+    );
   };
   return { socket, ask };
 }
@@ -211,7 +214,7 @@ test("what is no frame costs its sender the connection, and nobody else anything
   for (const bytes of bad) {
     const { socket } = caller();
     socket.write(bytes);
-    await vi.waitFor(() => expect(socket.destroyed).toBe(true));
+    await expect.poll(() => socket.destroyed).toBe(true);
   }
   expect(await refusals()).toEqual({ frame_too_long: 1, frame_malformed: 3 });
   expect(await other.ask(pay())).toMatchObject({ type: "committed" });

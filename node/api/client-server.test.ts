@@ -102,7 +102,7 @@ function call(port: number): Caller {
   };
 }
 
-const until = (condition: () => unknown): Promise<unknown> => vi.waitFor(condition, { timeout: 8_000, interval: 10 });
+const until = (condition: () => unknown): Promise<unknown> => vi.waitFor(condition, { timeout: 60_000, interval: 10 });
 const answered = async (): Promise<Record<string, number>> => {
   const series = await metrics.registry.getSingleMetric(METRICS.clientBatches)?.get();
   return Object.fromEntries((series?.values ?? []).map(({ labels, value }) => [labels.result, value]));

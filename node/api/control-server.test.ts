@@ -214,7 +214,7 @@ test("new certificates serve without a restart, and the bundle's hash follows", 
   const before = credentials.caBundleHash();
   const next = await testAuthority();
   writeMaterial(folder, await next.issue(SERVERNAME));
-  await vi.waitFor(async () => expect((await get("/livez", { ca: next.ca })).code).toBe(200), 8_000);
+  await vi.waitFor(async () => expect((await get("/livez", { ca: next.ca })).code).toBe(200), 60_000);
   expect(credentials.caBundleHash()).not.toBe(before);
   const client = await next.issue("operator.payments");
   expect((await get("/status", { ca: next.ca, client })).code).toBe(200);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { refuse } from "../base/result.ts";
 import { type Chain, chainId, heightOf } from "../chain/chain.ts";
 import { keyOf, TREASURY, testChain } from "../chain/test-genesis.ts";
@@ -314,7 +314,7 @@ test("refusals that may pass have codes of their own, and a caller that hangs up
   }
   say = () => undefined;
   const silent = ask("/v1/batches", { method: "post", body: pay(1n) });
-  await vi.waitFor(() => expect(intake.outstanding()).toBe(1));
+  await expect.poll(() => intake.outstanding()).toBe(1);
   // As when the disk takes no writes: what becomes of it is unknown.
   intake.dropAll();
   const answer = await silent;
@@ -323,9 +323,9 @@ test("refusals that may pass have codes of their own, and a caller that hangs up
   const left = open("/v1/batches", { method: "post" });
   left.on("error", () => {});
   left.end(pay(1n));
-  await vi.waitFor(() => expect(intake.outstanding()).toBe(1));
+  await expect.poll(() => intake.outstanding()).toBe(1);
   left.destroy();
-  await vi.waitFor(() => expect(intake.outstanding()).toBe(0));
+  await expect.poll(() => intake.outstanding()).toBe(0);
 });
 
 test("events: every block with its height as id, heartbeats, and only so many listeners", async () => {
@@ -343,16 +343,16 @@ test("events: every block with its height as id, heartbeats, and only so many li
   const first = await listen();
   expect(first.response.headers["content-type"]).toBe("text/event-stream");
   api.blockExecuted({ height: 7, applied: 3, resultsHash: "ab" });
-  await vi.waitFor(() =>
-    expect(first.text()).toContain('id: 7\nevent: block\ndata: {"height":7,"applied":3,"resultsHash":"ab"}\n\n'),
-  );
-  await vi.waitFor(() => expect(first.text()).toContain(": heartbeat\n\n"), { timeout: 8_000 });
+  await expect
+    .poll(() => first.text())
+    .toContain('id: 7\nevent: block\ndata: {"height":7,"applied":3,"resultsHash":"ab"}\n\n');
+  await expect.poll(() => first.text()).toContain(": heartbeat\n\n");
   const others = await Promise.all(Array.from({ length: 31 }, listen));
   expect(await ask("/v1/events")).toMatchObject({ code: 503 });
   others[0]?.response.destroy();
-  await vi.waitFor(async () => expect((await listen()).response.statusCode).toBe(200));
+  await expect.poll(async () => (await listen()).response.statusCode).toBe(200);
   api.blockExecuted({ height: 8, applied: 0, resultsHash: "cd" });
-  for (const { text } of [first, ...others.slice(1)]) await vi.waitFor(() => expect(text()).toContain("id: 8\n"));
+  for (const { text } of [first, ...others.slice(1)]) await expect.poll(() => text()).toContain("id: 8\n");
 });
 
 test("slow requests and too many connections hold no place", async () => {
@@ -374,8 +374,8 @@ test("slow requests and too many connections hold no place", async () => {
     "POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\ncontent-length: 9\r\n\r\nab",
   );
   const third = raw();
-  await vi.waitFor(() => expect(third.destroyed).toBe(true));
-  await vi.waitFor(() => expect(slow.map((socket) => socket.destroyed)).toEqual([true, true]), { timeout: 8_000 });
+  await expect.poll(() => third.destroyed).toBe(true);
+  await expect.poll(() => slow.map((socket) => socket.destroyed)).toEqual([true, true]);
   expect(await ask("/v1/status", {}, small.port)).toMatchObject({ code: 200 });
   const counted = await metrics.registry.metrics();
   expect(counted).toContain('hmn_connections_refused_total{server="api",reason="limit_perAddress"} 1');

@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { toHex } from "../base/bytes.ts";
 import { accept, refuse } from "../base/result.ts";
 import { chainId } from "../chain/chain.ts";
@@ -218,7 +218,7 @@ test("whoever watches hears of each change", async () => {
   response.on("error", () => {});
   const entry = version("watched", "x");
   api.memoryChanged(entry);
-  await vi.waitFor(() => expect(heard).toContain("event: memory"));
+  await expect.poll(() => heard).toContain("event: memory");
   const data = /^data: (.*)$/m.exec(heard)?.[1] ?? "";
   expect(JSON.parse(data)).toMatchObject({ id: "watched", clock: `${entry.clock}`, digest: entry.digest, bytes: 1 });
   response.destroy();

@@ -60,7 +60,7 @@ async function load(chain: Chain, name: string, batches: number): Promise<{ file
   const printed: string[] = [];
   const before = existsSync(file) ? invocations(file) : 0;
   const running = runLoad(options, { stop: stop.signal, print: (line) => printed.push(line) });
-  await expect.poll(() => invocations(file), { timeout: 20_000 }).toBeGreaterThanOrEqual(before + batches);
+  await expect.poll(() => invocations(file)).toBeGreaterThanOrEqual(before + batches);
   stop.abort();
   await running;
   return { file, printed };

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { fakeItem, fakeParts } from "../runtime/fake-api.ts";
 import { createCrashLogs } from "./crash-logs.ts";
 
@@ -24,7 +24,7 @@ test("fetches the last words of each crash once, without secrets and at most 4 K
 
   logs.consider(crashed(1));
   logs.consider(crashed(1));
-  await vi.waitFor(() => expect(fetched).toEqual(["p"]));
+  await expect.poll(() => fetched).toEqual(["p"]);
   logs.consider(crashed(1));
   const [request, ...others] = api.requests;
   expect(others).toEqual([]);
@@ -35,7 +35,7 @@ test("fetches the last words of each crash once, without secrets and at most 4 K
   expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(4_096);
 
   logs.consider(crashed(2));
-  await vi.waitFor(() => expect(fetched).toEqual(["p", "p"]));
+  await expect.poll(() => fetched).toEqual(["p", "p"]);
   logs.forget(crashed(2));
   expect(logs.of(["uid-p"]).size).toBe(0);
   await api.close();
@@ -47,11 +47,12 @@ test("asks nothing about containers that ended well, and survives a log that is 
   logs.consider(crashed(1, 0));
   logs.consider(fakeItem("fresh", "1"));
   logs.consider(crashed(1));
-  await vi.waitFor(() => expect(api.requests).toHaveLength(1));
-  await vi.waitFor(() => {
+  await expect.poll(() => api.requests).toHaveLength(1);
+  const requests = () => {
     logs.consider(crashed(1));
-    expect(api.requests.length).toBeGreaterThan(1);
-  });
+    return api.requests.length;
+  };
+  await expect.poll(requests).toBeGreaterThan(1);
   expect(log.lines).toEqual([]);
   await api.close();
 });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { millis } from "../../node/base/units.ts";
 import { memoryLog } from "../runtime/fake-api.ts";
 import { readBody } from "../runtime/http.ts";
@@ -134,7 +134,7 @@ async function started(target: Partial<ReadingTarget> = {}): Promise<MetricSourc
     intervalMs: 20,
   });
   sources.start();
-  if (whole.metricSource === "prom") await vi.waitFor(() => expect(requests.length).toBeGreaterThan(1));
+  if (whole.metricSource === "prom") await expect.poll(() => requests.length).toBeGreaterThan(1);
   sources.stop();
   return sources;
 }

@@ -110,7 +110,7 @@ afterEach(async () => {
 });
 const samples = () => reader.samples("a/c");
 const reading = () => reader.readings("a/c").get(0);
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 5 });
 
 test("reads status and counters with the operator's certificate, and counts what happened in between", async () => {
   const started = reader.start();

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { millis } from "../../node/base/units.ts";
 import { validCluster, validRollout } from "../api/valid-examples.ts";
 import { fakeItem, fakeParts } from "../runtime/fake-api.ts";
@@ -97,7 +97,7 @@ test("a snapshot holds what belongs to the cluster and nothing of its neighbours
     .map(({ query }) => query.get("labelSelector"));
   expect(new Set(selectors)).toEqual(new Set(["hmn.dev/cluster"]));
   const namespaced = kindNames.filter((kind) => resources[kind].namespaced).length;
-  await vi.waitFor(() => expect(api.watches).toHaveLength(2 * namespaced + kindNames.length - namespaced));
+  await expect.poll(() => api.watches).toHaveLength(2 * namespaced + kindNames.length - namespaced);
   await close();
 });
 

@@ -31,7 +31,7 @@ function candidate(identity: string, durationMs = 60_000) {
   elections.push(election);
   return { ...election, events };
 }
-const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 2, timeout: 10_000 });
+const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 2, timeout: 60_000 });
 const holder = () => Object(parts.api.objects.get(path)?.spec).holderIdentity;
 const puts = () => parts.api.requests.filter(({ method }) => method === "PUT").length;
 

@@ -41,10 +41,10 @@ function start(more: Partial<ListWatchOptions> = {}): ListWatch {
 }
 const has = (name: string, version: string) => parts.api.objects.set(path(name), { ...fakeItem(name, version) });
 const lists = () => parts.api.requests.filter(({ query }) => query.has("limit")).length;
-const watchAt = (index: number) => vi.waitUntil(() => parts.api.watches[index], { timeout: 10_000, interval: 5 });
+const watchAt = (index: number) => vi.waitUntil(() => parts.api.watches[index], { timeout: 60_000, interval: 5 });
 const send = async (index: number, type: string, object: unknown) =>
   (await watchAt(index)).response.write(`${JSON.stringify({ type, object })}\n`);
-const shows = (...lines: string[]) => vi.waitFor(() => expect(seen).toEqual(lines), { timeout: 10_000, interval: 5 });
+const shows = (...lines: string[]) => vi.waitFor(() => expect(seen).toEqual(lines), { timeout: 60_000, interval: 5 });
 
 test("lists page by page, then follows the watch from the list's version", async () => {
   for (let n = 0; n < 600; n++) has(`p${n}`, "7");
@@ -130,7 +130,7 @@ test("bytes keep a watch alive, even without changes", async () => {
     time += 40;
     await send(0, "BOOKMARK", { metadata: { resourceVersion: String(200 + n) } });
     const expected = String(200 + n);
-    await vi.waitUntil(() => started[0]?.cache.version() === expected, { interval: 2 });
+    await vi.waitUntil(() => started[0]?.cache.version() === expected, { timeout: 60_000, interval: 2 });
   }
   expect(parts.api.watches).toEqual([first]);
 });

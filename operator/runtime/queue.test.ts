@@ -9,7 +9,7 @@ const start = (options: Pick<QueueOptions, "work"> & Partial<QueueOptions>) => {
   queue.start();
   return { ...queue, metrics };
 };
-const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 1, timeout: 10_000 });
+const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 1, timeout: 60_000 });
 
 test("works on a key once at a time, and again if it was added meanwhile", async () => {
   const gates: (() => void)[] = [];
