@@ -89,7 +89,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   // Commands of `hmn-node`, one to a file: each reaches for what it shows.
   "node/cli/": ["node/*"],
   "node/test": [],
-  "node/faults": ["node/base/", "node/shell"],
+  "node/faults": ["node/base/", "node/chain/", "node/shell"],
   "node/shell": ["node/*"],
   "node/main": ["node/*"],
   "node/sim/": ["node/*"],

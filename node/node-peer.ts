@@ -1,3 +1,4 @@
+import { isObserver, OBSERVER_IDS } from "./api/contract.ts";
 import { unreachable } from "./base/assert.ts";
 import { admitBatch, heightOf } from "./chain/chain.ts";
 import { parseBatch } from "./codec/batch.ts";
@@ -20,7 +21,7 @@ import { wantSnapshot } from "./sync/snapshot-sync.ts";
 
 /** A new connection: the peer gets what it needs to stand where this node stands, and the end of this node's lane. */
 export function onConnected(node: Node, peer: number, { effects }: Step): void {
-  node.connected.add(peer);
+  if (!isObserver(peer)) node.connected.add(peer);
   // Its announcement was about the connection's earlier life; one that still stops says so again.
   node.consensus.stoppingUntilMs.delete(peer);
   const stopping: PeerMessage[] = node.stopping ? [{ type: "stopping" }] : [];
@@ -31,7 +32,8 @@ export function onConnected(node: Node, peer: number, { effects }: Step): void {
 
 export function onFrame(node: Node, peer: number, frame: Uint8Array, step: Step): void {
   const message = parsePeerMessage(frame);
-  const dropped = message.ok ? onMessage(node, peer, message.value, step) : (message.detail ?? message.reason);
+  const heard = isObserver(peer) ? onObserver : onMessage;
+  const dropped = message.ok ? heard(node, peer, message.value, step) : (message.detail ?? message.reason);
   if (dropped === undefined) return;
   step.effects.push({ type: "report", event: { type: "frame-dropped", peer, reason: dropped } });
 }
@@ -43,17 +45,29 @@ const SERVED_WHEN_HALTED: ReadonlySet<PeerMessage["type"]> = new Set([
   "snapshot-request",
 ]);
 
+/** An observer asks for what is final, or for what it missed of what everybody is told. */
+const ANSWERED_TO_OBSERVERS: ReadonlySet<PeerMessage["type"]> = new Set([
+  ...SERVED_WHEN_HALTED,
+  "block-request",
+  "certificates-request",
+]);
+
+/** Nothing else that an observer says is looked at: it has no vote, no lane and no part in what is measured. */
+const onObserver = (node: Node, peer: number, message: PeerMessage, step: Step): string | undefined =>
+  ANSWERED_TO_OBSERVERS.has(message.type) ? onMessage(node, peer, message, step) : undefined;
+
 /** The answer says why the message was dropped, if it was. */
 function onMessage(node: Node, peer: number, message: PeerMessage, step: Step): string | undefined {
   const { consensus, lanes } = node;
   const { turn, laneTurn, effects } = step;
+  const [serving, debtor] = isObserver(peer) ? [node.observersServing, OBSERVER_IDS.first] : [node.serving, peer];
   /** Answers unless the peer has had its share. */
   const serve = (answer: () => PeerMessage | undefined): string | undefined => {
-    if (!mayAsk(node.serving, peer, turn.nowMs)) return `${message.type}: this peer has had its share for now`;
+    if (!mayAsk(serving, debtor, turn.nowMs)) return `${message.type}: this peer has had its share for now`;
     const found = answer();
     if (found === undefined) return undefined;
     const frame = encodePeerMessage(found);
-    served(node.serving, peer, frame.length);
+    served(serving, debtor, frame.length);
     effects.push({ type: "send", peer, frame });
     return undefined;
   };

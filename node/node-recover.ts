@@ -29,7 +29,7 @@ import { stepOf } from "./node-turn.ts";
 import { createWaiting } from "./node-waiting.ts";
 import type { NodeEffect, Recovered, StepContext } from "./ports.ts";
 import { createCatchUp } from "./sync/catch-up.ts";
-import { createServing } from "./sync/serving.ts";
+import { createServing, OBSERVERS_SHARE } from "./sync/serving.ts";
 import { createSnapshotSync } from "./sync/snapshot-sync.ts";
 
 /** For the simulator: production leaves the chain's rules as they are. */
@@ -65,6 +65,7 @@ export function recover(
     catchUp: createCatchUp(),
     snapshotSync: createSnapshotSync(),
     serving: createServing(),
+    observersServing: createServing(OBSERVERS_SHARE),
     duties: createDuties(),
     results: createResults(),
     observation: createObservation(),

@@ -1,4 +1,4 @@
-import { EPOCH_PROOFS_MAX } from "./api/contract.ts";
+import { EPOCH_PROOFS_MAX, isObserver } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
 import { nanos } from "./base/units.ts";
 import {
@@ -42,12 +42,14 @@ export const afterBlock = ({ recent, epochs }: Newest, record: BlockRecord, chai
   epochs: record.block.kind === "closing" ? [...epochs, proveEpoch(record, chain)].slice(-EPOCH_PROOFS_MAX) : epochs,
 });
 
-/** The epoch of the next block, as consensus knows it: a member is who has the id and the key, and can run its rules. */
+/** The epoch of the next block, as consensus knows it: a member is who has the id and the key, and can run its rules; never an observer. */
 export function epochStart(chain: Chain, { self, keyPair }: NodeConfig, quorum: QuorumRule): EpochStart {
   const { number, members } = epochOf(chain);
   const key = toHex(keyPair.publicKey);
   const member =
-    versionFault(chain) === undefined && members.some(({ id, publicKey }) => id === self && publicKey === key);
+    !isObserver(self) &&
+    versionFault(chain) === undefined &&
+    members.some(({ id, publicKey }) => id === self && publicKey === key);
   const emptyBlockMs = Number(parametersOf(chain).emptyBlockMs);
   return { epoch: number, committee: committeeOf(members, quorum), self: member ? self : undefined, emptyBlockMs };
 }

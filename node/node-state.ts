@@ -48,9 +48,12 @@ export type Node = {
   readonly snapshotKeeper: SnapshotKeeper;
   /** What each peer was served of late. */
   readonly serving: Serving;
+  /** What observers were served, all of them together. */
+  readonly observersServing: Serving;
   readonly duties: Duties;
   readonly results: RecentResults;
   readonly observation: Observation;
+  /** Validators alone: observers are told and answered, and never asked. */
   readonly connected: Set<number>;
   /** What the operator vouches for now. */
   trust: TrustAnchor | undefined;

@@ -48,7 +48,15 @@ it("executes nothing by rules that its release does not know, says so, and goes 
   const facts: Facts = {
     ...{ version: "1.0.0", network: "payments", validator: OBSERVER, publicKey: "", chainId: network.chainId },
     ...{ waitingFor: "", stopping: false, chain: { view: halted, lagMs: 0 }, readOnly: undefined, damage: undefined },
-    ...{ freeBytes: 1, connectedPeers: [], refusedPeers: [], services, faults: [], silent: false },
+    ...{
+      freeBytes: 1,
+      connectedPeers: [],
+      connectedObservers: [],
+      refusedPeers: [],
+      services,
+      faults: [],
+      silent: false,
+    },
     ...{ caBundleHash: "", certificateHash: "", governance: undefined },
   };
   expect(statusOf(facts)).toMatchObject({ state: "Halted", reason: tooOld, ready: false });

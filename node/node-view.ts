@@ -1,4 +1,4 @@
-import type { NodeState, NodeStatus } from "./api/contract.ts";
+import { isObserver, type NodeState, type NodeStatus } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
 import { checkpointOf, heightOf, resultsHashOf, validatorStates, validatorsOf } from "./chain/chain.ts";
@@ -81,7 +81,7 @@ function coherenceOf({ chain, config }: Node): NodeView["coherence"] {
 }
 
 function standing(
-  { stopping, consensus, unproved, halted, snapshotKeeper: { refused } }: Node,
+  { config, stopping, consensus, unproved, halted, snapshotKeeper: { refused } }: Node,
   { height, certifiedHeight }: { height: number; certifiedHeight: number },
 ): Pick<NodeView, "state" | "reason"> {
   if (stopping) return { state: "Stopping", reason: "it was told to stop and takes no new batches" };
@@ -96,6 +96,7 @@ function standing(
   if (unproved)
     return { state: "CatchingUp", reason: "no final block has confirmed the snapshot yet that it began from" };
   if (isVoter(consensus)) return { state: "Voting", reason: "" };
+  if (isObserver(config.self)) return { state: "Following", reason: "an observer: it follows without a vote" };
   const reason =
     consensus.self === undefined
       ? "its key is not in the validator set: it follows without a vote"

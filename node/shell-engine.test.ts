@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { CHAIN_RULES } from "./chain/rules.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
 import { keyPairFromSeed } from "./codec/signature.ts";
 import { DEFAULT_LANE_PACE, DEFAULT_TIMING } from "./node.ts";
@@ -43,6 +44,7 @@ function start(
   const answers: number[] = [];
   const keys = [toHex(key.value.publicKey), publicKey(1), publicKey(2), publicKey(3)];
   engine = startEngine({
+    chainRules: CHAIN_RULES,
     config: {
       self: 0,
       keyPair: key.value,

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import { assert, unreachable } from "./base/assert.ts";
 import { type Chain, lastBlockTimeOf } from "./chain/chain.ts";
+import type { ChainRules } from "./chain/rules.ts";
+import { PRODUCTION } from "./consensus/rules.ts";
 import {
   certifiedHeightOf,
   chainOf,
@@ -19,6 +21,8 @@ import type { Storage } from "./storage/storage.ts";
 
 export type EngineOptions = {
   readonly config: Omit<NodeConfig, "blocks">;
+  /** Of execution; others than production's only in an image that is built for tests. */
+  readonly chainRules: ChainRules;
   readonly storage: Storage;
   /** Keeps the whole log: what two snapshots cover stays too. */
   readonly archive: boolean;
@@ -65,7 +69,7 @@ type NoteEffect = Extract<NodeEffect, { type: "executed" }>;
 type SpokenEffect = Exclude<NodeEffect, PersistEffect | NoteEffect>;
 
 export function startEngine(options: EngineOptions): Engine {
-  const { storage, log } = options;
+  const { storage, log, chainRules } = options;
   const queue: NodeInput[] = [];
   let queueBytes = 0;
   const timers = new Map<string, NodeJS.Timeout>();
@@ -86,7 +90,7 @@ export function startEngine(options: EngineOptions): Engine {
     const config = { ...options.config, blocks: storage };
     for (;;) {
       try {
-        return createNode(config, storage.recovered(), { nowMs: Date.now() });
+        return createNode(config, storage.recovered(), { nowMs: Date.now() }, { ...PRODUCTION, chainRules });
       } catch (cause) {
         if (!(cause instanceof PeerSnapshotRefused)) throw cause;
         log.warn({ err: cause, height: cause.height }, "a peer's snapshot is removed");

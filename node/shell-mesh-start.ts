@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type NetworkFile, PORTS } from "./api/contract.ts";
+import { isObserver, type NetworkFile, PORTS } from "./api/contract.ts";
 import { createMeshMetrics } from "./api/mesh-metrics.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { Hex } from "./base/bytes.ts";
@@ -32,7 +32,7 @@ export function startNodeMesh(parts: {
   return startMesh({
     transport: {
       ...{ self, network: network.network, chainId: parts.chainId, credentials, log },
-      peers: meshPeers(network.peers).filter(({ id }) => id !== self),
+      peers: meshPeers(network.peers, self),
       listen: { ...(host === undefined ? {} : { host }), port: options.ports.mesh },
     },
     ...{ disk: realDisk, data: options.data, executor: threadExecutor, onChanged: parts.onChanged, log },
@@ -45,6 +45,10 @@ export function startNodeMesh(parts: {
   });
 }
 
-/** The same peers, where they listen for the mesh. */
-export const meshPeers = (peers: NetworkFile["peers"]): readonly Peer[] =>
-  peers.map(({ id, host, meshPort = PORTS.mesh }) => ({ id, host, port: meshPort }));
+/** The other peers, where they listen for the mesh; an observer has no part in it. */
+export const meshPeers = (peers: NetworkFile["peers"], self: number): readonly Peer[] =>
+  isObserver(self)
+    ? []
+    : peers
+        .filter(({ id }) => id !== self)
+        .map(({ id, host, meshPort = PORTS.mesh }) => ({ id, host, port: meshPort }));

@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ALLOWANCE_PER_SECOND } from "./api/allowance.ts";
-import { ENVIRONMENT, PATHS, PORTS } from "./api/contract.ts";
+import { ENVIRONMENT, OBSERVER_IDS, observerId, PATHS, PORTS } from "./api/contract.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 
 /** Where one node process finds its things. */
 export type StartOptions = {
+  /** Its id among the nodes: a validator's, or the number that an observer goes by. */
   readonly validator: number;
   readonly version: string;
   readonly data: string;
@@ -38,7 +39,8 @@ export const versionOf = (environment: NodeJS.ProcessEnv): string => environment
 export const START_HELP = `hmn-node start: runs one node of a Harmonic Mesh Network
 
   flag                environment         default
-  --validator N       ${ENVIRONMENT.validator}       (required) this node's validator id
+  --validator N       ${ENVIRONMENT.validator}       this node's validator id
+  --observer N        ${ENVIRONMENT.observer}        in its place: this node follows without a vote, as observer N (0 to ${OBSERVER_IDS.count - 1})
   --data DIR          HMN_DATA            ${PATHS.data}
   --tls DIR           HMN_TLS             ${PATHS.tls} (ca.crt, tls.crt, tls.key)
   --config DIR        HMN_CONFIG          ${PATHS.config} (network.json, genesis.json)
@@ -64,7 +66,8 @@ const whole = z.union([
 ]);
 const port = whole.refine((value) => value <= 65_535, "a port is at most 65535");
 const optionsSchema = z.object({
-  validator: whole.refine((value) => value <= 0xffff_ffff, "an id is a u32"),
+  validator: whole.refine((value) => value < OBSERVER_IDS.first, `an id is below ${OBSERVER_IDS.first}`).optional(),
+  observer: whole.refine((value) => value < OBSERVER_IDS.count, `there are ${OBSERVER_IDS.count} at most`).optional(),
   data: z.string().min(1),
   tls: z.string().min(1),
   config: z.string().min(1),
@@ -94,6 +97,7 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
   }
   const parsed = optionsSchema.safeParse({
     validator: environment[ENVIRONMENT.validator],
+    observer: environment[ENVIRONMENT.observer],
     data: environment.HMN_DATA ?? PATHS.data,
     tls: environment.HMN_TLS ?? PATHS.tls,
     config: environment.HMN_CONFIG ?? PATHS.config,
@@ -114,8 +118,11 @@ export function parseStart(args: readonly string[], environment: NodeJS.ProcessE
     return refuse("usage", `${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "malformed"}`);
   }
   const options = parsed.data;
+  const { validator, observer } = options;
+  if ((validator === undefined) === (observer === undefined))
+    return refuse("usage", "validator: either its id or the number of an observer is needed");
   return accept({
-    validator: options.validator,
+    validator: validator ?? observerId(observer ?? 0),
     version: versionOf(environment),
     data: options.data,
     tls: options.tls,

@@ -1,4 +1,11 @@
-import { type NodeState, type NodeStatus, WIRE_VERSION, WIRE_VERSIONS } from "./api/contract.ts";
+import {
+  isObserver,
+  type NodeState,
+  type NodeStatus,
+  OBSERVER_IDS,
+  WIRE_VERSION,
+  WIRE_VERSIONS,
+} from "./api/contract.ts";
 import type { ServiceHealth } from "./api/control-server.ts";
 import type { Hex } from "./base/bytes.ts";
 import { PPM } from "./base/units.ts";
@@ -26,6 +33,7 @@ export type Facts = {
   readonly governance: NodeStatus["governance"];
   readonly freeBytes: number;
   readonly connectedPeers: readonly number[];
+  readonly connectedObservers: readonly number[];
   /** Peers that were reached, and why they are not connected. */
   readonly refusedPeers: readonly { readonly peer: number; readonly reason: string }[];
   /** What the supervisor knows of each service; absent before genesis. */
@@ -61,6 +69,8 @@ export function readinessOf(facts: Facts): { readonly ready: boolean; readonly r
   if (chain === undefined) return no(facts.waitingFor);
   if (chain.view.role === "Voter" && state === "Following")
     return no(reason === "" ? "a voter that may not vote" : reason);
+  // Who reads from it could not tell how old its state is.
+  if (isObserver(facts.validator) && chain.view.lastBlockAtMs === 0) return no("no new block since it started");
   if (chain.lagMs >= LAG_MAX_MS) {
     const { height, certifiedHeight } = chain.view;
     return no(
@@ -99,6 +109,10 @@ export function statusOf(facts: Facts): NodeStatus {
     ...(facts.governance === undefined ? {} : { governance: facts.governance }),
     connectedPeers: [...facts.connectedPeers],
     refusedPeers: facts.refusedPeers.map(({ peer, reason: why }) => ({ peer, reason: why.slice(0, REASON_MAX) })),
+    ...(isObserver(facts.validator)
+      ? {}
+      : { observers: facts.connectedObservers.map((id) => id - OBSERVER_IDS.first) }),
+    resultsDiffer: (view?.safety.resultsMismatch ?? 0) > 0,
     finality: view?.finality ?? null,
     storage: {
       writable: facts.readOnly === undefined,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Allowance, createAllowance, UNLIMITED } from "./api/allowance.ts";
 import { type ClientServer, startClientServer } from "./api/client-server.ts";
-import { LEDGERS, type NetworkFile, operatorIdentity } from "./api/contract.ts";
+import { isObserver, LEDGERS, type NetworkFile, operatorIdentity } from "./api/contract.ts";
 import { startControlServer } from "./api/control-server.ts";
 import { createHoldings, type Holdings } from "./api/holdings.ts";
 import { type Intake, startIntake } from "./api/intake.ts";
@@ -102,6 +102,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     damage: folder.ok ? folder.value.storage.damage()[0] : undefined,
     freeBytes: freeBytes(options.data),
     connectedPeers: service?.transport.connectedPeers() ?? [],
+    connectedObservers: service?.transport.connectedObservers() ?? [],
     refusedPeers: service?.transport.refusedPeers() ?? [],
     services: service?.services.health(),
     caBundleHash: credentials.caBundleHash(),
@@ -138,8 +139,8 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     health: () => healthOf(facts()),
     operator: operatorIdentity(network.network),
     countersign: (body) =>
-      service === undefined || !folder.ok
-        ? refuse("not_ready", "it has no chain or no key yet")
+      service === undefined || !folder.ok || isObserver(options.validator)
+        ? refuse("not_ready", "it is an observer, or has no chain or no key yet")
         : countersignature(body, {
             validator: options.validator,
             keyPair: folder.value.keyPair,
@@ -202,17 +203,22 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
       ...(restored === undefined ? {} : { restored }),
       timing: DEFAULT_TIMING,
       lanes: DEFAULT_LANE_PACE,
-      snapshots: { exportChain, importChain, readPart: storage.readSnapshotPart },
+      snapshots: {
+        exportChain,
+        importChain: (file, parts, stateVersionMax) => importChain(file, parts, stateVersionMax, faults.chainRules),
+        readPart: storage.readSnapshotPart,
+      },
       snapshotPolicy: { everyBlocks: options.snapshotBlocks, everyBytes: SNAPSHOT_BYTES },
       ...(network.trust === undefined ? {} : { trust: network.trust }),
     },
+    chainRules: faults.chainRules,
     storage,
     archive: options.archive,
     log,
     send: (peer, frame) => transport?.send(peer, frame),
     broadcast: (frame) => transport?.broadcast(frame),
     answer: (request, answer) => intake?.answer(request, answer),
-    connectedPeers: () => transport?.connectedPeers() ?? [],
+    connectedPeers: () => [...(transport?.connectedPeers() ?? []), ...(transport?.connectedObservers() ?? [])],
     onEvent: (event) => {
       metrics.observe(event);
       logEvent(event);
@@ -233,6 +239,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     network: network.network,
     chainId: genesis.chainId,
     peers: network.peers.filter(({ id }) => id !== options.validator),
+    admitsObservers: !isObserver(options.validator),
     listen: listenOn(options, options.ports.consensus),
     credentials,
     events: {
@@ -280,7 +287,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
     peers: (peers) => {
       log.info({ peers: peers.map(({ id }) => id) }, "peers changed");
       setPeers(peers);
-      mesh.setPeers(meshPeers(peers));
+      mesh.setPeers(meshPeers(peers, options.validator));
     },
     trust: (anchor) => {
       log.info({ anchor }, "trust anchor changed");

@@ -5,7 +5,16 @@ import { request } from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type GenesisFile, type NodeStatus, nodeIdentity, nodeStatusSchema, operatorIdentity } from "./api/contract.ts";
+import {
+  type GenesisFile,
+  isObserver,
+  type NodeStatus,
+  nodeIdentity,
+  nodeStatusSchema,
+  OBSERVER_IDS,
+  observerId,
+  operatorIdentity,
+} from "./api/contract.ts";
 import type { Target } from "./client/connection.ts";
 import type { Material } from "./transport/credentials.ts";
 import { testAuthority, writeMaterial } from "./transport/test-authority.ts";
@@ -43,6 +52,7 @@ export type TestCluster = {
   readonly network: string;
   readonly ca: string;
   readonly nodes: readonly TestNode[];
+  readonly observers: readonly TestNode[];
   readonly targets: readonly Target[];
   writeGenesis(accounts: GenesisFile["accounts"], parameters?: GenesisFile["parameters"]): Promise<void>;
   /** Ends every process that still runs. */
@@ -52,42 +62,46 @@ export type TestCluster = {
 export const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const HOST = "127.0.0.1";
 
-/** `main`: the program that every node runs, unless it is this checkout's source. */
+/** `main`: the program that every node runs, unless it is this checkout's source. `observers`: how many may follow. */
 export async function testCluster(
   folder: string,
   count: number,
-  { main = MAIN }: { main?: string } = {},
+  { main = MAIN, observers = 0 }: { main?: string; observers?: number } = {},
 ): Promise<TestCluster> {
   const network = "payments";
   const authority = await testAuthority();
   const operator = await authority.issue(operatorIdentity(network));
-  const ports = await freePorts(5 * count);
-  const nodes: TestNode[] = [];
-  const port = (id: number, which: number): number => ports[5 * id + which] ?? 0;
+  const ports = await freePorts(5 * (count + observers));
+  const port = (place: number, which: number): number => ports[5 * place + which] ?? 0;
   const peers = Array.from({ length: count }, (_, id) => ({
     id,
     host: HOST,
     port: port(id, 3),
     meshPort: port(id, 4),
   }));
-  for (const { id } of peers) {
-    const home = join(folder, `node-${id}`);
+  const make = async (id: number, place: number): Promise<TestNode> => {
+    const home = join(folder, `node-${place}`);
     mkdirSync(join(home, "config"), { recursive: true });
     writeFileSync(join(home, "config", "network.json"), JSON.stringify({ network, peers }));
     writeMaterial(join(home, "tls"), await authority.issue(nodeIdentity(id, network)));
     const own = {
-      control: port(id, 0),
-      client: port(id, 1),
-      api: port(id, 2),
-      consensus: port(id, 3),
-      mesh: port(id, 4),
+      control: port(place, 0),
+      client: port(place, 1),
+      api: port(place, 2),
+      consensus: port(place, 3),
+      mesh: port(place, 4),
     };
-    nodes.push(testNode({ id, home, main, network, ports: own, operator }));
-  }
+    return testNode({ id, home, main, network, ports: own, operator });
+  };
+  const nodes = await Promise.all(peers.map(({ id }) => make(id, id)));
+  const followers = await Promise.all(
+    Array.from({ length: observers }, (_, observer) => make(observerId(observer), count + observer)),
+  );
   return {
     network,
     ca: authority.ca,
     nodes,
+    observers: followers,
     targets: nodes.map(({ id, ports: { client } }) => ({
       host: HOST,
       port: client,
@@ -103,14 +117,13 @@ export async function testCluster(
         accounts,
         parameters,
       };
-      for (const { id } of nodes) {
-        const config = join(folder, `node-${id}`, "config");
+      for (const { config } of [...nodes, ...followers]) {
         writeFileSync(join(config, ".genesis.json"), JSON.stringify(genesis));
         renameSync(join(config, ".genesis.json"), join(config, "genesis.json"));
       }
     },
     close: async () => {
-      await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+      await Promise.all([...nodes, ...followers].map((node) => node.end("SIGKILL")));
     },
   };
 }
@@ -164,7 +177,7 @@ function testNode({
       // By the environment: an earlier release that a benchmark runs beside this one does not know the flag.
       const { mesh, ...listening } = ports;
       const all = {
-        validator: id,
+        ...(isObserver(id) ? { observer: id - OBSERVER_IDS.first } : { validator: id }),
         ...folders,
         host: HOST,
         ...Object.fromEntries(Object.entries(listening).map(([k, v]) => [`${k}-port`, v])),

@@ -4,11 +4,13 @@ import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
 import type { Chain } from "./chain/chain.ts";
 import { parseGenesis } from "./chain/genesis.ts";
+import { CHAIN_RULES, type ChainRules } from "./chain/rules.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
 import type { TrustAnchor } from "./chain/types.ts";
 import { type BatchType, encodeBatch } from "./codec/batch.ts";
 import { type KeyPair, keyPairFromSeed } from "./codec/signature.ts";
 import { encodeTransfers, newTransfer } from "./codec/transfer.ts";
+import { PRODUCTION } from "./consensus/rules.ts";
 import {
   chainOf,
   createNode,
@@ -86,6 +88,7 @@ export type StartSetting = Partial<Recovered> & {
   readonly trust?: TrustAnchor;
   /** What another release would run up to. */
   readonly stateVersionMax?: number;
+  readonly chainRules?: ChainRules;
   /** Sees each chain that comes out of a snapshot. */
   readonly onImport?: (chain: Chain) => void;
 };
@@ -200,7 +203,14 @@ export function calmNetwork({
   });
   const start = (
     id: number,
-    { keyPair = keyOf(id + 1), trust, stateVersionMax, onImport = () => {}, ...recovered }: StartSetting = {},
+    {
+      keyPair = keyOf(id + 1),
+      trust,
+      stateVersionMax,
+      chainRules = CHAIN_RULES,
+      onImport = () => {},
+      ...recovered
+    }: StartSetting = {},
   ): void => {
     const before = peers.get(id) ?? emptyPeer();
     const peer: Peer = { ...before, votes: [...before.votes], blocks: new Map(before.blocks), timers: new Map() };
@@ -220,7 +230,7 @@ export function calmNetwork({
       ...(snapshot === undefined ? {} : { snapshot }),
       ...recovered,
     };
-    const created = createNode(config, found, { nowMs: wallMs(id) });
+    const created = createNode(config, found, { nowMs: wallMs(id) }, { ...PRODUCTION, chainRules });
     peer.node = created.node;
     apply(id, peer, created.effects);
     for (const [other, { node }] of peers) {

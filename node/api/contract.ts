@@ -12,8 +12,19 @@ export const WIRE_VERSION = WIRE_VERSIONS.max;
 /** From this version on a node answers liveness probes; an older one drops what it does not know, so it is not asked. */
 export const PROBE_WIRE_VERSION = 2;
 
-/** The transport identity of a validator, a DNS subject alternative name of its certificate. */
-export const nodeIdentity = (validator: number, network: string): string => `${validator}.${network}`;
+/**
+ * Observers follow the chain without a vote. Among nodes they go by numbers of their own, which no validator has: no committed set
+ * can hold one of them, so none can be counted in a quorum. Each validator admits so many.
+ */
+export const OBSERVER_IDS = { first: 0xffff_ff00, count: 16 } as const;
+export const isObserver = (id: number): boolean =>
+  id >= OBSERVER_IDS.first && id < OBSERVER_IDS.first + OBSERVER_IDS.count;
+/** By the number of an observer, from 0. */
+export const observerId = (observer: number): number => OBSERVER_IDS.first + observer;
+
+/** The transport identity of a validator or an observer, a DNS subject alternative name of its certificate. */
+export const nodeIdentity = (id: number, network: string): string =>
+  isObserver(id) ? `observer-${id - OBSERVER_IDS.first}.${network}` : `${id}.${network}`;
 /** The identity with which the operator reads nodes. */
 export const operatorIdentity = (network: string): string => `operator.${network}`;
 
@@ -120,6 +131,7 @@ export const nodeStatusSchema = z.object({
   network: z.string().max(63),
   /** SHA-256 of the genesis; null until there is one. */
   chainId: hex(32).nullable(),
+  /** Of an observer the number that it goes by. */
   validator: z.number().int().nonnegative(),
   /** Its consensus key; zeros while its volume took no writes from the first start on, so that it has none. */
   publicKey: hex(32),
@@ -156,6 +168,10 @@ export const nodeStatusSchema = z.object({
     .array(z.object({ peer: z.number().int().nonnegative(), reason: z.string().max(1024) }))
     .max(100)
     .optional(),
+  /** Numbers of the observers that follow this validator now, from 0; absent in releases that admit none. */
+  observers: z.array(z.number().int().nonnegative()).max(OBSERVER_IDS.count).optional(),
+  /** Whether a final block named other results than this process had; absent in releases before it was told. */
+  resultsDiffer: z.boolean().optional(),
   finality: finalityProofSchema.nullable(),
   storage: z.object({ writable: z.boolean(), reason: z.string().max(1024), freeBytes: z.number().nonnegative() }),
   /** How well the validators work together, as committed; what is optional is absent in releases before it existed. */
@@ -318,6 +334,8 @@ export type GenesisFile = z.infer<typeof genesisFileSchema>;
 /** Environment variables of the node's container. */
 export const ENVIRONMENT = {
   validator: "HMN_VALIDATOR",
+  /** In its place: the number of an observer. */
+  observer: "HMN_OBSERVER",
   logLevel: "HMN_LOG_LEVEL",
   /** Only read by images built for tests: comma-separated switches, e.g. `slow=400,crash`. */
   faults: "HMN_FAULTS",

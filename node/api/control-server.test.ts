@@ -48,6 +48,7 @@ const running: Facts = {
   damage: undefined,
   freeBytes: 123_456,
   connectedPeers: [1, 2],
+  connectedObservers: [],
   refusedPeers: [{ peer: 3, reason: "the peer speaks wire version 9, this node 1" }],
   services: {
     ledger: { state: "running", reason: "" },

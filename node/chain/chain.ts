@@ -22,7 +22,6 @@ import { executeGovernance, isGovernanceBatch, isLedgerBatch } from "./execute-g
 import { type Genesis, parseGenesis } from "./genesis.ts";
 import { type Governance, voteKeyIn } from "./governance.ts";
 import { HEADS_IN_STATE, HEADS_KEPT, type Head, resultsHashAfter } from "./heads.ts";
-import { merkleRoot } from "./merkle.ts";
 import { type NextEpoch, nextEpoch } from "./next-epoch.ts";
 import { countOffence, offenceFault as faultOf } from "./offences.ts";
 import { outcomeLeaf } from "./outcome.ts";
@@ -137,7 +136,7 @@ export function executeBlock(chain: Chain, block: ExecutableBlock): BlockOutcome
   const journal = closeBlock(chain.ledger);
   chain.journal = journal;
   chain.roots.absorb();
-  return { height, outcomes, applied, journal, ...finishBlock(chain, block, merkleRoot(leaves)) };
+  return { height, outcomes, applied, journal, ...finishBlock(chain, block, chain.rules.resultsRoot(leaves)) };
 }
 
 /** What time and consensus bring about, before any batch. */

@@ -1,4 +1,4 @@
-import type { GenesisFile, RestoredFrom } from "../api/contract.ts";
+import { type GenesisFile, OBSERVER_IDS, type RestoredFrom } from "../api/contract.ts";
 import { assert } from "../base/assert.ts";
 import { fromHex, type Hex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
@@ -40,7 +40,8 @@ export type GenesisAccount = {
 };
 
 const VERSION = 2;
-const VALIDATOR_ID_MAX = 0xffff_ffff;
+/** What is above goes by the numbers of observers. */
+const VALIDATOR_ID_MAX = OBSERVER_IDS.first - 1;
 const TIME_MAX = 1n << 63n;
 
 /** Reads a genesis file; a refusal names the entry that is wrong and what it should be. */

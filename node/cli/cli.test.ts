@@ -154,6 +154,7 @@ const facts: Facts = {
   },
   ...{
     connectedPeers: [],
+    connectedObservers: [],
     refusedPeers: [],
     services: undefined,
     caBundleHash: "f0".repeat(32),

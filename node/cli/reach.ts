@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
-import { ENVIRONMENT, nodeIdentity, PATHS } from "../api/contract.ts";
+import { ENVIRONMENT, nodeIdentity, observerId, PATHS } from "../api/contract.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
 import { readNetwork } from "../shell-network.ts";
 import type { World } from "./command.ts";
@@ -57,11 +57,12 @@ export function parseAddress(text: string): Result<Address, "usage"> {
 
 /** The node in whose container this runs. */
 function ownAddress(environment: NodeJS.ProcessEnv, port: number): Result<Address, "usage"> {
-  const validator = Number(environment[ENVIRONMENT.validator]);
+  const { [ENVIRONMENT.validator]: validator, [ENVIRONMENT.observer]: observer } = environment;
   try {
-    if (environment[ENVIRONMENT.validator] === undefined) throw new Error(`${ENVIRONMENT.validator} is not set`);
+    if (validator === undefined && observer === undefined) throw new Error(`${ENVIRONMENT.validator} is not set`);
+    const id = validator === undefined ? observerId(Number(observer)) : Number(validator);
     const { network } = readNetwork(environment.HMN_CONFIG ?? PATHS.config);
-    return accept({ host: environment.HMN_HOST ?? "127.0.0.1", port, servername: nodeIdentity(validator, network) });
+    return accept({ host: environment.HMN_HOST ?? "127.0.0.1", port, servername: nodeIdentity(id, network) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return refuse("usage", `--node is needed, as this is not a node's own container: ${why}`);

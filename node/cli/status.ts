@@ -1,4 +1,4 @@
-import { type NodeStatus, nodeStatusSchema, PORTS } from "../api/contract.ts";
+import { isObserver, type NodeStatus, nodeIdentity, nodeStatusSchema, PORTS } from "../api/contract.ts";
 import { command } from "./command.ts";
 import { get, REACH_FLAGS, reachOf } from "./reach.ts";
 import { table } from "./table.ts";
@@ -24,7 +24,7 @@ export const status = command(
 function rowsOf(read: NodeStatus): string[][] {
   const { min = read.wireVersion, max } = { min: read.wireVersionMin, max: read.wireVersion };
   return [
-    ["validator", `${read.validator}.${read.network}`],
+    [isObserver(read.validator) ? "observer" : "validator", nodeIdentity(read.validator, read.network)],
     ["version", `${read.version}, wire version ${min === max ? max : `${min} to ${max}`}`],
     ["state", read.reason === "" ? read.state : `${read.state}: ${read.reason}`],
     ["ready", read.ready ? "yes" : "no"],
@@ -36,6 +36,8 @@ function rowsOf(read: NodeStatus): string[][] {
     ["coherence", coherenceText(read)],
     ["validators", read.validators.map(({ id, weight }) => `${id} (${weight})`).join(", ")],
     ["connected", read.connectedPeers.join(", ")],
+    ...(read.observers === undefined ? [] : [["observers", read.observers.join(", ")]]),
+    ...(read.resultsDiffer === true ? [["results", "differ from what a quorum has: see its log"]] : []),
     ...(read.refusedPeers ?? []).map(({ peer, reason }) => [`refused ${peer}`, reason]),
     ["disk", read.storage.writable ? `${Math.floor(read.storage.freeBytes / 1e6)} MB free` : read.storage.reason],
     ...(read.faults.length === 0 ? [] : [["faults", read.faults.join(", ")]]),

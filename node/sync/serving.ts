@@ -19,8 +19,11 @@ type Bucket = { readonly perSecond: number; readonly burst: number; readonly deb
 /** A budget for each peer. Nothing of it is agreed on: who is refused asks another peer. */
 export type Serving = { readonly bytes: Bucket; readonly probes: Bucket };
 
-export const createServing = (): Serving => ({
-  bytes: { perSecond: SERVED_BYTES_PER_SECOND, burst: SERVED_BURST_BYTES, debts: new Map() },
+/** Observers have a smaller budget, which they share: however many follow, and whatever they ask, validators come first. */
+export const OBSERVERS_SHARE = 4;
+
+export const createServing = (share = 1): Serving => ({
+  bytes: { perSecond: SERVED_BYTES_PER_SECOND / share, burst: SERVED_BURST_BYTES / share, debts: new Map() },
   probes: { perSecond: PROBES_PER_SECOND, burst: PROBES_PER_SECOND, debts: new Map() },
 });
 

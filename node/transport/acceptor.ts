@@ -1,7 +1,8 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
+import { OBSERVER_IDS, observerId } from "../api/contract.ts";
 import { SERVER_TLS } from "./credentials.ts";
 import { type GateLimits, guard, onHandshakeFailure } from "./gate.ts";
-import { validatorOf } from "./identity.ts";
+import { dials, nodeOf } from "./identity.ts";
 import { openLink } from "./link.ts";
 import type { LinkContext } from "./transport.ts";
 
@@ -10,7 +11,9 @@ export const HANDSHAKE_MS = 5_000;
 /** Connections that have not yet said a peer's hello; a proved peer has one connection and takes no place here. */
 export const UNPROVED: GateLimits = { total: 32, perAddress: 16 };
 
-/** The server side: takes connections of validators with a lower id under the CA bundle, and of nobody else. */
+const OBSERVERS = Array.from({ length: OBSERVER_IDS.count }, (_, observer) => observerId(observer));
+
+/** The server side: takes connections of validators with a lower id under the CA bundle, of observers where they are admitted, and of nobody else. */
 export function acceptPeers(context: LinkContext): Server {
   const { credentials, network, peers, self, refusals } = context;
   const handshakeMs = context.handshakeMs ?? HANDSHAKE_MS;
@@ -29,9 +32,9 @@ export function acceptPeers(context: LinkContext): Server {
   server.on("error", (error) => context.log.error({ reason: error.message }, "server for peers failed"));
   server.on("secureConnection", (socket: TLSSocket) => {
     const certificate = socket.getPeerX509Certificate();
-    const validators = [self, ...peers().map(({ id }) => id)];
-    const peer = certificate === undefined ? undefined : validatorOf(certificate, validators, network);
-    if (peer === undefined || peer >= self) {
+    const known = [self, ...peers().map(({ id }) => id), ...(context.admitsObservers === true ? OBSERVERS : [])];
+    const peer = certificate === undefined ? undefined : nodeOf(certificate, known, network);
+    if (peer === undefined || !dials(peer, self)) {
       const names = certificate?.subjectAltName ?? "no certificate";
       refusals.note({ reason: "not-a-peer", detail: `no peer that dials this node: ${names}` });
       socket.on("error", () => {});

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 import { nodeIdentity } from "../api/contract.ts";
 import { HANDSHAKE_MS } from "./acceptor.ts";
-import { isValidator } from "./identity.ts";
+import { isNode } from "./identity.ts";
 import { type Link, openLink } from "./link.ts";
 import type { LinkContext, Peer } from "./transport.ts";
 
@@ -44,7 +44,7 @@ export function dialPeer(context: LinkContext, peer: Peer): Dialer {
       ...credentials.material(),
       minVersion: "TLSv1.3",
       checkServerIdentity: (_name, certificate) =>
-        isValidator(new X509Certificate(certificate.raw), peer.id, network)
+        isNode(new X509Certificate(certificate.raw), peer.id, network)
           ? undefined
           : new Error(`the certificate of ${peer.host}:${peer.port} is not that of ${nodeIdentity(peer.id, network)}`),
     });

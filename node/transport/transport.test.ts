@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { pino } from "pino";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { nodeIdentity, OBSERVER_IDS, observerId } from "../api/contract.ts";
 import { type Credentials, type Material, watchCredentials } from "./credentials.ts";
 import { FRAME_BYTES_MAX, lengthPrefix } from "./frames.ts";
 import { encodeHello } from "./hello.ts";
@@ -352,3 +353,32 @@ async function relayTo(port: number): Promise<{ port: number; swallow(): void }>
     },
   };
 }
+
+test("an observer dials and is admitted by its certificate alone, where observers are; it is told everything and is no peer", async () => {
+  const [observer, second] = [observerId(0), observerId(1)];
+  for (const id of [observer, second]) leaves.set(id, await authority.issue(nodeIdentity(id, NETWORK)));
+  const one = await start(1, [], { admitsObservers: true });
+  const closed = await start(1, []);
+  const follower = await start(observer, [at(1, one.transport.port)]);
+  await until(() => expect([...follower.events, ...one.events]).toEqual(["+1", `+${observer}`]));
+  expect(one.transport.connectedPeers()).toEqual([]);
+  expect(one.transport.connectedObservers()).toEqual([observer]);
+  one.transport.broadcast(frame("news"));
+  follower.transport.send(1, frame("question"));
+  await until(() => expect(follower.events).toContain("1: news"));
+  await until(() => expect(one.events).toContain(`${observer}: question`));
+  // A change of the peers' file does not part with it.
+  one.transport.setPeers([dialsUs(0)]);
+  expect(one.transport.connectedObservers()).toEqual([observer]);
+
+  await start(second, [at(1, closed.transport.port)]);
+  await until(() => expect(closed.refused).toContain("not-a-peer"));
+  const both = await authority.issue(nodeIdentity(second, NETWORK), `0.${NETWORK}`);
+  await start(second, [at(1, one.transport.port)], { material: both });
+  const beyond = await authority.issue(`observer-${OBSERVER_IDS.count}.${NETWORK}`);
+  await start(second, [at(1, one.transport.port)], { material: beyond });
+  await until(() => expect(one.refused.length).toBeGreaterThan(3));
+  expect(new Set(one.refused)).toEqual(new Set(["not-a-peer"]));
+  expect(one.transport.connectedObservers()).toEqual([observer]);
+  expect(one.transport.refusedPeers()).toEqual([]);
+});

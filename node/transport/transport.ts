@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import { WIRE_VERSIONS } from "../api/contract.ts";
+import { isObserver, WIRE_VERSIONS } from "../api/contract.ts";
 import type { Hex } from "../base/bytes.ts";
 import { acceptPeers } from "./acceptor.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Dialer, dialPeer } from "./dialer.ts";
 import type { GateLimits } from "./gate.ts";
 import type { Hello, WireVersions } from "./hello.ts";
+import { dials } from "./identity.ts";
 import { LINK_TIMING, type Link, type LinkEvents, type LinkTiming } from "./link.ts";
 import { noteRefusals, type RefusalReason, type Refusals } from "./refusals.ts";
 
@@ -26,6 +27,8 @@ export type TransportOptions = {
   readonly network: string;
   readonly chainId: Hex;
   readonly peers: readonly Peer[];
+  /** Observers may connect: they are no peers, and `broadcast` reaches them. */
+  readonly admitsObservers?: boolean;
   readonly listen: { readonly host?: string; readonly port: number };
   readonly credentials: Credentials;
   readonly events: TransportEvents;
@@ -42,6 +45,8 @@ export type Transport = {
   send(peer: number, frame: Uint8Array): void;
   broadcast(frame: Uint8Array): void;
   connectedPeers(): readonly number[];
+  /** Ids of those that follow this node. */
+  connectedObservers(): readonly number[];
   /** The wire version spoken with a peer; undefined if it is not connected. */
   wireVersionWith(peer: number): number | undefined;
   /** What kept peers that were reached from becoming connected. */
@@ -62,7 +67,7 @@ export type LinkContext = Omit<TransportOptions, "peers"> & {
 
 const FLUSH_MAX_MS = 500;
 
-/** Of each pair of nodes the one with the lower id dials, so that a pair has one connection; when it comes twice, the newer one stays. */
+/** One connection to each peer; when it comes twice, the newer one stays. */
 export async function openTransport(options: TransportOptions): Promise<Transport> {
   const links = new Map<number, Link>();
   const dialers = new Map<number, Dialer & { readonly peer: Peer }>();
@@ -77,7 +82,7 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
     refusals,
     linkEvents: {
       onOpen: (link) => {
-        if (!peers.some(({ id }) => id === link.peer)) return link.end("no peer any more");
+        if (!isObserver(link.peer) && !peers.some(({ id }) => id === link.peer)) return link.end("no peer any more");
         links.get(link.peer)?.end("replaced by a newer connection");
         links.set(link.peer, link);
         refusals.forget(link.peer);
@@ -112,7 +117,7 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
     peers = next.filter(({ id }) => id !== self);
     for (const { id } of before) if (!peers.some((peer) => peer.id === id)) part(id, "no peer any more");
     for (const peer of peers) {
-      if (peer.id < self) continue;
+      if (!dials(self, peer.id)) continue;
       const dialed = dialers.get(peer.id)?.peer;
       if (dialed !== undefined && dialed.host === peer.host && dialed.port === peer.port) continue;
       if (dialed !== undefined) part(peer.id, "the peer has moved");
@@ -128,9 +133,10 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
     broadcast: (frame) => {
       for (const link of [...links.values()]) link.send(frame);
     },
-    connectedPeers: () => [...links.keys()].toSorted((a, b) => a - b),
+    connectedPeers: () => [...links.keys()].filter((id) => !isObserver(id)).toSorted((a, b) => a - b),
+    connectedObservers: () => [...links.keys()].filter(isObserver).toSorted((a, b) => a - b),
     wireVersionWith: (peer) => links.get(peer)?.wireVersion(),
-    refusedPeers: () => refusals.latest().filter(({ peer }) => !links.has(peer)),
+    refusedPeers: () => refusals.latest().filter(({ peer }) => !isObserver(peer) && !links.has(peer)),
     setPeers,
     close: async () => {
       for (const dialer of dialers.values()) dialer.close();
