@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { fc } from "./base/test-property.ts";
 import type { EpochProof } from "./chain/proof.ts";
 import { type Block, headerOf, sealBlock } from "./codec/block.ts";
 import type { BlockRecord } from "./codec/block-record.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { equalBytes, fromHex, toHex } from "./bytes.ts";
+import { fc } from "./test-property.ts";
 
 test("hexadecimal comes back as the bytes that it was made of, and nothing else is taken for it", () => {
   fc.assert(

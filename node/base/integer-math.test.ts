@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isqrt, log2Fixed } from "./integer-math.ts";
+import { fc } from "./test-property.ts";
 
 /** Lines of integer-math.table.py: argument, square root, logarithm. */
 const TABLE = readFileSync(join(import.meta.dirname, "integer-math.table.txt"), "utf8")

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import type { Conduct } from "./conduct.ts";
 import { type Evidence, measure } from "./measure.ts";
 import { OMEGA_NEWCOMER, OMEGA_ONE, type Omega } from "./omega.ts";

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { productPpm, ratioPpm } from "./ratio.ts";
 
 /** The largest square of a vector, and what is around whole multiples of a millionth. */

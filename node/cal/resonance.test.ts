@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { seededRandom } from "../base/random.ts";
+import { fc } from "../base/test-property.ts";
 import { combineResonance, RESONANCE_VALID, resonance } from "./resonance.ts";
 import { welchCoherence } from "./welch.ts";
 

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { effectiveLambdaPpm, epochLengthMs, INITIAL_STABILITY, nextStability } from "./stability.ts";
 
 const MILLION = 1_000_000;

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { encodeTransfers, newTransfer } from "../codec/transfer.ts";
 import { validatorAccountId } from "../ledger/tokens.ts";
 import { checkpointOf, epochOf, heightOf, resultsHashOf, validatorStates } from "./chain.ts";

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { GenesisFile } from "../api/contract.ts";
 import { present } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
+import { fc } from "../base/test-property.ts";
 import { encodeTransfers, newTransfer, transferFlags } from "../codec/transfer.ts";
 import { recount } from "../ledger/totals.ts";
 import { type Chain, chainId, checkpointOf, createChain, executeBlock, validatorStates } from "./chain.ts";

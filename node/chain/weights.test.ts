@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { capWeights, stepTowards, targetWeight } from "./weights.ts";
 
 test("with four members or more nobody holds a third, whatever the weights, and only the largest are cut", () => {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { toHex } from "../base/bytes.ts";
+import { fc } from "../base/test-property.ts";
 import { type AccountRecord, decodeAccountRecords, signAccountRecord, verifyAccountRecord } from "./account.ts";
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, encodeBatch, parseBatch, verifyBatch } from "./batch.ts";
 import { keyPairFromSeed } from "./signature.ts";

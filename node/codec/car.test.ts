@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { encodeBatch } from "./batch.ts";
 import { CAR_BATCHES_MAX, carMessage, hashCar, NO_CAR, parseCar, parseCarStub, sealCar } from "./car.ts";
 import { keyPairFromSeed, sign, verify } from "./signature.ts";

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { BATCH_BYTES_MAX } from "./batch.ts";
 import { CLIENT_FRAME_BYTES_MAX, type ClientFrame, encodeClientFrame, parseClientFrame } from "./client-protocol.ts";
 

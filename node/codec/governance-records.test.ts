@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, toHex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";
+import { fc } from "../base/test-property.ts";
 import { ANCHOR_BYTES, attest, decodeAnchors, encodeAnchors, isAttested } from "./anchor.ts";
 import {
   AUTHORITY_RECORD_BYTES,

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { nanos } from "../base/units.ts";
 import { sealBlock } from "./block.ts";
 import type { Certificate } from "./certificate.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Result } from "../base/result.ts";
+import { fc } from "../base/test-property.ts";
 import { decodeAccountRecords, signAccountRecord, verifyAccountRecord } from "./account.ts";
 import { readAck, readAvailability, writeAck, writeAvailability } from "./availability.ts";
 import { encodeBatch, parseBatch } from "./batch.ts";

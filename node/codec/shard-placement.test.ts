@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { REPLICAS, SHARDS, shardReplicas } from "./shard-placement.ts";
 
 const setting = { shards: SHARDS, replicas: REPLICAS };

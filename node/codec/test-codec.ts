@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Result } from "../base/result.ts";
+import { fc } from "../base/test-property.ts";
 
 /** One codec: arbitrary values of it, how they become bytes and what reading says of bytes. */
 export type Codec<T> = {

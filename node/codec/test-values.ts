@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { type Hex, toHex } from "../base/bytes.ts";
+import { fc } from "../base/test-property.ts";
 import { nanos } from "../base/units.ts";
 import type { AccountRecord } from "./account.ts";
 import type { AnchorRecord } from "./anchor.ts";

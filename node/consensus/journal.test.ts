@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../base/test-property.ts";
 import { describeCodec } from "../codec/test-codec.ts";
 import { block, certificate, counter, hash, u32, vote } from "../codec/test-values.ts";
 import { encodeJournal, type JournalRecord, parseJournal } from "./journal.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { toHex } from "../base/bytes.ts";
+import { fc } from "../base/test-property.ts";
 import { type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
 import { accountsAfter } from "./account-order.ts";
 import type { RecordResult } from "./codes.ts";

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { hybridTimeAt } from "../codec/hybrid-clock.ts";
 import type { MemoryEntry } from "../codec/memory-entry.ts";
 import { countIn, summaryOf } from "./digest-tree.ts";

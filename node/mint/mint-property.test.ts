@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { mintBudget, mintDue } from "./budget.ts";
 import { type Candidate, type MintInput, mint } from "./mint.ts";
 import { divide } from "./share.ts";

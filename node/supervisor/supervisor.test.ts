@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { millis, ppm, seconds } from "../base/units.ts";
 import { afterTick, dueAt, SERVICES, type Supervisor, serviceNames, supervisor, wakeAtMs } from "./core.ts";
 import { intervalOf } from "./interval.ts";

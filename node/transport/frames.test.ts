@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes } from "../base/bytes.ts";
+import { fc } from "../base/test-property.ts";
 import { frameReader, lengthPrefix } from "./frames.ts";
 
 test("frames come out as they went in, however the stream is cut", () => {

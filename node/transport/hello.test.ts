@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../base/test-property.ts";
 import { checkHello, encodeHello } from "./hello.ts";
 
 const chainId = "ab".repeat(32);
