@@ -57,7 +57,7 @@ it("executes nothing by rules that its release does not know, says so, and goes 
       faults: [],
       silent: false,
     },
-    ...{ caBundleHash: "", certificateHash: "", governance: undefined },
+    ...{ caBundleHash: "", certificateHash: "", governance: undefined, restored: undefined },
   };
   expect(statusOf(facts)).toMatchObject({ state: "Halted", reason: tooOld, ready: false });
   expect(readinessOf(facts)).toEqual({ ready: false, reason: tooOld });

@@ -6,6 +6,7 @@ import {
   WIRE_VERSION,
   WIRE_VERSIONS,
 } from "./api/contract.ts";
+import type { Restored } from "./api/contract-restored.ts";
 import type { ServiceHealth } from "./api/control-server.ts";
 import type { Hex } from "./base/bytes.ts";
 import { PPM } from "./base/units.ts";
@@ -22,6 +23,8 @@ export type Facts = {
   readonly chainId: Hex | null;
   /** Why there is no chain yet; unused once there is one. */
   readonly waitingFor: string;
+  /** The backup with which it waits for a genesis. */
+  readonly restored: Restored | undefined;
   readonly stopping: boolean;
   /** Absent before genesis. */
   readonly chain: { readonly view: NodeView; readonly lagMs: number } | undefined;
@@ -114,6 +117,7 @@ export function statusOf(facts: Facts): NodeStatus {
       : { observers: facts.connectedObservers.map((id) => id - OBSERVER_IDS.first) }),
     resultsDiffer: (view?.safety.resultsMismatch ?? 0) > 0,
     finality: view?.finality ?? null,
+    ...(facts.restored === undefined ? {} : { restored: facts.restored }),
     storage: {
       writable: facts.readOnly === undefined,
       reason: (facts.readOnly ?? facts.damage ?? "").slice(0, REASON_MAX),

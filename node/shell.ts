@@ -28,6 +28,7 @@ import type { RunningMesh } from "./shell-mesh.ts";
 import { meshPeers, startNodeMesh } from "./shell-mesh-start.ts";
 import { readNetwork, watchNetwork } from "./shell-network.ts";
 import type { StartOptions } from "./shell-options.ts";
+import { readRestored } from "./shell-restored.ts";
 import { startServices } from "./shell-services.ts";
 import { type Facts, healthOf, readinessOf, statusOf } from "./shell-status.ts";
 import { isDiskRefusal, realDisk } from "./storage/disk.ts";
@@ -95,6 +96,7 @@ export async function startNode(options: StartOptions, faults: Faults, log: Logg
     publicKey: folder.ok ? toHex(folder.value.keyPair.publicKey) : NO_KEY,
     chainId: service?.genesis.chainId ?? null,
     waitingFor,
+    restored: service === undefined ? readRestored(options.data) : undefined,
     stopping,
     chain: service === undefined ? undefined : { view: service.engine.view(), lagMs: service.engine.lagMs() },
     readOnly: folder.ok ? service?.engine.readOnly() : `the disk takes no writes: ${folder.detail ?? folder.reason}`,

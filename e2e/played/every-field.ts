@@ -99,6 +99,7 @@ const SEARCH = [
   [1, 1],
   [2, 1],
   [1, 2],
+  [3, 1],
 ] as const;
 const TEXT_MAX = 80;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { restoredFromSchema, restoredSchema } from "./contract-restored.ts";
 
 /**
  * What a node tells the operator: the only file, beside `node/base`, that the operator imports from the node.
@@ -173,6 +174,8 @@ export const nodeStatusSchema = z.object({
   /** Whether a final block named other results than this process had; absent in releases before it was told. */
   resultsDiffer: z.boolean().optional(),
   finality: finalityProofSchema.nullable(),
+  /** The backup that it waits with for a genesis; absent where there is none, and once the network has begun. */
+  restored: restoredSchema.optional(),
   storage: z.object({ writable: z.boolean(), reason: z.string().max(1024), freeBytes: z.number().nonnegative() }),
   /** How well the validators work together, as committed; what is optional is absent in releases before it existed. */
   coherence: z.object({
@@ -295,19 +298,6 @@ export const PARAMETER_NUMBERS = {
 } as const;
 export type NetworkParameter = keyof typeof PARAMETER_NUMBERS;
 export const networkParameters = Object.keys(PARAMETER_NUMBERS) as readonly NetworkParameter[];
-
-/**
- * The state of another network that this one begins with: which one, after which of its blocks, and what its parts hash to. The
- * state itself is a backup's, which every node has beside its log before the first block.
- */
-export const restoredFromSchema = z.object({
-  chainId: hex(32),
-  height: z.number().int().positive(),
-  timeNs: z.string().regex(/^[0-9]{1,20}$/),
-  blockHash: hex(32),
-  subroots: z.object({ accounts: hex(32), ids: hex(32), pending: hex(32), validators: hex(32) }),
-});
-export type RestoredFrom = z.infer<typeof restoredFromSchema>;
 
 /** `genesis.json`. The chain id is the SHA-256 of its canonical bytes (not of this JSON). Amounts in the smallest unit (6 decimals). */
 export const genesisFileSchema = z.object({

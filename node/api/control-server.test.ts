@@ -42,6 +42,7 @@ const running: Facts = {
   publicKey: "bc".repeat(32),
   chainId: "de".repeat(32),
   waitingFor: "waiting for genesis",
+  restored: undefined,
   stopping: false,
   chain: { view, lagMs: 0 },
   readOnly: undefined,

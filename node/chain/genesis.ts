@@ -1,4 +1,5 @@
-import { type GenesisFile, OBSERVER_IDS, type RestoredFrom } from "../api/contract.ts";
+import { type GenesisFile, OBSERVER_IDS } from "../api/contract.ts";
+import type { RestoredFrom } from "../api/contract-restored.ts";
 import { assert } from "../base/assert.ts";
 import { fromHex, type Hex } from "../base/bytes.ts";
 import { accept, type Result, refuse } from "../base/result.ts";

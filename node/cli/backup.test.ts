@@ -10,6 +10,7 @@ import { accountOf, checkpointOf } from "../chain/chain.ts";
 import { encodeBatch } from "../codec/batch.ts";
 import { encodeTransfers, newTransfer, transferFlags } from "../codec/transfer.ts";
 import type { NodeEffect } from "../ports.ts";
+import { readRestored, writeRestored } from "../shell-restored.ts";
 import { account, batchOf, calmNetwork, keyOf, NODES, running } from "../test-network.ts";
 import { backup } from "./backup.ts";
 import { checkBackup } from "./check-backup.ts";
@@ -151,6 +152,32 @@ test("of a row of backups the last ones stay, and what does not belong to it", a
   const left = readdirSync(at("backups")).filter((name) => /^(row|other)/.test(name));
   expect(left).toEqual(["other-1", "row-0", "row-2", "row-3"]);
   expect(await run(forgetBackups, at("backups"), "--prefix", "row-", "--keep", "0")).toMatchObject({ code: 2 });
+});
+
+test("what a node waits with can be restored again and again, exchanged until a network has begun, and is left alone from then on", async () => {
+  mkdirSync(at("again"));
+  const asked = (name: string, ...more: string[]) =>
+    run(restore, at("backups"), name, ...key(), "--data", at("again"), "--report", at("said"), ...more);
+  const said = () => JSON.parse(readFileSync(at("said"), "utf8"));
+  writeFileSync(`${restoredPath(at("again"))}.checked`, "half of it");
+  expect(await asked("one")).toMatchObject({ code: 0, out: expect.stringContaining("the state after block") });
+  const told = present(readRestored(at("again")), "it tells what it holds");
+  expect(told).toMatchObject({ from: { chainId: network.chainId }, parameters: { epochLengthMs: 10_000 } });
+  expect(told.validators.map(({ id, bond }) => [id, bond])).toEqual(NODES.map((id) => [id, "100000000"]));
+  expect(await asked("one")).toMatchObject({ code: 0, out: expect.stringContaining("is there already") });
+  expect(await asked("none")).toMatchObject({ code: 1 });
+  expect(said()).toMatchObject({ fault: "Missing", detail: expect.stringContaining("no backup of this name") });
+  expect(await asked("one", "--key", at("none"))).toMatchObject({ code: 2 });
+  expect(said()).toMatchObject({ fault: "WrongKey" });
+  writeRestored(at("again"), { ...told, from: { ...told.from, height: 1 } });
+  expect(await asked(changed("torn", "piece-00000", flip))).toMatchObject({ code: 1 });
+  expect(said()).toMatchObject({ fault: "Damaged" });
+  expect(await asked("one", "--chain-id", "ab".repeat(32))).toMatchObject({ code: 1 });
+  expect(said()).toMatchObject({ fault: "WrongNetwork" });
+  expect(await asked("one")).toMatchObject({ code: 0, out: expect.stringContaining("the state after block") });
+  expect(readRestored(at("again"))).toEqual(told);
+  writeFileSync(at("again", "chain"), network.chainId);
+  expect(await asked("none", "--key", at("none"))).toMatchObject({ code: 0, out: expect.stringContaining("already") });
 });
 
 test("a new network goes on from it: equal accounts and pending transfers, timers go on, old batches are refused", async () => {

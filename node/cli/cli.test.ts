@@ -146,6 +146,7 @@ const facts: Facts = {
   ...{ version: "1.0.0", network: "test", validator: 0, publicKey: "bc".repeat(32), chainId: null },
   ...{
     waitingFor: "waiting for genesis",
+    restored: undefined,
     stopping: false,
     chain: undefined,
     readOnly: undefined,

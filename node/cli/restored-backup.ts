@@ -1,4 +1,5 @@
-import type { GenesisFile, RestoredFrom } from "../api/contract.ts";
+import type { GenesisFile } from "../api/contract.ts";
+import type { RestoredFrom } from "../api/contract-restored.ts";
 import type { Manifest } from "../backup/manifest.ts";
 import { readHead, stateParts } from "../backup/state-file.ts";
 import { present } from "../base/assert.ts";

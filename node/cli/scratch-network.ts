@@ -25,17 +25,19 @@ export const restoredGenesis = ({
   restoredFrom: from,
 });
 
+/** Who may be a validator of a network that begins with this backup. */
+export const ableValidators = ({ state }: RestoredBackup) =>
+  state.validators.filter(({ bond, jail }) => bond > 0n && jail?.type !== "final");
+
 /** What keeps a network from beginning with this backup: one of made-up keys is begun in memory, and what it holds compared. */
 export function scratchFault(backup: RestoredBackup, path: string): string | undefined {
-  const { validators } = backup.state;
-  const able = validators.filter(({ bond, jail }) => bond > 0n && jail?.type !== "final");
   const madeUp = (): string => toHex(keyPairFromSeed(randomBytes(SEED_BYTES)).publicKey);
   const chain = createChain(
     {
       ...restoredGenesis(backup),
       network: NAME,
       authority: { publicKeys: [madeUp()], threshold: 1 },
-      validators: able.map(({ id, ownerKey, bond }) => ({
+      validators: ableValidators(backup).map(({ id, ownerKey, bond }) => ({
         ...{ id, ownerKey, bond: String(bond), consensusKey: madeUp() },
       })),
     },

@@ -2,48 +2,52 @@ import { z } from "zod";
 import { type CelRule, cel, timeField } from "./fields.ts";
 
 const name = (max: number, description: string) => z.string().min(1).max(max).describe(description);
-const objectName = (description: string) => name(253, description).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+export const objectName = (description: string) => name(253, description).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+
+export const targetSchema = z
+  .object({
+    claimName: objectName(
+      "PersistentVolumeClaim that backups are written to; its volume has to be reachable from the hosts of the validators.",
+    ).optional(),
+    s3: z
+      .object({
+        bucket: name(63, "The bucket, which has to exist.").regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+        prefix: z
+          .string()
+          .max(256)
+          .regex(/^([A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*)?$/)
+          .default("")
+          .describe("Where in the bucket, e.g. production/payments."),
+        endpoint: z
+          .string()
+          .max(512)
+          .regex(/^https?:\/\/[^\s]+$/)
+          .optional()
+          .describe("URL of a store that speaks the S3 protocol and is not Amazon's."),
+        region: name(64, "Region of the bucket.").default("us-east-1"),
+        credentialsSecret: objectName(
+          "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the same namespace.",
+        ),
+      })
+      .optional()
+      .describe("A bucket of Amazon's S3 or of a store that speaks its protocol."),
+  })
+  .describe("Where backups lie: one of the two.")
+  .meta(
+    cel({
+      rule: "has(self.claimName) != has(self.s3)",
+      message: "the target must be either claimName or s3: give one of them",
+    }),
+  );
+
+export const encryptionSecretField = objectName(
+  "Secret whose entry `key` encrypts the backup: 32 bytes, or 64 hexadecimal digits. Keep a copy elsewhere: without it nothing comes back.",
+);
 
 const backupSource = {
   cluster: objectName("Name of the HmnCluster, in the same namespace."),
-  target: z
-    .object({
-      claimName: objectName(
-        "PersistentVolumeClaim that backups are written to; its volume has to be reachable from the hosts of the validators.",
-      ).optional(),
-      s3: z
-        .object({
-          bucket: name(63, "The bucket, which has to exist.").regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
-          prefix: z
-            .string()
-            .max(256)
-            .regex(/^([A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*)?$/)
-            .default("")
-            .describe("Where in the bucket, e.g. production/payments."),
-          endpoint: z
-            .string()
-            .max(512)
-            .regex(/^https?:\/\/[^\s]+$/)
-            .optional()
-            .describe("URL of a store that speaks the S3 protocol and is not Amazon's."),
-          region: name(64, "Region of the bucket.").default("us-east-1"),
-          credentialsSecret: objectName(
-            "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the same namespace.",
-          ),
-        })
-        .optional()
-        .describe("A bucket of Amazon's S3 or of a store that speaks its protocol."),
-    })
-    .describe("Where backups lie: one of the two.")
-    .meta(
-      cel({
-        rule: "has(self.claimName) != has(self.s3)",
-        message: "the target must be either claimName or s3: give one of them",
-      }),
-    ),
-  encryptionSecret: objectName(
-    "Secret whose entry `key` encrypts the backup: 32 bytes, or 64 hexadecimal digits. Keep a copy elsewhere: without it nothing comes back.",
-  ),
+  target: targetSchema,
+  encryptionSecret: encryptionSecretField,
 };
 
 const namedAfter = (kind: string, max: number): CelRule => ({

@@ -2,22 +2,15 @@ import { z } from "zod";
 import { clusterBackupSchema } from "./backup.ts";
 import { coherenceStatusSchema } from "./coherence.ts";
 import { conditionSchema } from "./conditions.ts";
-import {
-  type CelRule,
-  cel,
-  hexField,
-  immutable,
-  listMap,
-  positiveQuantity,
-  quantityField,
-  timeField,
-} from "./fields.ts";
+import { type CelRule, cel, immutable, listMap, positiveQuantity, quantityField, timeField } from "./fields.ts";
+import { genesisSchema } from "./genesis.ts";
 import { growthStatusSchema } from "./growth.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { protocolStatusSchema } from "./protocol.ts";
 import { repairsSchema } from "./repairs.ts";
 import { incarnationSchema, replaceLostVolumesSchema, replacementStatusSchema } from "./replacement.ts";
+import { backupAlone, restoreFromSchema, restoreStatusSchema } from "./restore.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { scaleStatusSchema } from "./scale.ts";
 import { servicesSchema } from "./services.ts";
@@ -25,37 +18,10 @@ import { tlsSchema, tlsStatusSchema } from "./tls.ts";
 import { trustStatusSchema } from "./trust.ts";
 import { tuningSchema, tuningStatusSchema } from "./tuning.ts";
 
-const belowU128: CelRule = {
-  // Decimal numbers of equal length compare as text.
-  rule: "size(self) < 39 || self <= '340282366920938463463374607431768211455'",
-  message: "the number must be below 2^128: use a smaller one",
-};
 const neverLess: CelRule = {
   rule: "!quantity(self).isLessThan(quantity(oldSelf))",
   message: "volumes cannot shrink: keep spec.storage.size, or make it larger",
 };
-const u128 = (description: string) =>
-  z
-    .string()
-    .min(1)
-    .max(39)
-    // Without leading zeros, so that one number has one text and the list's keys mean what they say.
-    .regex(/^(0|[1-9][0-9]*)$/)
-    .describe(description)
-    .meta(cel(belowU128));
-
-export const genesisAccountSchema = z.object({
-  id: u128("Account id, a decimal number of at least 2^64: smaller ids belong to the system.").meta(
-    cel(belowU128, {
-      rule: "size(self) > 20 || (size(self) == 20 && self >= '18446744073709551616')",
-      message: "account ids below 2^64 belong to the system: use at least 18446744073709551616",
-    }),
-  ),
-  ownerPublicKey: hexField(32, "Ed25519 public key (64 lower-case hexadecimal digits) that signs for the account."),
-  token: z.enum(["FLX", "CHR", "ATR", "PSY", "RES"]).describe("The token that the account holds."),
-  balance: u128("Amount held at the start, in the token's smallest unit (all tokens have 6 decimals)."),
-});
-
 export const environmentVariableSchema = z.object({
   name: z
     .string()
@@ -111,18 +77,8 @@ export const clusterSpecSchema = z
       })
       .prefault({})
       .describe("The validators."),
-    genesis: z
-      .object({
-        accounts: z
-          .array(genesisAccountSchema)
-          .max(64)
-          .default([])
-          .describe("Accounts that exist from the first block on.")
-          .meta(listMap("id")),
-      })
-      .prefault({})
-      .describe("State of the ledger before the first block.")
-      .meta(cel(immutable("spec.genesis"))),
+    genesis: genesisSchema.prefault({}).describe("State of the ledger before the first block."),
+    restoreFrom: restoreFromSchema.optional(),
     storage: z
       .object({
         size: quantityField(
@@ -212,7 +168,7 @@ export const clusterSpecSchema = z
       .default("")
       .describe("Any new text here lifts the quarantine of the present inputs and tries them again."),
   })
-  .meta({ description: "The cluster that is wanted." });
+  .meta({ description: "The cluster that is wanted.", ...cel(backupAlone) });
 
 export const waitingForSchema = z.object({
   reason: z.string().max(64).describe("One CamelCase word for the cause."),
@@ -285,6 +241,7 @@ export const clusterStatusSchema = z
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
     backup: clusterBackupSchema.optional(),
+    restore: restoreStatusSchema.optional(),
     trustAnchor: trustStatusSchema.optional(),
     currentRevision: z
       .string()

@@ -16,6 +16,8 @@ export const LABELS = {
   voter: "hmn.dev/voter",
   /** `false` takes a pod out of the client Service. */
   serving: "hmn.dev/serving",
+  /** `true` on the pods of a restored network whose volume may still lack the backup. */
+  restoring: "hmn.dev/restoring",
   name: "app.kubernetes.io/name",
   instance: "app.kubernetes.io/instance",
   managedBy: "app.kubernetes.io/managed-by",

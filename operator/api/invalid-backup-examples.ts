@@ -1,5 +1,5 @@
 import { API_VERSION } from "./group.ts";
-import type { Example, InvalidExample } from "./valid-examples.ts";
+import { account, type Example, type InvalidExample, validCluster } from "./valid-examples.ts";
 
 const source = { cluster: "payments", target: { claimName: "backups" }, encryptionSecret: "backup-key" };
 
@@ -73,5 +73,28 @@ export const invalidBackupExamples: readonly InvalidExample[] = [
     object: validBackup({}, { status: { state: "Succeeded", completionTime: "2026-01-01T00:00:00Z" } }),
     subresource: "status",
     expect: "what became of an HmnBackup is a record and cannot be changed",
+  },
+  {
+    name: "a restore from a store without its key",
+    field: "spec.restoreFrom",
+    object: validCluster({ restoreFrom: { backup: "daily-1", target: { s3 } } }),
+    expect: "target and encryptionSecret belong together",
+  },
+  {
+    name: "a restore with accounts of its own",
+    field: "spec",
+    object: validCluster({
+      restoreFrom: { backup: "daily-1" },
+      genesis: { accounts: [account("18446744073709551616")] },
+    }),
+    expect: "spec.genesis.accounts must be empty with spec.restoreFrom",
+  },
+  {
+    name: "another backup of a network that has begun",
+    field: "<nil>",
+    before: { ...validCluster({ restoreFrom: { backup: "daily-1" } }), status: { chainId: "ab".repeat(32) } },
+    statusOfBefore: true,
+    object: validCluster({ restoreFrom: { backup: "daily-2" } }),
+    expect: "spec.restoreFrom cannot be changed once the network has begun",
   },
 ];

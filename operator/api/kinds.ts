@@ -11,6 +11,7 @@ import {
 import { clusterSpecSchema, clusterStatusSchema } from "./cluster.ts";
 import type { CelRule } from "./fields.ts";
 import { noDowngrade } from "./protocol.ts";
+import { beganWith } from "./restore.ts";
 import { rolloutSpecSchema, rolloutStatusSchema } from "./rollout.ts";
 
 export type PrinterColumn = {
@@ -113,6 +114,7 @@ export const clusterKind: KindDefinition = {
         "metadata.name must be at most 40 characters, start with a letter and have only a-z, 0-9 and '-': Services are named after it; choose a shorter or plainer name",
     },
     noDowngrade,
+    beganWith,
   ],
   selectable: [],
 };

@@ -4,6 +4,7 @@ import { API_VERSION, BACKUP_SUFFIX, FIELD_MANAGER, LABELS } from "../api/group.
 import { amount } from "../api/quantity.ts";
 import { genesisName } from "../desired/names.ts";
 import { podLocks, processLocks } from "../desired/security.ts";
+import { storeAccess } from "../desired/store-arguments.ts";
 import type { BackupObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 
@@ -11,8 +12,6 @@ export const jobName = (backup: string): string => `${backup}-job`;
 /** Containers whose last word is what became of the backup. */
 export const STEPS = { write: "backup", check: "check" } as const;
 
-const KEY_PATH = "/etc/hmn/backup";
-const TARGET_PATH = "/backups";
 const DEADLINE_SECONDS = 6 * 3_600;
 
 /** Where a backup is taken from: the volume of one validator, read on its host beside the node that runs on it, by that node's release. */
@@ -43,12 +42,8 @@ export function backupJob(
     [LABELS.name]: "hmn-backup",
     [LABELS.instance]: cluster.metadata.name,
   };
-  const { s3, claimName } = spec.target;
-  const place =
-    s3 === undefined ? TARGET_PATH : `s3://${[s3.bucket, s3.prefix].filter((part) => part !== "").join("/")}`;
-  const store =
-    s3 === undefined ? [] : ["--region", s3.region, ...(s3.endpoint === undefined ? [] : ["--endpoint", s3.endpoint])];
-  const keyed = ["--key", `${KEY_PATH}/key`, ...store];
+  const { s3 } = spec.target;
+  const { place, store, keyed, keyMount, targetMounts, targetVolumes } = storeAccess(spec.target);
   const said = ["--report", "/dev/termination-log"];
   const { cpu, memory } = resources;
   const requested = (amount(cpu) ?? 0) < (amount(CPU_REQUEST) ?? 0) ? cpu : CPU_REQUEST;
@@ -61,12 +56,7 @@ export function backupJob(
     terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: processLocks,
     ...(s3 === undefined ? {} : { envFrom: [{ secretRef: { name: s3.credentialsSecret } }] }),
-    volumeMounts: [
-      { name: "key", mountPath: KEY_PATH, readOnly: true },
-      { name: "tmp", mountPath: "/tmp" },
-      ...(claimName === undefined ? [] : [{ name: "target", mountPath: TARGET_PATH }]),
-      ...mounts,
-    ],
+    volumeMounts: [keyMount, { name: "tmp", mountPath: "/tmp" }, ...targetMounts, ...mounts],
   });
   const read = [
     { name: "data", mountPath: PATHS.data, readOnly: true },
@@ -118,7 +108,7 @@ export function backupJob(
             { name: "genesis", configMap: { name: genesisName(cluster.metadata.name) } },
             { name: "key", secret: { secretName: spec.encryptionSecret, items: [{ key: "key", path: "key" }] } },
             { name: "tmp", emptyDir: { sizeLimit: storage.size } },
-            ...(claimName === undefined ? [] : [{ name: "target", persistentVolumeClaim: { claimName } }]),
+            ...targetVolumes,
           ],
         },
       },

@@ -1,4 +1,5 @@
 import { type GenesisFile, LEDGERS } from "../../node/api/contract.ts";
+import type { Restored } from "../../node/api/contract-restored.ts";
 import type { Hex } from "../../node/base/bytes.ts";
 import type { Millis } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
@@ -52,13 +53,41 @@ function bonding({ validators, genesis }: ClusterSpec, { authority }: { authorit
   return balance === 0n ? [] : [{ id, ownerKey: authority, ledger: LEDGERS.ATR, balance: String(balance) }];
 }
 
+/** Its parameters and caps are as the node has them that holds the backup, whatever this operator knows of them. */
+type RestoredGenesis = Omit<GenesisFile, "parameters" | "supplyCaps"> & Pick<Restored, "parameters" | "supplyCaps">;
+
+/** The genesis of a network that goes on from a backup: its validators are the backup's of the same ids, with new vote keys. */
+export function restoredGenesisFile(
+  { spec }: ClusterObject,
+  facts: {
+    readonly validators: readonly (Restored["validators"][number] & { readonly consensusKey: Hex })[];
+    readonly authority: Hex;
+    readonly restored: Restored;
+    readonly now: Millis;
+  },
+): RestoredGenesis {
+  const { from, parameters, supplyCaps } = facts.restored;
+  const now = BigInt(facts.now) * NANOS_PER_MILLI;
+  const taken = BigInt(from.timeNs);
+  return {
+    network: spec.network,
+    // The clock of a host may be behind the old network's.
+    timeNs: String(now > taken ? now : taken + 1n),
+    authority: { publicKeys: [facts.authority], threshold: 1 },
+    validators: [...facts.validators],
+    accounts: [],
+    ...{ parameters, restoredFrom: from },
+    ...(supplyCaps === undefined ? {} : { supplyCaps }),
+  };
+}
+
 /** What a validator with this bond lacks to weigh as much as those of the genesis. */
 export function missingBond(bond: string): bigint {
   const missing = BOND - BigInt(bond);
   return missing > 0n ? missing : 0n;
 }
 
-export const genesisConfig = (cluster: ClusterObject, file: GenesisFile): KubeObject => ({
+export const genesisConfig = (cluster: ClusterObject, file: GenesisFile | RestoredGenesis): KubeObject => ({
   apiVersion: "v1",
   kind: "ConfigMap",
   metadata: ownedMetadata(cluster, genesisName(cluster.metadata.name)),

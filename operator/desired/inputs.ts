@@ -13,6 +13,8 @@ export type Inputs = Pick<ClusterSpec, "version" | "image" | "environment" | "re
   readonly placement: Pick<Placement, "allowSharedHosts" | "nodeSelector"> &
     Given<Omit<Placement, "allowSharedHosts" | "nodeSelector">>;
   readonly pods?: Given<ClusterSpec["pods"]>;
+  /** Cannot change any more once there is a network; before, what was tried with another backup begins anew. */
+  readonly restoreFrom?: ClusterSpec["restoreFrom"];
 };
 
 /**
@@ -30,6 +32,7 @@ export function inputsOf(spec: ClusterSpec): Inputs {
     resources: spec.resources,
     placement: { allowSharedHosts, nodeSelector, ...given(addedPlacement) },
     ...(Object.keys(pods).length === 0 ? {} : { pods }),
+    ...(spec.restoreFrom === undefined ? {} : { restoreFrom: spec.restoreFrom }),
   };
 }
 
@@ -63,6 +66,7 @@ export function describeDifference(from: Inputs | undefined, to: Inputs): string
     else if (before.get(name) !== after.get(name)) changes.push(`environment ${name} changed`);
   }
   if (shortHash(from.placement) !== shortHash(to.placement)) changes.push("placement changed");
+  if (canonicalJson(from.restoreFrom) !== canonicalJson(to.restoreFrom)) changes.push("restoreFrom changed");
   const pods = { ...from.pods, ...to.pods };
   for (const field of Object.keys(pods).toSorted() as (keyof typeof pods)[])
     if (canonicalJson(from.pods?.[field]) !== canonicalJson(to.pods?.[field])) changes.push(`pods.${field} changed`);

@@ -21,6 +21,8 @@ export const governanceSecretName = (cluster: string): string => `${cluster}-gov
 export const authorityName = (cluster: string): string => `${cluster}-ca`;
 export const configName = (cluster: string): string => `${cluster}-config`;
 export const genesisName = (cluster: string): string => `${cluster}-genesis`;
+/** Of the NetworkPolicy that lets pods reach the store of the backup that they begin with. */
+export const restorePolicyName = (cluster: string): string => `${cluster}-restore`;
 export const revisionName = (cluster: string, revision: string): string => `${cluster}-${revision}`;
 export const rolloutName = (cluster: string, number: number): string => `${cluster}-${number}`;
 

@@ -4,6 +4,7 @@ import { FIELD_MANAGER, LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { clusterSelector, ownedMetadata } from "./metadata.ts";
+import { restorePolicyName } from "./names.ts";
 
 const DNS_PORT = 53;
 const tcp = (port: number) => ({ protocol: "TCP", port });
@@ -37,6 +38,21 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
     },
   };
 }
+
+/**
+ * Beside the other: a pod that fetches a backup may open connections to anywhere. The port of a store in the cluster is not the one in its
+ * URL, and its address none that could stand here. The label goes to false when the volume holds its network.
+ */
+export const restorePolicy = (cluster: ClusterObject): KubeObject => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: ownedMetadata(cluster, restorePolicyName(cluster.metadata.name)),
+  spec: {
+    podSelector: { matchLabels: { ...clusterSelector(cluster.metadata.name), [LABELS.restoring]: "true" } },
+    policyTypes: ["Egress"],
+    egress: [{ ports: [{ protocol: "TCP" }] }],
+  },
+});
 
 const block = (cidr: string) => ({ ipBlock: { cidr } });
 

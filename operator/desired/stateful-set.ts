@@ -5,6 +5,7 @@ import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { ownedMetadata, validatorSelector } from "./metadata.ts";
 import { serviceName, statefulSetName } from "./names.ts";
+import { type Restoring, restoringTemplate } from "./restore.ts";
 import type { StoredRevision } from "./revision.ts";
 import { templateFor } from "./template.ts";
 
@@ -18,11 +19,13 @@ export function statefulSet(
   validator: number,
   revision: StoredRevision,
   actual: V1StatefulSet | undefined,
+  restored?: Restoring,
 ): KubeObject {
   const { metadata, spec } = cluster;
   const incarnation = incarnationOf(cluster.status, validator);
   const selector = validatorSelector(metadata.name, validator, incarnation);
-  const template = templateFor(revision.template, validator);
+  const plain = templateFor(revision.template, validator);
+  const template = restored === undefined ? plain : restoringTemplate(plain, restored);
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",

@@ -10,6 +10,7 @@ import { decodeApproval, decodeBackup, decodeBackupSchedule, decodeCluster, deco
 import type { KindName } from "./resources.ts";
 import type {
   ApprovalObject,
+  ClusterObject,
   Fleet,
   LeafFacts,
   MeasuredEpoch,
@@ -60,6 +61,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     approvals: approvals(caches.ofCluster("HmnApproval", clusterKey), cluster.value.metadata.uid),
     backups: decodedAll(caches.ofCluster("HmnBackup", clusterKey), decodeBackup),
     backupSchedules: decodedAll(caches.ofCluster("HmnBackupSchedule", clusterKey), decodeBackupSchedule),
+    ...restoreBackup(caches, cluster.value),
     jobs: of("Job"),
     backupPods: pods.filter((pod) => !isNode(pod)),
     statefulSets: of("StatefulSet"),
@@ -86,6 +88,14 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     claimFault: findings.claimFault(clusterKey),
     fleet: findings.fleet(clusterKey),
   };
+}
+
+function restoreBackup(caches: Caches, { metadata, spec }: ClusterObject): Pick<Snapshot, "restoreBackup"> {
+  const { backup, target } = spec.restoreFrom ?? {};
+  // Where the spec says it all itself, the object is nothing to it.
+  const item = target !== undefined ? undefined : caches.get("HmnBackup", `${metadata.namespace}/${backup}`);
+  const [found] = decodedAll(item === undefined ? [] : [item], decodeBackup);
+  return found === undefined ? {} : { restoreBackup: found };
 }
 
 /** By name. */

@@ -143,6 +143,8 @@ export type Snapshot = {
   /** Those that name this cluster, and their Jobs with their pods. */
   readonly backups: readonly BackupObject[];
   readonly backupSchedules: readonly BackupScheduleObject[];
+  /** The one by the name in spec.restoreFrom, whichever cluster it is of. */
+  readonly restoreBackup?: BackupObject;
   readonly jobs: readonly V1Job[];
   readonly backupPods: readonly V1Pod[];
   readonly statefulSets: readonly V1StatefulSet[];

@@ -45,6 +45,13 @@ export const stalledReasons: readonly string[] = [
   "SpecInvalid",
   "VolumesCannotGrow",
   "Contested",
+  "BackupMissing",
+  "BackupKeyWrong",
+  "BackupOfAnotherNetwork",
+  "BackupDamaged",
+  "BackupNotOnVolume",
+  "BackupsDiffer",
+  "ValidatorsNotInBackup",
 ];
 
 export function conditions(facts: Facts, before: readonly Condition[]): readonly Condition[] {

@@ -58,6 +58,7 @@ export function decide(asked: Snapshot): Decision {
     actions: planned,
     obstacle,
     repairs,
+    restore,
   } = plan(snapshot, view, stored, (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id));
   const step: Step =
     active === undefined
@@ -89,6 +90,7 @@ export function decide(asked: Snapshot): Decision {
     tuning: tuning.status,
     replacing,
     growth: growing.status,
+    restore: restore.status,
     wait:
       stands(step.wait) ??
       replacing.wait ??

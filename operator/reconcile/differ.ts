@@ -5,6 +5,7 @@ const quantityFields = ["cpu", "memory", "storage", "sizeLimit"];
 /** Lists that Kubernetes merges by key, so that others may add entries to them: each of ours must be there. */
 const mergedLists: Readonly<Record<string, readonly string[]>> = {
   containers: ["name"],
+  initContainers: ["name"],
   env: ["name"],
   volumes: ["name"],
   volumeMounts: ["mountPath"],

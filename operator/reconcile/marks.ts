@@ -5,6 +5,7 @@ import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
 import { formerVoters, wantedMinAvailable } from "./plan.ts";
+import { holdsNetwork } from "./restoring.ts";
 
 /** What pods carry that their template does not know. */
 export function marks(snapshot: Snapshot, view: View): readonly Action[] {
@@ -13,6 +14,7 @@ export function marks(snapshot: Snapshot, view: View): readonly Action[] {
     ...tlsMarks(snapshot, view),
     ...peerMarks(snapshot, view),
     ...voterLabels(snapshot, view),
+    ...restoredLabels(snapshot, view),
   ];
 }
 
@@ -78,6 +80,23 @@ function peerMarks({ cluster, configMaps }: Snapshot, view: View): readonly Acti
         ],
   );
 }
+
+/** Whose volume holds its network needs no way to the backup's store any more. */
+const restoredLabels = ({ cluster }: Snapshot, view: View): readonly Action[] =>
+  view.nodes.flatMap((node): Action[] =>
+    cluster.spec.restoreFrom !== undefined &&
+    holdsNetwork(node) &&
+    node.pod?.metadata?.labels?.[LABELS.restoring] === "true"
+      ? [
+          {
+            type: "mark-pod",
+            pod: node.pod.metadata.name ?? "",
+            uid: node.podUid,
+            labels: { [LABELS.restoring]: "false" },
+          },
+        ]
+      : [],
+  );
 
 /** Committed voters are counted by the budget: again after recreation, and only once the budget asks for enough. */
 function voterLabels(snapshot: Snapshot, view: View): readonly Action[] {

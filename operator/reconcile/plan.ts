@@ -3,10 +3,10 @@ import { LABELS } from "../api/group.ts";
 import type { Repair } from "../api/repairs.ts";
 import { budget, minAvailable } from "../desired/budget.ts";
 import { authorityConfig, networkConfig } from "../desired/config.ts";
-import { genesisConfig, genesisFile } from "../desired/genesis.ts";
+import { genesisConfig, genesisFile, restoredGenesisFile } from "../desired/genesis.ts";
 import { inputsOf, revisionOf } from "../desired/inputs.ts";
 import { authorityName, genesisName, governanceSecretName, statefulSetName } from "../desired/names.ts";
-import { networkPolicy } from "../desired/network-policy.ts";
+import { networkPolicy, restorePolicy } from "../desired/network-policy.ts";
 import { revisionObject, type StoredRevision } from "../desired/revision.ts";
 import { authority, governance, operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
 import { serviceAccount } from "../desired/service-account.ts";
@@ -20,6 +20,7 @@ import type { Action, KubeObject } from "./actions.ts";
 import { contest, type Differing } from "./contest.ts";
 import { fulfils } from "./differ.ts";
 import { isUsable } from "./leaf-age.ts";
+import { type Restore, restoring, restoringOf } from "./restoring.ts";
 import { version } from "./rotation.ts";
 
 type Issue = Extract<Action, { type: "issue" }>;
@@ -37,7 +38,7 @@ export function secretText(snapshot: Snapshot, secret: string, key: string): str
 export type Obstacle = { readonly reason: string; readonly message: string; readonly command: string };
 
 type Part = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
-export type Plan = Part & { readonly repairs: readonly Repair[] };
+export type Plan = Part & { readonly repairs: readonly Repair[]; readonly restore: Restore };
 
 /** What has to be written so that the owned objects are as wanted; `assigned` names the revision of each validator. */
 export function plan(
@@ -47,8 +48,11 @@ export function plan(
   assigned: (validator: number) => string | undefined,
 ): Plan {
   const keys = issues(snapshot);
-  const genesis = genesisPlan(snapshot, view);
-  const differing = objects(snapshot, view, stored, assigned).filter(({ actual, wanted }) => !fulfils(actual, wanted));
+  const restore = restoring(snapshot, view);
+  const genesis = genesisPlan(snapshot, view, restore);
+  const differing = objects(snapshot, view, stored, assigned, restore).filter(
+    ({ actual, wanted }) => !fulfils(actual, wanted),
+  );
   const { write, repairs, obstacle: fight } = contest(snapshot, differing);
   return {
     actions: [
@@ -57,8 +61,8 @@ export function plan(
       ...newRevision(snapshot, stored),
       ...genesis.actions,
     ],
-    repairs,
-    obstacle: keys.obstacle ?? fight ?? invalid(snapshot) ?? genesis.obstacle,
+    ...{ repairs, restore },
+    obstacle: keys.obstacle ?? fight ?? invalid(snapshot) ?? restore.obstacle ?? genesis.obstacle,
   };
 }
 
@@ -120,6 +124,7 @@ function objects(
   view: View,
   stored: ReadonlyMap<string, StoredRevision>,
   assigned: (validator: number) => string | undefined,
+  restore: Restore,
 ): readonly Differing[] {
   const { cluster } = snapshot;
   const { name } = cluster.metadata;
@@ -132,16 +137,20 @@ function objects(
   return [
     pair(snapshot.serviceAccounts, serviceAccount(cluster)),
     pair(snapshot.networkPolicies, networkPolicy(cluster, snapshot.hosts)),
+    ...(restore.status?.source?.target.s3 === undefined
+      ? []
+      : [pair(snapshot.networkPolicies, restorePolicy(cluster))]),
     pair(snapshot.budgets, budget(cluster, wantedMinAvailable(snapshot, view))),
     pair(snapshot.configMaps, networkConfig(cluster)),
     ...(certificate === undefined ? [] : [pair(snapshot.configMaps, authorityConfig(cluster, certificate))]),
     pair(snapshot.services, clientService(cluster)),
     ...ids.map((id) => pair(snapshot.services, validatorService(cluster, id))),
-    ...view.nodes.flatMap(({ id, incarnation }) => {
+    ...view.nodes.flatMap((node) => {
+      const { id, incarnation } = node;
       const actual = named(snapshot.statefulSets, statefulSetName(name, id, incarnation));
       const revision = stored.get(assigned(id) ?? "");
-      if (revision === undefined) return [];
-      const wanted = statefulSet(cluster, id, revision, actual);
+      if (revision === undefined || restore.waits) return [];
+      const wanted = statefulSet(cluster, id, revision, actual, restoringOf(snapshot, node, restore));
       return [{ actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) }];
     }),
   ];
@@ -183,7 +192,7 @@ function newRevision(snapshot: Snapshot, stored: ReadonlyMap<string, StoredRevis
 }
 
 /** Written once, when every validator has shown a key and the authority's key exists. */
-function genesisPlan(snapshot: Snapshot, view: View): Part {
+function genesisPlan(snapshot: Snapshot, view: View, restore: Restore): Part {
   const { cluster } = snapshot;
   const { name, namespace } = cluster.metadata;
   const nothing: Part = { actions: [], obstacle: undefined };
@@ -216,6 +225,17 @@ function genesisPlan(snapshot: Snapshot, view: View): Part {
         command: objectsCommand(snapshot),
       },
     };
-  const file = genesisFile(cluster, { consensusKeys, authority: key, now: snapshot.now });
-  return { actions: [{ type: "create", object: genesisConfig(cluster, file) }], obstacle: undefined };
+  const create = (file: Parameters<typeof genesisConfig>[1]): Part => ({
+    actions: [{ type: "create", object: genesisConfig(cluster, file) }],
+    obstacle: undefined,
+  });
+  const facts = { authority: key, now: snapshot.now };
+  if (cluster.spec.restoreFrom === undefined) return create(genesisFile(cluster, { ...facts, consensusKeys }));
+  const { agreed } = restore;
+  if (agreed === undefined) return nothing;
+  const validators = agreed.validators.flatMap((one) => {
+    const consensusKey = consensusKeys[one.id];
+    return consensusKey === undefined ? [] : [{ ...one, consensusKey }];
+  });
+  return create(restoredGenesisFile(cluster, { ...facts, validators, restored: agreed }));
 }

@@ -2,6 +2,7 @@ import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/
 import type { GrowthStatus } from "../api/growth.ts";
 import type { ProtocolStatus } from "../api/protocol.ts";
 import type { Repair } from "../api/repairs.ts";
+import type { RestoreStatus } from "../api/restore.ts";
 import type { ScaleStatus } from "../api/scale.ts";
 import type { TlsStatus } from "../api/tls.ts";
 import type { TuningStatus } from "../api/tuning.ts";
@@ -33,6 +34,7 @@ export type Outcome = {
   readonly protocol: ProtocolStatus | undefined;
   readonly tuning: TuningStatus | undefined;
   readonly growth: GrowthStatus | undefined;
+  readonly restore: RestoreStatus | undefined;
   readonly replacing: Pick<Replacing, "status" | "incarnations">;
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
@@ -77,6 +79,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(coherence === undefined ? {} : { coherence }),
     ...(trustAnchor === undefined ? {} : { trustAnchor }),
     ...(backup === undefined ? {} : { backup }),
+    ...(outcome.restore === undefined ? {} : { restore: outcome.restore }),
     currentRevision: current.revision,
     currentVersion: current.version,
     ...(image === undefined ? {} : { currentImage: image }),

@@ -4,6 +4,7 @@ import { LABELS } from "../api/group.ts";
 import { ANNOTATIONS } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
 import type { ModelChain } from "./world-chain.ts";
+import type { ModelRestores } from "./world-restores.ts";
 import type { Thing } from "./world-store.ts";
 import type { ModelVolumes } from "./world-volumes.ts";
 
@@ -65,6 +66,7 @@ export function createNodes(options: {
   readonly told: (pod: Thing) => Pick<NodeStatus, "caBundleHash" | "certificateHash"> | undefined;
   readonly pods: () => readonly Thing[];
   readonly genesis: () => Thing | undefined;
+  readonly restores: Pick<ModelRestores, "isDone" | "heldBy">;
 }): ModelNodes {
   const { chain, volumes } = options;
   const { isQuorum } = chain;
@@ -172,6 +174,11 @@ export function createNodes(options: {
       process.running = true;
       process.startedAt = now;
     }
+    if (!options.restores.isDone(pod)) {
+      process.startedAt = now;
+      container({ waiting: { reason: "PodInitializing" } }, false);
+      return;
+    }
     const uptime = (now - process.startedAt) / 1000;
     if (behaviour.crashAfterSeconds !== undefined && uptime >= behaviour.crashAfterSeconds) {
       process.running = false;
@@ -191,7 +198,8 @@ export function createNodes(options: {
     if (process === undefined || !options.isRead(pod)) return;
     const id = idOf(pod);
     const revision = pod.metadata.labels[LABELS.revision] ?? "";
-    const answers = process.running && now - process.startedAt >= 1000 && !stalled.has(id);
+    const answers =
+      process.running && options.restores.isDone(pod) && now - process.startedAt >= 1000 && !stalled.has(id);
     const files = answers ? options.told(pod) : undefined;
     const ready = files !== undefined && isReady(pod);
     readings.set(
@@ -220,6 +228,7 @@ export function createNodes(options: {
 
   const nodeStatus = (pod: Thing, id: number, ready: boolean): NodeStatus => {
     const trustAnchor = trustAnchors.get(id);
+    const restored = options.restores.heldBy(pod);
     const begun = knowsGenesis(pod);
     const image = referenceOf(pod);
     const checkpoint = Math.floor(height / 32) * 32;
@@ -246,6 +255,7 @@ export function createNodes(options: {
       ...(trustAnchor === undefined ? {} : { trustAnchor }),
       connectedPeers: running.filter((peer) => peer !== id),
       finality: null,
+      ...(begun || restored === undefined ? {} : { restored }),
       storage: { writable: true, reason: "", freeBytes: 1e9 },
       coherence: coherence.get(id) ?? { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
       caBundleHash: "",

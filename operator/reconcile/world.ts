@@ -3,7 +3,7 @@ import { millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
 import type { BackupScheduleSpec, BackupScheduleStatus, BackupSpec, BackupStatus } from "../api/backup.ts";
-import { type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
+import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
 import { API_VERSION, LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
@@ -16,6 +16,7 @@ import { createControllers } from "./world-controllers.ts";
 import type { World } from "./world-handle.ts";
 import { createJobs, isNode } from "./world-jobs.ts";
 import { type Behaviour, createNodes } from "./world-nodes.ts";
+import { type Brought, createRestores } from "./world-restores.ts";
 import { createStore, type Thing } from "./world-store.ts";
 
 export type { World } from "./world-handle.ts";
@@ -37,6 +38,8 @@ export function createWorld(options: {
   readonly lives?: Lives;
   /** What a backup's Job says at its end; that it went well without. */
   readonly backedUp?: Parameters<typeof createJobs>[1];
+  /** What a restore brings onto a volume, by the container's arguments. */
+  readonly restores?: (args: readonly string[]) => Brought;
   /** Committed weight of each validator; equal ones where missing. */
   readonly weights?: readonly number[];
 }): World {
@@ -179,7 +182,9 @@ export function createWorld(options: {
 
   const chain = createChain(options.weights ?? Array.from({ length: spec.validators.replicas }, () => 100));
   const volumes = createVolumes(store, chain.ids);
+  const restores = createRestores(options.restores ?? (() => ({ fault: "Missing", detail: "there is no store" })));
   const nodes = createNodes({
+    restores,
     behaviour: options.behaviour,
     ...{ chain, volumes },
     isRead: isCurrent,
@@ -250,6 +255,7 @@ export function createWorld(options: {
       volumes.tick();
       nodes.tick(now);
       certificates.tick(now);
+      for (const pod of objects("Pod").filter(isNode)) restores.tick(pod);
       for (const id of downByUs) if (nodes.voting().includes(id)) downByUs.delete(id);
     },
     carryOut: (actions) => {
@@ -281,6 +287,7 @@ export function createWorld(options: {
         rollouts: records<RolloutSpec, RolloutStatus>("HmnRollout").toSorted((a, b) => a.spec.number - b.spec.number),
         backups: records<BackupSpec, BackupStatus>("HmnBackup"),
         backupSchedules: records<BackupScheduleSpec, BackupScheduleStatus>("HmnBackupSchedule"),
+        ...restoreBackup(records<BackupSpec, BackupStatus>("HmnBackup"), spec),
         jobs: list("Job"),
         backupPods: objects("Pod")
           .filter((pod) => !isNode(pod))
@@ -312,4 +319,10 @@ export function createWorld(options: {
       };
     },
   };
+}
+
+/** As the operator's caches find it. */
+function restoreBackup(backups: Snapshot["backups"], { restoreFrom }: ClusterSpec): Pick<Snapshot, "restoreBackup"> {
+  const found = backups.find(({ metadata }) => metadata.name === restoreFrom?.backup);
+  return found === undefined || restoreFrom?.target !== undefined ? {} : { restoreBackup: found };
 }

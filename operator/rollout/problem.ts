@@ -1,11 +1,20 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
 import { type Millis, seconds } from "../../node/base/units.ts";
+import { restoreFailure, restoreStatus } from "./restore-failure.ts";
 import { timeOf } from "./time.ts";
 
 /** What keeps a node from serving. `release` problems come from the release itself, the others from what is around it. */
 export type Problem = {
-  readonly kind: "ImagePull" | "CrashLoop" | "Unschedulable" | "Volume" | "Container" | "DiskFull" | "Unreachable";
+  readonly kind:
+    | "ImagePull"
+    | "CrashLoop"
+    | "Unschedulable"
+    | "Volume"
+    | "Container"
+    | "DiskFull"
+    | "Unreachable"
+    | "Restore";
   readonly message: string;
   /** It has stood long enough to be acted on. */
   readonly established: boolean;
@@ -29,7 +38,7 @@ export function problemOf(
   now: Millis,
 ): Problem | undefined {
   if (pod === undefined || pod.metadata?.deletionTimestamp !== undefined) return undefined;
-  return scheduling(pod, now) ?? container(pod, now) ?? node(pod, reading);
+  return scheduling(pod, now) ?? container(pod, now) ?? restore(pod) ?? node(pod, reading);
 }
 
 function scheduling(pod: V1Pod, now: Millis): Problem | undefined {
@@ -58,7 +67,10 @@ export function crashes(pod: V1Pod): number {
 }
 
 function container(pod: V1Pod, now: Millis): Problem | undefined {
-  const status = pod.status?.containerStatuses?.find(({ name }) => name === "node");
+  const node = pod.status?.containerStatuses?.find(({ name }) => name === "node");
+  // The node's waits for the one before it to end.
+  const before = restoreStatus(pod);
+  const status = before === undefined || before.state?.terminated?.exitCode === 0 ? node : before;
   const waiting = status?.state?.waiting;
   const reason = waiting?.reason ?? "";
   const detail = waiting?.message === undefined ? "" : `: ${clip(waiting.message, 200)}`;
@@ -74,13 +86,23 @@ function container(pod: V1Pod, now: Millis): Problem | undefined {
     return { kind: "Container", message: `its container cannot be made (${reason}${detail})`, established: false };
   const times = crashes(pod);
   const ended = status?.state?.terminated ?? status?.lastState?.terminated;
-  if (times > 0 && status?.ready !== true && ended !== undefined)
+  if (times > 0 && status === node && status?.ready !== true && ended !== undefined)
     return {
       kind: "CrashLoop",
       message: `its process ended ${times === 1 ? "once" : `${times} times`}, last with exit code ${ended.exitCode}${ended.reason === "OOMKilled" ? " (out of memory: raise spec.resources.memory)" : ""}. Read its log: kubectl logs --previous`,
       established: times >= CRASHES_MAX,
     };
   return undefined;
+}
+
+function restore(pod: V1Pod): Problem | undefined {
+  const failure = restoreFailure(pod);
+  if (failure === undefined) return undefined;
+  return {
+    kind: "Restore",
+    message: `the backup does not come onto its volume: ${clip(failure.detail)}`,
+    established: (restoreStatus(pod)?.restartCount ?? 0) >= CRASHES_MAX,
+  };
 }
 
 function node(

@@ -1,0 +1,28 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { type Restored, restoredSchema } from "./api/contract-restored.ts";
+import { isMissing } from "./base/missing.ts";
+
+/** Beside the state of a backup: what a genesis has to say that goes on from it, so that nobody has to read the state for it. */
+const path = (data: string): string => join(data, "restored.json");
+
+export function writeRestored(data: string, restored: Restored): void {
+  const file = openSync(`${path(data)}.new`, "w", 0o600);
+  try {
+    writeSync(file, JSON.stringify(restoredSchema.parse(restored)));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(`${path(data)}.new`, path(data));
+}
+
+/** undefined where nothing was restored; a text that is none of ours was written by somebody else, and is nothing either. */
+export function readRestored(data: string): Restored | undefined {
+  try {
+    return restoredSchema.safeParse(JSON.parse(readFileSync(path(data), "utf8"))).data;
+  } catch (cause) {
+    if (isMissing(cause) || cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+}
