@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { askIfLost } from "./amnesia.ts";
 import { pathFromTip } from "./ancestry.ts";
@@ -10,7 +10,7 @@ import { propose } from "./proposal.ts";
 import { repeat } from "./repeat.ts";
 import { type ConsensusState, isVoter, mayVoteIn, type View, viewOf } from "./state.ts";
 import type { Branch, Turn } from "./turn.ts";
-import { cast } from "./votes.ts";
+import { cast, say } from "./votes.ts";
 
 /** More rounds than views and votes that one step can bring. */
 const ROUNDS_MAX = 10_000;
@@ -41,6 +41,7 @@ function finalizeOne(state: ConsensusState, turn: Turn): boolean {
   const { rules } = state.config;
   const isDurable = durability(turn);
   for (const view of state.views.values()) {
+    if (view.finalizeWaits && sayFinalizeAgain(state, turn, view, isDurable)) return true;
     const ballot = view.notarization?.ballot;
     if (ballot === undefined || view.own.finalize !== undefined || !mayVoteIn(state, view.number)) continue;
     if (!rules.mayFinalize(view.own)) continue;
@@ -52,6 +53,21 @@ function finalizeOne(state: ConsensusState, turn: Turn): boolean {
     return true;
   }
   return false;
+}
+
+/** A vote that the journal brought back, once the log has again all that it makes final. */
+function sayFinalizeAgain(
+  state: ConsensusState,
+  turn: Turn,
+  view: View,
+  isDurable: (path: Branch) => boolean,
+): boolean {
+  const vote = present(view.own.finalize, "a vote that waits was cast");
+  const path = vote.ballot.kind === "finalize" ? pathFromTip(state, vote.ballot.block) : undefined;
+  if (path === undefined || !state.config.rules.mayMakeFinal({ durable: isDurable(path) })) return false;
+  view.finalizeWaits = false;
+  say(state, turn, vote);
+  return true;
 }
 
 /**

@@ -33,8 +33,8 @@ export function standing(state: ConsensusState): readonly PeerMessage[] {
   if (leads(state) && current.proposal !== undefined && current.notarization === undefined) {
     messages.push(proposalOf(state, current.proposal));
   }
-  for (const { own } of [...state.views.values()].toSorted((a, b) => a.number - b.number)) {
-    if (own.finalize !== undefined) messages.push({ type: "vote", vote: own.finalize });
+  for (const { own, finalizeWaits } of [...state.views.values()].toSorted((a, b) => a.number - b.number)) {
+    if (own.finalize !== undefined && !finalizeWaits) messages.push({ type: "vote", vote: own.finalize });
   }
   for (const vote of [current.own.notarize, current.own.nullify]) {
     if (vote !== undefined) messages.push({ type: "vote", vote });

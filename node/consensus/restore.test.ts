@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { present } from "../base/assert.ts";
 import { type Random, seededRandom } from "../base/random.ts";
+import type { PeerMessage } from "../codec/peer-message.ts";
 import { encodeJournal, parseJournal } from "./journal.ts";
+import { standing } from "./repeat.ts";
 import { restore } from "./restore.ts";
 import { isVoter } from "./state.ts";
 import { assertAgreement, assertHonestVotes } from "./test-checks.ts";
@@ -33,6 +35,30 @@ describe("a journal", () => {
     }
     network.loses = () => false;
     runUntil(network, () => nodeOf(network, 2).log.length > 8);
+    assertHonestVotes(network);
+    assertAgreement(network);
+  });
+
+  it("may have more than the log after a crash: a finalize vote is not said before its batches are here again (rule 8)", () => {
+    const network = createNetwork({ members: () => FOUR });
+    const finalizes = (message: PeerMessage): boolean =>
+      message.type === "vote" && message.vote.ballot.kind === "finalize";
+    network.loses = ({ message }) => finalizes(message);
+    const node = nodeOf(network, 2);
+    runUntil(network, () => node.state.view === 6);
+    stop(network, 2);
+    node.durable = () => false;
+    const sent = node.sent.length;
+    start(network, 2);
+    const { view } = node.state;
+    runUntil(network, () => node.state.view > view + 4);
+    expect([...node.sent.slice(sent), ...standing(node.state)].filter(finalizes)).toEqual([]);
+    // It binds all the same: what it made final it does not give up.
+    expect(node.state.views.get(1)?.own.finalize).toBeDefined();
+    node.durable = () => true;
+    network.loses = () => false;
+    runUntil(network, () => node.log.length > 8);
+    expect(node.sent.slice(sent).filter(finalizes)).not.toEqual([]);
     assertHonestVotes(network);
     assertAgreement(network);
   });

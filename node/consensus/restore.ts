@@ -115,9 +115,11 @@ function apply(state: ConsensusState, turn: Turn, record: JournalRecord): void {
     }
     case "vote": {
       const { ballot } = record.vote;
-      viewOf(state, ballot.view).own[ballot.kind] = record.vote;
+      const view = viewOf(state, ballot.view);
+      view.own[ballot.kind] = record.vote;
       // A quorum of one makes no certificate: with four members or more nobody has it alone.
-      count(state, turn, record.vote);
+      if (ballot.kind === "finalize") view.finalizeWaits = true;
+      else count(state, turn, record.vote);
       if (ballot.view > state.view) state.view = ballot.view;
       return;
     }

@@ -97,6 +97,11 @@ export type View = {
   notarization?: Notarization;
   nullification?: Nullification;
   readonly own: OwnVotes;
+  /**
+   * The own finalize vote came back with the journal. A crash may have taken of the log what it rests on, so it binds, and is
+   * said and counted once that is here again (rule 8).
+   */
+  finalizeWaits: boolean;
   /** Given up at once, because its leader is away: such a view doubles no timer. */
   skipped: boolean;
 };
@@ -300,6 +305,7 @@ export function viewOf(state: ConsensusState, number: number): View {
     heard: new Map(),
     accused: new Set(),
     own: {},
+    finalizeWaits: false,
     skipped: false,
   };
   state.views.set(number, fresh);

@@ -28,6 +28,11 @@ export function cast(state: ConsensusState, turn: Turn, ballot: Ballot): void {
   }
   viewOf(state, ballot.view).own[ballot.kind] = vote;
   turn.out.push({ type: "journal", record: encodeJournal({ type: "vote", vote }) });
+  say(state, turn, vote);
+}
+
+/** An own vote that is in the journal goes to all, and counts. */
+export function say(state: ConsensusState, turn: Turn, vote: Vote): void {
   turn.out.push({ type: "broadcast", message: { type: "vote", vote } });
   countAndKeep(state, turn, vote);
 }

@@ -21,7 +21,7 @@ describe("a network under a seed", () => {
   });
 
   // Longer: blocks are let go, and whoever loses its volume comes back by a peer's snapshot, and loses it again.
-  it.each([3, 17, 23, 60])("comes back from a lost volume (seed %i)", (seed) => {
+  it.each([3, 17, 23, 36, 60])("comes back from a lost volume (seed %i)", (seed) => {
     const { violation, faults } = runSeed({ seed, stormMs: LONG_STORM_MS, shape: { amnesiac: true } });
     expect(violation).toBeUndefined();
     addFaults(totals, faults);

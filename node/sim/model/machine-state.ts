@@ -37,7 +37,7 @@ function memoryKey({ memory, voteAbove, regained, inquiry }: ConsensusState): st
 
 function viewKey(view: View, nameOf: (hash: Hex) => string): string {
   const name = (hash: Hex | undefined): string => (hash === undefined ? "" : nameOf(hash));
-  const { own, notarization } = view;
+  const { own, notarization, finalizeWaits } = view;
   const vote = (cast: Vote | undefined): string =>
     cast === undefined ? "" : `!${cast.ballot.kind === "nullify" ? "" : nameOf(cast.ballot.block)}`;
   const tallies = [...view.tallies]
@@ -49,7 +49,7 @@ function viewKey(view: View, nameOf: (hash: Hex) => string): string {
   const heard = [...view.heard].map(([signer, { notarize, nullify, finalize }]) => {
     return `${signer}:${[notarize, nullify, finalize].map(vote)}`;
   });
-  const said = [own.notarize, own.nullify, own.finalize].map(vote);
+  const said = [...[own.notarize, own.nullify, own.finalize].map(vote), finalizeWaits];
   const proposal = `${name(view.proposal?.block.hash)}${view.proposalRefused}`;
   const certificates = `${name(notarization?.ballot.block)},${view.nullification !== undefined}`;
   return [view.number, proposal, said, certificates, tallies, heard.toSorted()].join("/");
