@@ -106,6 +106,13 @@ export function createLanesChecker(): LanesChecker {
       const { block } = record.value;
       journaledBlocks.set(block.hash, block);
       if (block.kind === "tail") tails += 1;
+      const parent = journaledBlocks.get(block.parent);
+      const follows = parent !== undefined && parent.kind !== "normal" && parent.epoch === block.epoch;
+      check(
+        !follows || block.kind === "tail",
+        "epochs",
+        () => `${block.kind} block of height ${block.height} is no tail`,
+      );
       const empty = block.payload.length === 0 && block.votes.length === 0 && block.evidence.length === 0;
       check(block.kind !== "tail" || empty, "epochs", () => `a tail of height ${block.height} is not empty`);
     },
