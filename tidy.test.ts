@@ -154,6 +154,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   "operator/options": [],
   "operator/operator": ["operator/*", ...NODE_FOR_OPERATOR],
+  "operator/process": ["operator/*", ...NODE_FOR_OPERATOR],
   "operator/main": ["operator/*", ...NODE_FOR_OPERATOR],
   "cdk8s/": ["operator/api/", "node/base/", "node/codec/", CONTRACT],
   // Plays validators for the operator on a real API server: with the operator's own model, which is judged by that, too.

@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { startApi } from "./cluster/api.ts";
+import { parseArgs } from "node:util";
+import { type ApiOptions, startApi } from "./cluster/api.ts";
+import { isMinor, KUBERNETES_MINORS } from "./cluster/binaries.ts";
 import { type Cluster, up } from "./cluster/cluster.ts";
 import { takeLock } from "./cluster/lock.ts";
 import { endOnSignals } from "./kit/children.ts";
@@ -23,6 +25,7 @@ import { scenarios } from "./scenarios/table.ts";
 const HELP = `npm run e2e                 the scenarios of the first tier: every feature once
 npm run e2e -- --all        those of the second tier too
 npm run e2e -- NAME...      only these; each brings up what it needs
+npm run e2e -- --kubernetes 1.35 NAME...    on an API server and controllers of that minor, for what needs no running node
 npm run e2e -- --list       what there is, and what each asserts`;
 
 const SEEDS = 1_000_000;
@@ -37,8 +40,17 @@ const onCluster = (one: Scenario): one is OnCluster => !onApi(one) && !onPlayed(
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) return tell(HELP);
   if (args.includes("--list")) return tell(scenarios.map(described).join("\n"));
-  const all = args.includes("--all");
-  const names = args.filter((arg) => arg !== "--all");
+  const { values, positionals: names } = parseArgs({
+    args: [...args],
+    options: { all: { type: "boolean" }, kubernetes: { type: "string" } },
+    allowPositionals: true,
+  });
+  const { all = false, kubernetes } = values;
+  if (kubernetes !== undefined && !isMinor(kubernetes)) {
+    console.error(`--kubernetes ${kubernetes}: only ${Object.keys(KUBERNETES_MINORS).join(", ")}\n${HELP}`);
+    return 2;
+  }
+  const minor = kubernetes === undefined ? {} : { minor: kubernetes };
   const unknown = names.filter((name) => !scenarios.some((one) => one.name === name));
   if (unknown.length > 0) {
     console.error(`unknown: ${unknown.join(", ")}\n${HELP}`);
@@ -51,10 +63,11 @@ async function main(args: readonly string[]): Promise<number> {
   const runs: Runs = [];
   try {
     const small = wanted.filter(onApi);
-    if (small.length > 0) await withApi(small, progress, runs);
+    if (small.length > 0) await withApi(small, minor, progress, runs);
     const played = wanted.filter(onPlayed);
-    if (played.length > 0) await withPlayed(played, progress, runs);
-    const large = wanted.filter(onCluster);
+    if (played.length > 0) await withPlayed(played, minor, progress, runs);
+    // A whole cluster is of the one version that its node image holds.
+    const large = kubernetes === undefined ? wanted.filter(onCluster) : [];
     if (large.length > 0) {
       const release = await takeLock(progress.phase("cluster"));
       try {
@@ -85,8 +98,10 @@ function tell(text: string): number {
   return 0;
 }
 
-async function withApi(wanted: readonly OnApi[], progress: Progress, runs: Runs): Promise<void> {
-  const api = await startApi({ progress: progress.phase("api") });
+type Minor = Pick<ApiOptions, "minor">;
+
+async function withApi(wanted: readonly OnApi[], minor: Minor, progress: Progress, runs: Runs): Promise<void> {
+  const api = await startApi({ progress: progress.phase("api"), ...minor });
   try {
     for (const one of wanted)
       await runScenario(one.name, progress, runs, (own) => one.run({ kubectl: api.kubectl, progress: own }));
@@ -95,13 +110,13 @@ async function withApi(wanted: readonly OnApi[], progress: Progress, runs: Runs)
   }
 }
 
-async function withPlayed(wanted: readonly OnPlayed[], progress: Progress, runs: Runs): Promise<void> {
+async function withPlayed(wanted: readonly OnPlayed[], minor: Minor, progress: Progress, runs: Runs): Promise<void> {
   const seed = Number(process.env.HMN_SEED ?? Date.now() % SEEDS);
   const own = progress.phase("played");
   own.say(
     `seed ${seed}: HMN_SEED=${seed} npm run e2e -- ${wanted.map(({ name }) => name).join(" ")} does the same again`,
   );
-  const stand = await startStand({ progress: own, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY });
+  const stand = await startStand({ progress: own, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY, ...minor });
   try {
     for (const one of wanted)
       await runScenario(one.name, progress, runs, (phase) => one.run({ stand, seed, progress: phase }));

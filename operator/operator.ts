@@ -7,10 +7,11 @@ import { createMetricSources, parseMetricSources } from "./observe/metric-source
 import { createNodeReader } from "./observe/node-reader.ts";
 import { observe } from "./observe/observe.ts";
 import { readingTargets } from "./observe/reading-targets.ts";
+import type { Snapshot } from "./observe/snapshot.ts";
 import type { Options } from "./options.ts";
+import type { Decision } from "./reconcile/actions.ts";
 import { createApplier } from "./reconcile/apply.ts";
 import { createClaimFaults } from "./reconcile/claim-faults.ts";
-import { decide } from "./reconcile/decide.ts";
 import { createOrders } from "./reconcile/orders.ts";
 import { createOwnWrites } from "./reconcile/own-writes.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
@@ -32,6 +33,9 @@ export type Operator = {
   readonly stop: () => Promise<void>;
 };
 
+/** From one view of a cluster to what is to be done. */
+export type Mind = (snapshot: Snapshot) => Decision;
+
 export type Surroundings = {
   readonly options: Options;
   readonly connection: Connection;
@@ -40,10 +44,12 @@ export type Surroundings = {
   readonly identity: string;
   /** The Lease was lost: this process may write nothing more. */
   readonly onLost: () => void;
+  readonly decide: Mind;
 };
 
 /** Puts the parts together. A standby keeps its caches warm; only the leader reads nodes, decides and writes. */
-export async function startOperator({ options, connection, log, identity, onLost }: Surroundings): Promise<Operator> {
+export async function startOperator(surroundings: Surroundings): Promise<Operator> {
+  const { options, connection, log, identity, onLost, decide } = surroundings;
   const metrics = createMetrics();
   const client = createClient(connection, metrics, "hmn-operator");
   const verbs = createVerbs(client, FIELD_MANAGER);

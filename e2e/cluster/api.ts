@@ -3,7 +3,14 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { found, Hopeless, instead, waitFor } from "../kit/wait.ts";
-import { buildBinaries, FOR_API } from "./binaries.ts";
+import {
+  type Built,
+  binFolderOf,
+  buildBinaries,
+  FOR_API,
+  KUBERNETES_MINORS,
+  type KubernetesMinor,
+} from "./binaries.ts";
 import { binary } from "./cache.ts";
 import { type Issued, makeAuthority, makeKeyPair } from "./certificates.ts";
 import type { Cluster, UpOptions } from "./cluster.ts";
@@ -31,6 +38,8 @@ export type ApiOptions = UpOptions & {
   readonly playPods?: boolean;
   /** A Policy of audit.k8s.io; without it nothing is noted. */
   readonly auditPolicy?: object;
+  /** Of which minor the API server, the controllers and the scheduler are; the newest one without. */
+  readonly minor?: KubernetesMinor;
 };
 
 const STAGES = join(import.meta.dirname, "stages.yaml");
@@ -42,7 +51,8 @@ const WORKERS = 4;
 /** Starts it on free ports of loopback, in a folder of its own: any number can run at once. Ends with this process at the latest. */
 export async function startApi(options: ApiOptions): Promise<ApiCluster> {
   const { progress } = options;
-  await buildBinaries(FOR_API, progress);
+  const own: Built | undefined = options.minor === undefined ? undefined : KUBERNETES_MINORS[options.minor];
+  await buildBinaries(own === undefined ? FOR_API : [...FOR_API, own], progress);
   const folder = mkdtempSync(join(tmpdir(), "hmn-api-server-"));
   const running: Running[] = [];
   const stop = async (): Promise<void> => {
@@ -56,7 +66,7 @@ export async function startApi(options: ApiOptions): Promise<ApiCluster> {
   };
   process.on("exit", killAll);
   try {
-    return await start(options, { folder, running, stop });
+    return await start(options, { folder, running, stop, own });
   } catch (error) {
     await stop();
     throw error;
@@ -67,11 +77,12 @@ type Start = {
   readonly folder: string;
   readonly running: Running[];
   readonly stop: () => Promise<void>;
+  readonly own: Built | undefined;
 };
 
 async function start(
   { progress, workers = WORKERS, playPods = true, auditPolicy }: ApiOptions,
-  { folder, running, stop }: Start,
+  { folder, running, stop, own }: Start,
 ): Promise<ApiCluster> {
   const [api = 0, etcd = 0, peer = 0, controllers = 0, scheduler = 0, kwok = 0] = await freePorts(6);
   const file = (name: string, content?: string): string => {
@@ -90,7 +101,8 @@ async function start(
   // A process that is killed outright takes these with it (setpriv, util-linux): no API server is left behind.
   const tied = (await onPath("setpriv")) ? ["setpriv", "--pdeathsig", "KILL"] : [];
   const run = (name: string, ...args: string[]): void => {
-    running.push(startProgram(name, [...tied, binary(name), ...args], folder));
+    const program = name.startsWith("kube-") && own !== undefined ? binary(name, binFolderOf(own)) : binary(name);
+    running.push(startProgram(name, [...tied, program, ...args], folder));
   };
   const alive = (): void => {
     for (const program of running)

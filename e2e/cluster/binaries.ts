@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Progress } from "../kit/progress.ts";
-import { cacheFolder, cachePath } from "./cache.ts";
+import { BIN, cacheFolder, cachePath } from "./cache.ts";
 import { must } from "./run.ts";
 
 /** The version of Kubernetes that `modules/kubernetes/go.mod` pins. */
 export const KUBERNETES_VERSION = "1.37.2";
+/** The version that `modules/kubernetes-1.35/go.mod` pins. */
+const OLDER_VERSION = "1.35.4";
 
 type Recipe = {
   /** A folder of `modules/`: its go.mod and go.sum pin every source. */
@@ -15,11 +17,17 @@ type Recipe = {
   readonly packages: readonly string[];
   readonly name?: string;
   readonly linkerFlags?: string;
+  /** A folder of the cache, where programs of this name lie that are another version's. */
+  readonly folder?: string;
 };
 
-const kubernetesVersion = (variable: string, value: string): string =>
-  `-X k8s.io/component-base/version.${variable}=${value}`;
-const [major = "", minor = ""] = KUBERNETES_VERSION.split(".");
+/** What Kubernetes' programs say of their version; without it they take themselves for an unknown one. */
+function versionFlags(version: string): string {
+  const [major, minor] = version.split(".");
+  return Object.entries({ gitVersion: `v${version}`, gitMajor: major, gitMinor: minor })
+    .map(([variable, value]) => `-X k8s.io/component-base/version.${variable}=${value}`)
+    .join(" ");
+}
 
 const RECIPES = {
   kind: { module: "kind", packages: ["sigs.k8s.io/kind"] },
@@ -41,11 +49,15 @@ const RECIPES = {
       "kubeadm",
       "kubectl",
     ].map((name) => `k8s.io/kubernetes/cmd/${name}`),
-    linkerFlags: [
-      kubernetesVersion("gitVersion", `v${KUBERNETES_VERSION}`),
-      kubernetesVersion("gitMajor", major),
-      kubernetesVersion("gitMinor", minor),
-    ].join(" "),
+    linkerFlags: versionFlags(KUBERNETES_VERSION),
+  },
+  "kubernetes-1.35": {
+    module: "kubernetes-1.35",
+    packages: ["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map(
+      (name) => `k8s.io/kubernetes/cmd/${name}`,
+    ),
+    linkerFlags: versionFlags(OLDER_VERSION),
+    folder: "bin-1.35",
   },
   etcd: { module: "kubernetes", packages: ["go.etcd.io/etcd/server/v3"], name: "etcd" },
   coredns: { module: "coredns", packages: ["github.com/coredns/coredns"] },
@@ -69,9 +81,19 @@ export const FOR_KIND = [
 ] as const satisfies readonly Built[];
 export const FOR_API = ["kubernetes", "etcd", "kwok"] as const satisfies readonly Built[];
 
+/** Minors of Kubernetes that the API server alone can be of, and the recipe of those that lie apart from the one of `modules/kubernetes`. */
+export const KUBERNETES_MINORS = { "1.37": undefined, "1.35": "kubernetes-1.35" } as const satisfies Record<
+  string,
+  Built | undefined
+>;
+export type KubernetesMinor = keyof typeof KUBERNETES_MINORS;
+export const isMinor = (text: string): text is KubernetesMinor => Object.hasOwn(KUBERNETES_MINORS, text);
+
 const MODULES = join(import.meta.dirname, "modules");
-const binFolder = (): string => join(cacheFolder(), "bin");
-const stampPath = (recipe: Built): string => cachePath("bin", `.${recipe}.stamp`);
+/** Where a recipe's programs lie in the cache. */
+export const binFolderOf = (built: Built): string => (RECIPES[built] as Recipe).folder ?? BIN;
+const binFolder = (built: Built): string => join(cacheFolder(), binFolderOf(built));
+const stampPath = (built: Built): string => cachePath(binFolderOf(built), `.${built}.stamp`);
 
 function programsOf(recipe: Recipe): readonly string[] {
   if (recipe.name !== undefined) return [recipe.name];
@@ -91,7 +113,7 @@ export function isBuilt(built: Built): boolean {
   return (
     existsSync(stamp) &&
     readFileSync(stamp, "utf8") === inputsHash(built) &&
-    programsOf(RECIPES[built]).every((name) => existsSync(join(binFolder(), name)))
+    programsOf(RECIPES[built]).every((name) => existsSync(join(binFolder(built), name)))
   );
 }
 
@@ -120,7 +142,8 @@ async function build(built: Built, progress: Progress): Promise<void> {
     },
   });
   // Renamed and not copied: a program that still runs keeps its old file.
-  for (const name of readdirSync(draft)) renameSync(join(draft, name), join(binFolder(), name));
+  mkdirSync(binFolder(built), { recursive: true });
+  for (const name of readdirSync(draft)) renameSync(join(draft, name), join(binFolder(built), name));
   rmSync(draft, { recursive: true, force: true });
   writeFileSync(stampPath(built), inputsHash(built));
   progress.say(`built ${programsOf(recipe).join(", ")} in ${Math.round((Date.now() - started) / 1000)} s`);

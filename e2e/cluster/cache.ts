@@ -14,5 +14,7 @@ export function cachePath(...parts: readonly string[]): string {
   return path;
 }
 
+/** The folder of programs that were built here. */
+export const BIN = "bin";
 /** Programs that were built here, e.g. the reader's `kubectl`. */
-export const binary = (name: string): string => cachePath("bin", name);
+export const binary = (name: string, folder: string = BIN): string => cachePath(folder, name);

@@ -17,14 +17,23 @@ export const noCounters = (now: number): Counters => ({
   latency: Array.from({ length: LATENCY_BUCKETS.length + 1 }, () => 0),
 });
 
-export const counted = (before: Counters, { latencyCounts, batches, transfersApplied, to }: Sample): Counters => ({
-  startedAt: before.startedAt,
-  now: to,
-  latency: before.latency.map((count, index) => count + (latencyCounts[index] ?? 0)),
-  accepted: before.accepted + batches.accepted,
-  failed: before.failed + batches.failed,
-  applied: before.applied + transfersApplied,
-});
+/** Clients' batches are counted in pieces of so long. */
+const PIECE_MS = 100;
+
+/** Goes on until now as the node did in its last sample. */
+export function counted(before: Counters, sample: Sample, now: number): Counters {
+  const { latencyCounts, batches, transfersApplied, from, to } = sample;
+  const pieces = Math.floor((now - before.now) / PIECE_MS);
+  const more = (count: number): number => Math.round((count * PIECE_MS) / (to - from)) * pieces;
+  return {
+    startedAt: before.startedAt,
+    now: before.now + pieces * PIECE_MS,
+    latency: before.latency.map((count, index) => count + more(latencyCounts[index] ?? 0)),
+    accepted: before.accepted + more(batches.accepted),
+    failed: before.failed + more(batches.failed),
+    applied: before.applied + more(transfersApplied),
+  };
+}
 
 /** The Prometheus text format (0.0.4). */
 export function metricsText({ startedAt, now, latency, accepted, failed, applied }: Counters): string {

@@ -6,8 +6,11 @@ import { pipeline } from "node:stream";
 import type { ApiCluster } from "../cluster/api.ts";
 import { renderKubeconfig } from "../cluster/kubeconfig.ts";
 
-/** Where the connection breaks: before the API server has heard of a write, or after it was done and before its answer. */
-export type Cut = { readonly nth: number; readonly when: "before" | "after" };
+/**
+ * Where the connection breaks: before the API server has heard of a write, or after it was done and before its answer. Counted
+ * from 0, over all writes or those that `among` fits (`PATCH /api/v1/...`).
+ */
+export type Cut = { readonly nth: number; readonly when: "before" | "after"; readonly among?: RegExp };
 
 /** Stands between one operator and the API server. */
 export type CuttingProxy = {
@@ -25,6 +28,12 @@ export const OPERATOR_USER = {
   group: "system:serviceaccounts",
 } as const;
 
+/** Whether the last of these writes is the one. */
+const isReached = ({ nth, among }: Cut, writes: readonly string[]): boolean =>
+  among === undefined
+    ? writes.length === nth + 1
+    : among.test(writes.at(-1) ?? "") && writes.filter((write) => among.test(write)).length === nth + 1;
+
 export async function startCuttingProxy(api: ApiCluster, kubeconfig: string): Promise<CuttingProxy> {
   const own = await api.server();
   const user = await api.client(OPERATOR_USER.name, OPERATOR_USER.group);
@@ -37,7 +46,7 @@ export async function startCuttingProxy(api: ApiCluster, kubeconfig: string): Pr
     const path = url.split("?")[0] ?? "";
     const isWrite = method !== "GET" && !path.includes("/leases");
     if (isWrite) writes.push(`${method} ${path}`);
-    const now = isWrite && cut !== undefined && writes.length === cut.at.nth + 1 ? cut : undefined;
+    const now = isWrite && cut !== undefined && isReached(cut.at, writes) ? cut : undefined;
     if (now === undefined) return forward(request, response);
     cut = undefined;
     const breakOff = (): void => {

@@ -1,3 +1,4 @@
+import type { ClusterStatus } from "../../operator/api/cluster.ts";
 import type { RolloutStatus } from "../../operator/api/rollout.ts";
 import { ANNOTATIONS } from "../../operator/desired/names.ts";
 import { kindNames, resources } from "../../operator/observe/resources.ts";
@@ -54,14 +55,23 @@ function normalised(kind: string, item: Item, namespace: string): unknown {
   // Keys and certificates are made by chance, too; that each is there is what counts.
   const { data, ...rest } = item as Item & { readonly data?: object };
   if (kind === "Secret") return plain({ ...rest, data: Object.keys(data ?? {}) });
+  if (kind === "HmnCluster") return plain(withoutLastMinute(item));
   return plain(kind === "HmnRollout" ? withoutClock(item) : item);
 }
 
 /** How often a rollout waited for enough samples is a matter of milliseconds; what it did, and why, is not. */
 function withoutClock(item: Item & { readonly status?: Partial<RolloutStatus> }): unknown {
   const { windows: _, ...status } = item.status ?? {};
-  const timeline = status.timeline?.filter(({ event }) => event !== "Paused" && event !== "Resumed");
+  const timeline = status.timeline
+    ?.filter(({ event }) => event !== "Paused" && event !== "Resumed")
+    .map((entry) => (entry.event === "PhasePassed" ? { ...entry, message: "" } : entry));
   return { ...item, status: { ...status, timeline } };
+}
+
+/** What was measured in the last minute says how busy this machine is, which plays the nodes. */
+function withoutLastMinute(item: Item & { readonly status?: ClusterStatus }): unknown {
+  const conditions = item.status?.conditions?.filter(({ type }) => type !== "ServiceLevelsMet");
+  return { ...item, status: { ...item.status, conditions } };
 }
 
 const plainText = (text: string): string => REPLACED.reduce((all, [pattern, by]) => all.replaceAll(pattern, by), text);

@@ -26,7 +26,8 @@ const podOfValidator = (validator: number): string => podName(statefulSetName(NA
 type Side = {
   /** Gives the StatefulSet of validator 0 a template of this revision. */
   setTemplate(revision: string, version: string): Promise<void>;
-  removeSet(): Promise<void>;
+  /** With `orphan` its pod is to stay. */
+  removeSet(options?: { readonly orphan: boolean }): Promise<void>;
   evict(validator: number): Promise<"evicted" | "refused">;
   pod(validator: number): Promise<V1Pod | undefined>;
   /** Lets time pass until it holds; tells what it saw of validator 0's pod meanwhile, each state once. */
@@ -39,7 +40,7 @@ export const honestModel: Scenario = {
   name: "honest-model",
   on: "played",
   asserts: [
-    "one script on the real API server with its controllers, and on the model of the operator's simulation: OnDelete, eviction, a budget that refuses (429), a pod that cannot start, a template taken back, a StatefulSet removed and made again",
+    "one script on the real API server with its controllers, and on the model of the operator's simulation: OnDelete, eviction, a budget that refuses (429), a pod that cannot start, a template taken back, a StatefulSet removed and made again, with its pod and without",
     "both give the same answers, and what was seen of the pod on the real one the model can show too",
   ],
   run: async ({ stand, seed, progress }) => {
@@ -89,14 +90,30 @@ async function script(side: Side): Promise<readonly Step[]> {
   note("a StatefulSet is removed, its pod goes", "", await side.until("no pod", (pod) => pod === undefined));
   await side.setTemplate("second", "1.1.0");
   note("and made again", "", await side.until("the pod again", readyOn("second")));
+  const uid = (await side.pod(0))?.metadata?.uid;
+  const same = async (): Promise<string> =>
+    (await side.pod(0))?.metadata?.uid === uid ? "the same pod" : "another pod";
+  await side.removeSet({ orphan: true });
+  await side.rest();
+  note("a StatefulSet is removed alone, its pod stays", `${await stateNow()}, ${await same()}`);
+  await side.setTemplate("third", "1.3.0");
+  await side.rest();
+  note(
+    "and made again with another template: it takes the pod over, and moves nothing",
+    `${await stateNow()}, ${await same()}`,
+  );
+  note("the pod that was taken over may be evicted", await side.evict(0));
+  note("and comes back on the template of the new one", "", await side.until("the third template", readyOn("third")));
   return steps;
 }
+
+const NAMED: ReadonlySet<string> = new Set(["second", "stuck", "third"]);
 
 function stateOf(pod: V1Pod | undefined): string {
   if (pod === undefined) return "none";
   const stopping = pod.metadata?.deletionTimestamp !== undefined;
   const revision = pod.metadata?.labels?.[LABELS.revision];
-  return `${revision === "second" || revision === "stuck" ? revision : "first"} ${stopping ? "stopping" : isReady(pod) ? "ready" : "not ready"}`;
+  return `${NAMED.has(revision ?? "") ? revision : "first"} ${stopping ? "stopping" : isReady(pod) ? "ready" : "not ready"}`;
 }
 
 /** The model after its first deployment. */
@@ -140,7 +157,12 @@ function modelSide(world: World): Side {
   };
   return {
     setTemplate: async (revision, version) => void act({ type: "apply", object: retemplated(set, revision, version) }),
-    removeSet: async () => world.remove("StatefulSet", set.metadata.name),
+    removeSet: async ({ orphan } = { orphan: false }) => {
+      const { name } = set.metadata;
+      const { apiVersion, kind, metadata } = world.find("StatefulSet", name) ?? set;
+      if (orphan) act({ type: "delete", apiVersion, kind, name, uid: metadata.uid, orphan });
+      else world.remove("StatefulSet", name);
+    },
     evict: async (validator) => {
       const uid = podOf(validator)?.metadata?.uid ?? "";
       return act({ type: "evict", pod: podOfValidator(validator), uid }) ? "evicted" : "refused";
@@ -212,9 +234,18 @@ async function realSide({ verbs, progress }: Stand, world: World, namespace: str
     setTemplate: async (revision, version) => {
       await verbs.apply(place("StatefulSet", set.metadata.name), retemplated(set, revision, version));
     },
-    removeSet: async () => {
+    removeSet: async ({ orphan } = { orphan: false }) => {
       const one = place("StatefulSet", set.metadata.name);
-      await verbs.delete(one, (await verbs.get(one)).metadata.uid);
+      const { uid } = (await verbs.get(one)).metadata;
+      await verbs.delete(one, uid, undefined, orphan ? "Orphan" : "Background");
+      await waitFor(
+        "the StatefulSet to be gone",
+        async () => {
+          const { items } = await verbs.list(one.resource, { namespace, limit: 10 });
+          return items.some(({ metadata }) => metadata.uid === uid) ? instead("there") : found(true);
+        },
+        waited,
+      );
     },
     evict: async (validator) => {
       try {

@@ -1,6 +1,8 @@
-import type { V1PersistentVolumeClaim } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
+import { BACKUP_SUFFIX, LABELS } from "../../operator/api/group.ts";
 import { watchAll } from "../../operator/observe/caches.ts";
 import { resources } from "../../operator/observe/resources.ts";
+import { endedStatus } from "../../operator/reconcile/world-jobs.ts";
 import type { Behaviour } from "../../operator/reconcile/world-nodes.ts";
 import type { Thing } from "../../operator/reconcile/world-store.ts";
 import { isStatus } from "../../operator/runtime/api-error.ts";
@@ -8,26 +10,23 @@ import { createClient } from "../../operator/runtime/client.ts";
 import { connectByKubeconfig } from "../../operator/runtime/connection.ts";
 import { createLogger } from "../../operator/runtime/log.ts";
 import { createMetrics } from "../../operator/runtime/metrics.ts";
-import { type Item, itemKey, type Resource } from "../../operator/runtime/resource.ts";
+import { type Item, itemKey } from "../../operator/runtime/resource.ts";
 import { createVerbs } from "../../operator/runtime/verbs.ts";
 import { createPlayedNetwork, type PlayedNetwork } from "./played-network.ts";
+import { playVolumes } from "./played-volumes.ts";
 import { type NodeFiles, type Responder, startResponder } from "./responder.ts";
 
 /** The validators of every HmnCluster of an API server, played in this process. */
 export type Play = {
   readonly networkOf: (clusterKey: string) => PlayedNetwork | undefined;
+  /** From now on nobody speaks for the host and its pods, nor ends them. */
+  readonly loseHost: (name: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
 const SECOND_MS = 1_000;
 /** A stopping pod is gone after this. */
 const STOP_MS = 1_000;
-const volumes: Resource = {
-  apiVersion: "v1",
-  kind: "PersistentVolume",
-  plural: "persistentvolumes",
-  namespaced: false,
-};
 
 /**
  * Kubelet, volume provisioner and nodes in one. Pods get addresses of loopback's own network (127.0.0.0/8, RFC 1122), where a
@@ -45,28 +44,10 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
   const addresses = addressPool();
   const ips = new Map<string, string>();
   const stopping = new Set<string>();
-  const provisioned = new Set<string>();
+  const gone = new Set<string>();
+  const isGone = (pod: Item): boolean => gone.has((pod as Item & V1Pod).spec?.nodeName ?? "");
+  const storage = playVolumes(verbs);
 
-  const provision = async (claim: Item): Promise<void> => {
-    const { name, namespace, uid } = claim.metadata;
-    if (provisioned.has(uid)) return;
-    provisioned.add(uid);
-    const { spec } = claim as Item & V1PersistentVolumeClaim;
-    const body = {
-      apiVersion: "v1",
-      kind: "PersistentVolume",
-      metadata: { name: `played-${uid}` },
-      spec: {
-        capacity: spec?.resources?.requests,
-        accessModes: spec?.accessModes,
-        ...(spec?.storageClassName === undefined ? {} : { storageClassName: spec.storageClassName }),
-        persistentVolumeReclaimPolicy: "Retain",
-        hostPath: { path: `/played/${uid}` },
-        claimRef: { apiVersion: "v1", kind: "PersistentVolumeClaim", name, namespace, uid },
-      },
-    };
-    await verbs.create({ resource: volumes }, body);
-  };
   const place = ({ metadata: { name, namespace } }: { readonly metadata: Item["metadata"] }) => ({
     ...{ resource: resources.Pod, name, namespace },
   });
@@ -81,12 +62,22 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
     ips.set(uid, known);
     return known;
   };
+  const hush = ({ metadata: { uid } }: Item): void => {
+    responders.get(uid)?.responder.close();
+    responders.delete(uid);
+  };
+  /** As if it had run: nothing was copied. */
+  const endBackup = async (pod: Item): Promise<void> => {
+    const { nodeName } = (pod as Item & V1Pod).spec ?? {};
+    if (nodeName === undefined || (pod as Item & V1Pod).status?.phase !== "Pending") return;
+    const said = { height: 100, timeNs: `${BigInt(Date.now()) * 1_000_000n}` };
+    await verbs.mergePatch({ ...place(pod), subresource: "status" }, { status: endedStatus(said) });
+  };
   const end = (pod: Item): void => {
     const { uid } = pod.metadata;
     if (stopping.has(uid)) return;
     stopping.add(uid);
-    responders.get(uid)?.responder.close();
-    responders.delete(uid);
+    hush(pod);
     setTimeout(() => expected(verbs.delete(place(pod), uid, 0)), STOP_MS);
   };
   const speak = async (network: PlayedNetwork, pod: Item): Promise<void> => {
@@ -105,16 +96,18 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
 
   const second = async (): Promise<void> => {
     const nowMs = Date.now();
-    for (const claim of caches.items("PersistentVolumeClaim")) await expected(provision(claim));
+    for (const claim of caches.items("PersistentVolumeClaim")) await expected(storage.serve(claim));
+    for (const pod of caches.items("Pod")) if (isBackup(pod)) await expected(endBackup(pod));
     for (const cluster of caches.items("HmnCluster")) {
       const key = itemKey(cluster);
-      const network = networks.get(key) ?? createPlayedNetwork(caches, cluster, behaviour);
+      const network = networks.get(key) ?? createPlayedNetwork(caches, cluster, { behaviour, isGone });
       if (network === undefined) continue;
       networks.set(key, network);
       const news = network.tick(nowMs).filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
       await Promise.all(news.map(({ pod, status }) => expected(tell(pod, status))));
       for (const pod of caches.ofCluster("Pod", key)) {
-        if (pod.metadata.deletionTimestamp !== undefined) end(pod);
+        if (isGone(pod)) hush(pod);
+        else if (pod.metadata.deletionTimestamp !== undefined) end(pod);
         else await speak(network, pod);
       }
     }
@@ -130,6 +123,13 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
   const running = run();
   return {
     networkOf: (key) => networks.get(key),
+    loseHost: async (name) => {
+      gone.add(name);
+      const host = { resource: resources.Node, name };
+      await verbs.mergePatch(host, { metadata: { labels: { "hmn.dev/gone": "true" } } });
+      const conditions = [{ type: "Ready", status: "False", reason: "Gone", message: "played" }];
+      await verbs.mergePatch({ ...host, subresource: "status" }, { status: { conditions } });
+    },
     stop: async () => {
       stopped = true;
       await running;
@@ -138,6 +138,9 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
     },
   };
 }
+
+const isBackup = ({ metadata: { labels = {} } }: Item): boolean =>
+  labels[LABELS.cluster]?.endsWith(BACKUP_SUFFIX) ?? false;
 
 /** What went or changed meanwhile is seen with the next look. */
 async function expected(writing: Promise<unknown>): Promise<void> {

@@ -29,7 +29,10 @@ const GENESIS_WEIGHT = 100;
 export function createPlayedNetwork(
   caches: Caches,
   cluster: Item,
-  behaviour: (version: string) => Behaviour,
+  {
+    behaviour,
+    isGone,
+  }: { readonly behaviour: (version: string) => Behaviour; readonly isGone: (pod: Item) => boolean },
 ): PlayedNetwork | undefined {
   const decoded = decodeCluster(cluster);
   if (!decoded.ok) return undefined;
@@ -57,8 +60,11 @@ export function createPlayedNetwork(
   const nodes = createNodes({
     behaviour,
     chain,
-    // Volumes are never lost here: each one's key follows from its name.
-    volumes: { place: () => ({ refusal: "" }), keyOf: voteKeyOf, isGone: () => false },
+    // Volumes are lost with their hosts alone: each one's key follows from its name.
+    volumes: {
+      ...{ place: () => ({ refusal: "" }), keyOf: voteKeyOf },
+      isGone: (pod) => isGone(pod as unknown as Item),
+    },
     isRead: (pod) => {
       const now = decodeCluster(caches.get("HmnCluster", clusterKey) ?? cluster);
       const status = now.ok ? now.value.status : {};
@@ -77,7 +83,9 @@ export function createPlayedNetwork(
   });
 
   const bringIn = (): void => {
-    const present = caches.ofCluster("Pod", clusterKey).filter((item) => (item as Item & V1Pod).spec?.nodeName);
+    const present = caches
+      .ofCluster("Pod", clusterKey)
+      .filter((item) => (item as Item & V1Pod).spec?.nodeName && item.metadata.labels?.[LABELS.validator]);
     const uids = new Set(present.map((pod) => pod.metadata.uid));
     for (const uid of [...pods.keys()]) if (!uids.has(uid)) pods.delete(uid);
     for (const item of present) {
@@ -88,14 +96,17 @@ export function createPlayedNetwork(
       else pods.set(item.metadata.uid, playedPod(item, metadata));
     }
   };
-  const count = (nowMs: number): void => {
-    for (const sample of nodes.samples()) {
-      if (sample.to !== nowMs) continue;
-      const restarts = restartsOf(pods.get(sample.podUid));
-      const before = counters.get(sample.podUid);
-      const from = before?.restarts === restarts ? before.counters : noCounters(nowMs);
-      counters.set(sample.podUid, { restarts, counters: counted(from, sample) });
-    }
+  /** By the real time that has passed, however late it is asked: what a node counts goes on while this process is slow. */
+  const countersOf = (pod: Pick<Item, "metadata">, nowMs: number): Counters | undefined => {
+    const { uid } = pod.metadata;
+    const sample = nodes.samples().findLast(({ podUid }) => podUid === uid);
+    if (sample === undefined) return undefined;
+    const restarts = restartsOf(pods.get(uid));
+    const before = counters.get(uid);
+    const from = before?.restarts === restarts ? before.counters : noCounters(sample.from);
+    const known = counted(from, sample, nowMs);
+    counters.set(uid, { restarts, counters: known });
+    return known;
   };
 
   return {
@@ -104,7 +115,6 @@ export function createPlayedNetwork(
     tick: (nowMs) => {
       bringIn();
       nodes.tick(millis(nowMs));
-      count(nowMs);
       return [...pods.values()].flatMap((pod) => {
         const status = pod.status as object;
         const text = JSON.stringify(status);
@@ -115,9 +125,9 @@ export function createPlayedNetwork(
     },
     answersOf: (pod) => {
       const reading = nodes.readings().get(validatorOf(pod));
-      const known = counters.get(pod.metadata.uid);
+      const known = countersOf(pod, Date.now());
       if (reading?.podUid !== pod.metadata.uid || !("status" in reading) || known === undefined) return undefined;
-      return { status: reading.status, counters: known.counters, take: (batch) => takeBatch(chain, batch) };
+      return { status: reading.status, counters: known, take: (batch) => takeBatch(chain, batch) };
     },
   };
 }

@@ -15,8 +15,8 @@ export type Session = {
   readonly verbs: Verbs;
   /** Every write of the operator so far, in order. */
   readonly writes: () => readonly string[];
-  /** The write at which it was killed; undefined as long as that has not come. */
-  readonly cutAt: () => string | undefined;
+  /** The writes at which it was killed so far. */
+  readonly cutAt: () => readonly string[];
   /** Writes the whole spec, as a user's `kubectl apply` does. */
   readonly ask: (spec: ClusterSpecInput) => Promise<void>;
   /** Until the status speaks of the last spec and this holds. */
@@ -35,8 +35,13 @@ const WAIT_MS = 240_000;
 /** Longer than the operator takes between two looks at a cluster that is busy. */
 const REST_MS = 4_000;
 
-/** With a cut the operator is killed at that write, and another one goes on. */
-export async function openSession(stand: Stand, namespace: string, cut?: Cut): Promise<Session> {
+/** At each cut, in their order, the operator is killed, and another one goes on. */
+export async function openSession(
+  stand: Stand,
+  namespace: string,
+  cuts: readonly Cut[] = [],
+  main?: string,
+): Promise<Session> {
   const { verbs, folder, api, progress } = stand;
   await verbs.create({ resource: namespaces }, { metadata: { name: namespace } });
   const proxy = await startCuttingProxy(api, join(folder, `${namespace}.kubeconfig`));
@@ -46,16 +51,25 @@ export async function openSession(stand: Stand, namespace: string, cut?: Cut): P
     // A Lease of its own for each: how one runs out is tested elsewhere, and takes fifteen seconds.
     const lease = { name: `hmn-operator-${started}`, namespace };
     const logPath = join(folder, `${namespace}.log`);
-    return startOperatorProcess({ kubeconfig: proxy.kubeconfig, namespaces: [namespace], lease, logPath });
+    return startOperatorProcess({
+      ...{ kubeconfig: proxy.kubeconfig, namespaces: [namespace], lease, logPath },
+      ...(main === undefined ? {} : { main }),
+    });
   };
-  let cutAt: string | undefined;
+  const cutAt: string[] = [];
   let operator = start();
-  if (cut !== undefined)
+  const waiting = [...cuts];
+  const cutNext = (): void => {
+    const cut = waiting.shift();
+    if (cut === undefined) return;
     proxy.cutAt(cut, (write) => {
-      cutAt = write;
+      cutAt.push(write);
       operator.kill();
       operator = start();
+      cutNext();
     });
+  };
+  cutNext();
   const place = { resource: resources.HmnCluster, namespace, name: NAME };
   const until: Session["until"] = async (what, holds) => {
     await waitFor(

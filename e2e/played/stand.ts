@@ -11,11 +11,12 @@ import { createMetrics } from "../../operator/runtime/metrics.ts";
 import { permissions } from "../../operator/runtime/permissions.ts";
 import type { Resource } from "../../operator/runtime/resource.ts";
 import { createVerbs, type Sent, type Verbs } from "../../operator/runtime/verbs.ts";
-import { type ApiCluster, startApi } from "../cluster/api.ts";
+import { type ApiCluster, type ApiOptions, startApi } from "../cluster/api.ts";
 import type { Progress } from "../kit/progress.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
 import { OPERATOR_USER } from "./cutting-proxy.ts";
 import { type Play, playNodes } from "./play.ts";
+import { storageClass } from "./played-volumes.ts";
 
 /** An API server with the operator's kinds, its rights and played validators: all that an operator needs. */
 export type Stand = {
@@ -41,18 +42,13 @@ const ADMISSION = "admissionregistration.k8s.io/v1";
 const WORKERS = 6;
 const ESTABLISHED_MS = 60_000;
 
-export async function startStand(options: {
-  readonly progress: Progress;
-  readonly behaviour: (version: string) => Behaviour;
-  readonly auditPolicy?: object;
-}): Promise<Stand> {
-  const { progress, behaviour, auditPolicy } = options;
-  const api = await startApi({
-    progress,
-    workers: WORKERS,
-    playPods: false,
-    ...(auditPolicy === undefined ? {} : { auditPolicy }),
-  });
+export async function startStand(
+  options: Pick<ApiOptions, "progress" | "auditPolicy" | "minor"> & {
+    readonly behaviour: (version: string) => Behaviour;
+  },
+): Promise<Stand> {
+  const { progress, behaviour, ...of } = options;
+  const api = await startApi({ progress, workers: WORKERS, playPods: false, ...of });
   const folder = mkdtempSync(join(tmpdir(), "hmn-stand-"));
   let play: Play | undefined;
   const stop = async (): Promise<void> => {
@@ -82,6 +78,7 @@ export async function startStand(options: {
       approvalPolicyBinding,
     );
     for (const { resource, object } of rights()) await apply(resource, object);
+    await apply(clusterWide("storage.k8s.io/v1", "StorageClass", "storageclasses"), storageClass);
     play = await playNodes(api.kubeconfig, behaviour);
     return { api, client, verbs, play, folder, progress, stop };
   } catch (error) {

@@ -35,17 +35,22 @@ export const specOf = (version: string): ClusterSpecInput => ({
 export type Told = {
   /** Every write of the operator, in order. */
   readonly writes: readonly string[];
-  /** The write at which the connection was cut; undefined if the run had no such write. */
-  readonly cutAt: string | undefined;
+  /** The writes at which the connection was cut; fewer than cuts, if the run had not so many. */
+  readonly cutAt: readonly string[];
   readonly end: State;
 };
 
 /**
- * A first deployment, an upgrade to a release that is too slow, its rollback, and the good spec again, by the real operator.
- * With a cut the operator is killed at that write, and another one goes on.
+ * A first deployment, an upgrade to a release that is too slow, its rollback, and the good spec again, by the real operator,
+ * or the one of `main`. At each cut the operator is killed, and another one goes on.
  */
-export async function wholeRollout(stand: Stand, namespace: string, cut?: Cut): Promise<Told> {
-  const session = await openSession(stand, namespace, cut);
+export async function wholeRollout(
+  stand: Stand,
+  namespace: string,
+  cuts: readonly Cut[] = [],
+  main?: string,
+): Promise<Told> {
+  const session = await openSession(stand, namespace, cuts, main);
   try {
     await session.ask(specOf("1.0.0"));
     await session.untilReady("the first deployment");
