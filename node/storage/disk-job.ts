@@ -9,6 +9,8 @@ export type DiskOp =
       readonly position: number;
       /** Memory of its own is handed over; shared memory stays readable here, and must not change until the job is answered. */
       readonly bytes: Uint8Array<ArrayBuffer> | Uint8Array<SharedArrayBuffer>;
+      /** The same file, opened for `Disk.writeDirect`: for bytes that are worth it. */
+      readonly direct?: number;
     }
   /** Reserves room in a file: written zeros, as a file that only looks long costs metadata with every sync. */
   | { readonly type: "zeros"; readonly file: number; readonly position: number; readonly length: number }
@@ -111,6 +113,7 @@ let zeros = new Uint8Array(0);
 function carryOut(disk: Disk, op: Exclude<DiskOp, { type: "sync" }>): void {
   switch (op.type) {
     case "write":
+      if (op.direct !== undefined && disk.writeDirect(op.direct, op.position, op.bytes)) return;
       disk.write(op.file, op.position, op.bytes);
       return;
     case "zeros":

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { openDirect, writeDirect } from "./direct-write.ts";
 
 /** The disk as storage sees it: synchronous calls, made by the log thread or inline; a port, so that tests can fail it at any call. */
 export type Disk = {
@@ -22,11 +23,15 @@ export type Disk = {
   list(folder: string): readonly string[];
   /** `existing` and `create` open for reading and writing; `create` makes a new empty file, replacing one that is there. */
   open(path: string, how: "reading" | "existing" | "create", mode?: number): number;
+  /** A file that is there, once more, for `writeDirect` alone; undefined where that is not to be had. */
+  openDirect(path: string): number | undefined;
   size(file: number): number;
   /** At most `length` bytes: fewer at the end of the file. */
   read(file: number, position: number, length: number): Uint8Array;
   /** All of the bytes, or it throws. */
   write(file: number, position: number, bytes: Uint8Array): void;
+  /** The same past the page cache, and zeros up to the next multiple of 512, of which `position` is one. False: it has to be done by `write`. */
+  writeDirect(file: number, position: number, bytes: Uint8Array): boolean;
   truncate(file: number, length: number): void;
   /** Data, and the metadata needed to read it back, are on the device when this returns. */
   sync(file: number): void;
@@ -43,6 +48,7 @@ export const realDisk: Disk = {
   exists: existsSync,
   list: (folder) => readdirSync(folder).toSorted(),
   open: (path, how, mode = 0o600) => openSync(path, OPEN_FLAGS[how], mode),
+  openDirect,
   size: (file) => fstatSync(file).size,
   read: (file, position, length) => {
     const bytes = new Uint8Array(length);
@@ -58,6 +64,7 @@ export const realDisk: Disk = {
     let done = 0;
     while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, position + done);
   },
+  writeDirect,
   truncate: ftruncateSync,
   sync: fdatasyncSync,
   close: closeSync,

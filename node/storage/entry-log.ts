@@ -9,6 +9,7 @@ import {
   boundOf,
   type GroupFile,
   groupsOf,
+  numbersOf,
   RESERVE_BYTES,
   reserveAhead,
   type Written,
@@ -104,8 +105,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     });
     segments.set(sequence, { path, seed: header.seed, firstGroup: header.firstGroup });
     const to: GroupFile = {
-      sequence,
-      file,
+      ...{ sequence, file, direct: disk.openDirect(from) },
       seed: header.seed,
       end: GROUPS_AT,
       reserved: recycled ? disk.size(file) : GROUPS_AT,
@@ -126,7 +126,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     const written: Written<Staged>[] = [];
     for (const records of groupsOf(staged)) {
       if (active !== undefined && active.end > GROUPS_AT && active.end + boundOf(records) > segmentBytes) {
-        retired.push(active.file);
+        retired.push(...numbersOf(active));
         active = undefined;
       }
       if (active === undefined) {
@@ -201,7 +201,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     },
     resume: () => {
       assert(jobs.length === 0, "every job is answered before writing goes on");
-      if (active !== undefined) options.closeFile(active.file);
+      if (active !== undefined) for (const file of numbersOf(active)) options.closeFile(file);
       active = undefined;
       // A segment whose beginning was refused may never have got its name.
       for (const [begun, { path }] of segments) if (!disk.exists(path)) segments.delete(begun);
@@ -230,8 +230,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     busyFrom: () => jobs[0]?.written[0]?.place.segment ?? active?.sequence ?? sequence + 1,
     isPending: (key) => pending.has(pendingName(key)),
     close: () => {
-      for (const file of retired.splice(0)) disk.close(file);
-      if (active !== undefined) disk.close(active.file);
+      for (const file of [...retired.splice(0), ...(active === undefined ? [] : numbersOf(active))]) disk.close(file);
       files.closeAll();
     },
   };

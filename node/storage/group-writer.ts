@@ -7,6 +7,8 @@ import type { Place } from "./places.ts";
 export type GroupFile = {
   readonly sequence: number;
   readonly file: number;
+  /** The same file, for writes past the page cache. */
+  readonly direct?: number | undefined;
   readonly seed: number;
   /** Where the next group begins. */
   end: number;
@@ -17,8 +19,15 @@ export type GroupFile = {
 /** Most bytes that are reserved at a time ahead of the end. */
 export const RESERVE_BYTES = 1024 * 1024;
 
+/** Groups of fewer bytes go through the page cache, where those that share a page with the next one are written once. */
+export const DIRECT_BYTES_MIN = 64 * 1024;
+
 /** A record on its way, with what is to become of it. */
 export type Written<T> = { readonly item: T; readonly place: Place };
+
+/** All its numbers, to be closed. */
+export const numbersOf = ({ file, direct }: GroupFile): readonly number[] =>
+  direct === undefined ? [file] : [file, direct];
 
 /** Cuts records into groups of bounded size. */
 export function groupsOf<T extends GroupRecord>(records: readonly T[]): readonly (readonly T[])[] {
@@ -55,7 +64,8 @@ export function appendGroup<T extends GroupRecord>(
     assert(place !== undefined, "every record has its place");
     return { item, place: { segment: to.sequence, ...place } };
   });
-  return { op: { type: "write", file: to.file, position, bytes }, written };
+  const direct = to.direct !== undefined && bytes.length >= DIRECT_BYTES_MIN ? { direct: to.direct } : {};
+  return { op: { type: "write", file: to.file, position, bytes, ...direct }, written };
 }
 
 /**

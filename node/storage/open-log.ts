@@ -128,7 +128,15 @@ function removeLostIndexes(disk: Disk, folder: string, kept: readonly Segment[])
 function reopen(disk: Disk, { path, sequence, header }: Segment, end: number): GroupFile | undefined {
   if (header === undefined) return undefined;
   const file = disk.open(path, "existing");
-  return { sequence, file, seed: header.seed, end: align(end), reserved: Math.max(disk.size(file), align(end)) };
+  const direct = disk.openDirect(path);
+  return {
+    sequence,
+    file,
+    direct,
+    seed: header.seed,
+    end: align(end),
+    reserved: Math.max(disk.size(file), align(end)),
+  };
 }
 
 function readInPlaceOf(disk: Disk, path: string): string {

@@ -89,6 +89,7 @@ export function testDisk(): TestDisk {
       open.set(nextFile, { path, file });
       return nextFile;
     },
+    openDirect: (path) => disk.open(path, "existing"),
     size: (file) => opened(file).file.length,
     read: (number, position, length) => {
       const { file } = opened(number);
@@ -116,6 +117,13 @@ export function testDisk(): TestDisk {
         throw cause;
       }
       put(bytes);
+    },
+    writeDirect: (number, position, bytes) => {
+      assert(position % SECTOR_BYTES === 0, "a direct write begins with a sector");
+      const sectors = new Uint8Array(Math.ceil(bytes.length / SECTOR_BYTES) * SECTOR_BYTES);
+      sectors.set(bytes);
+      disk.write(number, position, sectors);
+      return true;
     },
     truncate: (number, length) => {
       const { path, file } = opened(number);
