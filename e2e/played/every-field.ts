@@ -84,22 +84,26 @@ async function taken(stand: Stand, place: Place, field: Field, beside: readonly 
 /** Rules over several fields want something beside it: one or two others, the nearer the better, found by trying. */
 async function company(stand: Stand, place: Place, field: Field): Promise<readonly Choice[] | undefined> {
   const all = fieldsOf(place.kind);
-  for (const [up, count] of SEARCH) {
+  for (const [up, count, values] of SEARCH) {
     const root = field.path.slice(0, -up);
     const near = all.filter((other) => other !== field && root.every((name, index) => other.path[index] === name));
-    const choices = near.filter(({ path }) => path.length > root.length).flatMap(soundOf);
+    const choices = near
+      .filter(({ path }) => path.length > root.length)
+      .flatMap((one) => (values === "first" ? soundOf(one).slice(0, 1) : soundOf(one)));
     const sets = count === 1 ? choices.map((one) => [one]) : choices.flatMap((one) => choices.map((two) => [one, two]));
     for (const beside of sets.slice(0, SETS_MAX)) if (await taken(stand, place, field, beside)) return beside;
   }
   return undefined;
 }
 const SETS_MAX = 1_000;
-/** How many names above the field, and how many others at a time. */
+/** How many names above the field, how many others at a time, and which of their values. */
 const SEARCH = [
-  [1, 1],
-  [2, 1],
-  [1, 2],
-  [3, 1],
+  [1, 1, "first"],
+  [2, 1, "first"],
+  [3, 1, "first"],
+  [1, 1, "all"],
+  [2, 1, "all"],
+  [1, 2, "all"],
 ] as const;
 const TEXT_MAX = 80;
 

@@ -5,6 +5,7 @@ import { conditionSchema } from "./conditions.ts";
 import { type CelRule, cel, immutable, listMap, positiveQuantity, quantityField, timeField } from "./fields.ts";
 import { genesisSchema } from "./genesis.ts";
 import { growthStatusSchema } from "./growth.ts";
+import { hibernationStatusSchema } from "./hibernation.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { protocolStatusSchema } from "./protocol.ts";
@@ -158,6 +159,12 @@ export const clusterSpecSchema = z
       .boolean()
       .default(false)
       .describe("Stops every voluntary move, rollback included, until it is false again."),
+    hibernate: z
+      .boolean()
+      .default(false)
+      .describe(
+        "While true no validator runs: after a last backup, where an HmnBackupSchedule says into which store, all pods go and the volumes stay. False wakes them all at once.",
+      ),
     deletionProtection: z
       .boolean()
       .default(false)
@@ -236,12 +243,16 @@ export const clusterStatusSchema = z
         "RollingBack",
         "Paused",
         "Stalled",
+        "Hibernating",
+        "Hibernated",
+        "Waking",
       ])
       .describe("One word for people; programs read the conditions."),
     chainId: z.string().max(64).describe("Chain id of the network; empty before genesis."),
     coherence: coherenceStatusSchema.optional(),
     backup: clusterBackupSchema.optional(),
     restore: restoreStatusSchema.optional(),
+    hibernation: hibernationStatusSchema.optional(),
     trustAnchor: trustStatusSchema.optional(),
     currentRevision: z
       .string()

@@ -1,5 +1,6 @@
 import type { V1StatefulSet } from "@kubernetes/client-node";
 import { LABELS } from "../api/group.ts";
+import { isAsleep } from "../api/hibernation.ts";
 import { incarnationOf } from "../api/replacement.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
@@ -34,7 +35,7 @@ export function statefulSet(
       [LABELS.revision]: revision.revision,
     }),
     spec: {
-      replicas: 1,
+      replicas: isAsleep(cluster.status) ? 0 : 1,
       serviceName: serviceName(metadata.name, validator),
       // A new template never moves a node by itself.
       updateStrategy: { type: "OnDelete" },

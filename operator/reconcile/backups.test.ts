@@ -54,6 +54,27 @@ test("it is written by the release that the validator runs, whatever the spec wa
   expect(job).toContain('"requests":{"cpu":"50m","memory":"512Mi"},"limits":{"cpu":"500m","memory":"512Mi"}');
 });
 
+test("a claim that one host alone reaches is written from there again; another target from the lightest", () => {
+  const { world, run } = running(0);
+  const ended = (name: string, validator: number, claimName: string) =>
+    world.create({
+      ...{ apiVersion: API_VERSION, kind: "HmnBackup", metadata: { name } },
+      spec: { ...source, target: { claimName }, schedule: "", keep: 0 },
+      status: { state: "Succeeded", completionTime: "2026-01-01T00:00:00Z", validator, height: 1, verified: true },
+    });
+  ended("before", 1, "backups");
+  ended("elsewhere", 2, "others");
+  backup(world, "once");
+  run.until("backed up", () => statusOf(world, "once").state === "Succeeded");
+  expect(statusOf(world, "once").validator).toBe(1);
+  world.create({
+    ...{ apiVersion: API_VERSION, kind: "HmnBackup", metadata: { name: "anew" } },
+    spec: { ...source, target: { claimName: "new" }, schedule: "", keep: 0 },
+  });
+  run.until("backed up", () => statusOf(world, "anew").state === "Succeeded");
+  expect(statusOf(world, "anew").validator).toBe(3);
+});
+
 test("what its pod waits for is told", () => {
   const conditions = [
     { type: "PodScheduled", status: "False", message: "0/5 nodes are available: 1 Insufficient cpu" },

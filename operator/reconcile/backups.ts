@@ -60,7 +60,7 @@ function backupActions(snapshot: Snapshot, view: View, backup: BackupObject): re
     return record(outcomeOf(job, pods, snapshot.now) ?? { state: "Running", message: waitOf(pods) });
   }
   const wait = waitFor(snapshot, backup);
-  const node = view.nodes.find(({ id }) => id === status.validator) ?? sourceIn(view);
+  const node = view.nodes.find(({ id }) => id === status.validator) ?? sourceIn(snapshot, view, backup);
   const source = sourceOf(node);
   if (wait !== undefined || node === undefined || source === undefined)
     return record({
@@ -93,9 +93,17 @@ const byAge = ({ metadata: a }: BackupObject, { metadata: b }: BackupObject): nu
   return (one ?? "") < (other ?? "") ? -1 : 1;
 };
 
-/** Whom it disturbs least: the lightest, and of equals the last. */
-const sourceIn = (view: View): NodeView | undefined =>
-  view.nodes.filter(isHealthy).toSorted((a, b) => a.weight - b.weight || b.id - a.id)[0];
+/**
+ * Whom it disturbs least: the lightest, and of equals the last. A claim may lie on one host alone: who could write to it last time can again,
+ * wherever weights have moved since.
+ */
+function sourceIn({ backups: all }: Snapshot, view: View, { spec }: BackupObject): NodeView | undefined {
+  const { claimName } = spec.target;
+  const good = all.filter((one) => one.status.state === "Succeeded" && one.spec.target.claimName === claimName);
+  const last = claimName === undefined ? undefined : good.toSorted(byAge).at(-1)?.status.validator;
+  const healthy = view.nodes.filter(isHealthy).toSorted((a, b) => a.weight - b.weight || b.id - a.id);
+  return healthy.find(({ id }) => id === last) ?? healthy[0];
+}
 
 function sourceOf(node: NodeView | undefined): Source | undefined {
   const pod = node?.pod?.metadata?.name;

@@ -45,6 +45,7 @@ export const stalledReasons: readonly string[] = [
   "SpecInvalid",
   "VolumesCannotGrow",
   "Contested",
+  "HibernationBackupFailed",
   "BackupMissing",
   "BackupKeyWrong",
   "BackupOfAnotherNetwork",
@@ -121,7 +122,7 @@ function ready(facts: Facts): Statement {
 function reconciling(facts: Facts): Statement | undefined {
   const { phase, wait, obstacle } = facts;
   if (stalled(facts) !== undefined || obstacle !== undefined || isReadyCluster(facts)) return undefined;
-  if (phase === "Running" || phase === "Paused") return undefined;
+  if (phase === "Running" || phase === "Paused" || phase === "Hibernated") return undefined;
   return { status: "True", reason: phase, message: wait?.message ?? "The operator is at work: see status.rollout" };
 }
 
@@ -132,7 +133,9 @@ function stalled({ wait, obstacle }: Facts): Statement | undefined {
     : undefined;
 }
 
-function available({ snapshot, view }: Facts): Statement {
+function available({ snapshot, view, phase }: Facts): Statement {
+  if (phase === "Hibernated")
+    return { status: "False", reason: "Hibernated", message: "No validator runs: set spec.hibernate to false" };
   if (quorumServes(view))
     return { status: "True", reason: "QuorumServes", message: "A quorum of the weight is ready and votes" };
   const readable = view.nodes.some((node) => node.status !== undefined);

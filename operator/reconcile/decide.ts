@@ -17,6 +17,7 @@ import { backups } from "./backups.ts";
 import { stalledReasons } from "./conditions.ts";
 import { events, replacementEvents, scaleEvents } from "./events.ts";
 import { grow } from "./growth.ts";
+import { hibernate, hibernationEvents } from "./hibernation.ts";
 import { idle } from "./idle.ts";
 import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
@@ -26,7 +27,7 @@ import { replaceLost } from "./replacement.ts";
 import { rotate } from "./rotation.ts";
 import { scale, sizeOf } from "./scale.ts";
 import { signerProof } from "./signer-proof.ts";
-import { clusterStatus } from "./status.ts";
+import { clusterStatus, type Outcome } from "./status.ts";
 import { tuneParameters, tuningEvents } from "./tuning.ts";
 
 /** Quarantined inputs that are remembered; the oldest go first. */
@@ -60,6 +61,10 @@ export function decide(asked: Snapshot): Decision {
     repairs,
     restore,
   } = plan(snapshot, view, stored, (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id));
+  const shared = { target, current, obstacle, repairs, restore: restore.status };
+  const { hibernation } = cluster.status;
+  if (hibernation !== undefined && hibernation.step !== "BackingUp")
+    return dormant(snapshot, view, planned, { ...shared, ...retry, wanted: asked.cluster.spec.validators.replicas });
   const step: Step =
     active === undefined
       ? idle(snapshot, view, stored, { target, current: current.revision, ...retry })
@@ -74,15 +79,21 @@ export function decide(asked: Snapshot): Decision {
   const tuning = tuneParameters(snapshot, view, { busy, scaling: resizing, subject: current.revision });
   const calm = !busy && !resizing && free && turn.slot === undefined;
   const growing = grow(snapshot, view, calm);
+  const { frozen } = snapshot.fleet;
+  const sleeping = hibernate(
+    snapshot,
+    view,
+    calm && current.revision !== "" && !cluster.spec.paused && !frozen && growing.status === undefined,
+  );
   const activation = activate(snapshot, view, calm, current.version);
   // Their slots are theirs to give back, unless something with more right takes them.
   const theirs = step.slot === undefined || step.slot.kind === "Rotation" || step.slot.kind === "Scale";
   const slot = theirs ? (turn.slot ?? scaling.slot) : step.slot;
   const quarantine = withEntry(retry.quarantine, step.quarantine);
   const status = clusterStatus(snapshot, view, {
+    ...shared,
     active,
-    target,
-    current,
+    hibernation: sleeping.status,
     slot,
     tls: turn.status,
     scaling: { size: scaling.size, scale: scaling.status, wanted },
@@ -90,15 +101,12 @@ export function decide(asked: Snapshot): Decision {
     tuning: tuning.status,
     replacing,
     growth: growing.status,
-    restore: restore.status,
     wait:
       stands(step.wait) ??
       replacing.wait ??
       step.wait ??
-      (active === undefined ? (scaling.wait ?? growing.wait) : undefined),
+      (active === undefined ? (scaling.wait ?? growing.wait ?? sleeping.wait) : undefined),
     background: turn.wait ?? activation.wait,
-    obstacle,
-    repairs,
     quarantine,
     retryHandled: retry.handled,
   });
@@ -124,18 +132,65 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
     ...growing.acts,
+    ...sleeping.acts,
     ...tuning.acts,
     ...activation.acts,
     ...backups(snapshot, view),
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
     ...events(snapshot, status, active, step.status),
+    ...hibernationEvents(cluster.status.hibernation, status.hibernation),
     ...scaleEvents(cluster.status.scale, status.scale, status.size),
     ...replacementEvents(cluster.status, status),
     ...activationEvents(cluster.status.protocol, status.protocol),
     ...tuningEvents(cluster.status.tuning, status.tuning),
   ];
   return { actions, requeueAfterMs: millis(active !== undefined || actions.length > 0 ? LOOK_ACTIVE : LOOK_IDLE) };
+}
+
+/** Asleep, falling asleep or waking: nothing is done but what brings pods away or back. All else goes on from its records afterwards. */
+function dormant(
+  snapshot: Snapshot,
+  view: View,
+  planned: readonly Action[],
+  {
+    wanted,
+    quarantine,
+    handled,
+    ...shared
+  }: Pick<Outcome, "target" | "current" | "obstacle" | "repairs" | "restore"> & {
+    readonly wanted: number;
+    readonly quarantine: readonly Quarantined[];
+    readonly handled: string;
+  },
+): Decision {
+  const { cluster } = snapshot;
+  const { metadata, status: before } = cluster;
+  const sleeping = hibernate(snapshot, view, true);
+  const status = clusterStatus(snapshot, view, {
+    ...shared,
+    active: undefined,
+    hibernation: sleeping.status,
+    slot: before.disruption,
+    tls: before.tls ?? rotate(snapshot, view, false).status,
+    scaling: { size: before.size, scale: before.scale, wanted },
+    protocol: before.protocol,
+    tuning: before.tuning,
+    growth: before.growth,
+    replacing: { status: before.replacement, incarnations: before.incarnations ?? [] },
+    wait: sleeping.wait,
+    background: undefined,
+    quarantine,
+    retryHandled: handled,
+  });
+  const changed = canonicalJson(status) !== canonicalJson(before);
+  const actions: Action[] = [
+    ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),
+    ...planned,
+    ...events(snapshot, status, undefined, undefined),
+    ...hibernationEvents(before.hibernation, status.hibernation),
+  ];
+  return { actions, requeueAfterMs: millis(actions.length > 0 ? LOOK_ACTIVE : LOOK_IDLE) };
 }
 
 /** What only a person ends is told before anything else. */

@@ -1,5 +1,6 @@
 import type { ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
 import type { GrowthStatus } from "../api/growth.ts";
+import type { HibernationStatus } from "../api/hibernation.ts";
 import type { ProtocolStatus } from "../api/protocol.ts";
 import type { Repair } from "../api/repairs.ts";
 import type { RestoreStatus } from "../api/restore.ts";
@@ -35,6 +36,7 @@ export type Outcome = {
   readonly tuning: TuningStatus | undefined;
   readonly growth: GrowthStatus | undefined;
   readonly restore: RestoreStatus | undefined;
+  readonly hibernation: HibernationStatus | undefined;
   readonly replacing: Pick<Replacing, "status" | "incarnations">;
   readonly wait: Wait | undefined;
   /** What goes on beside everything else: the cause of waiting when there is no other. */
@@ -80,6 +82,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(trustAnchor === undefined ? {} : { trustAnchor }),
     ...(backup === undefined ? {} : { backup }),
     ...(outcome.restore === undefined ? {} : { restore: outcome.restore }),
+    ...(outcome.hibernation === undefined ? {} : { hibernation: outcome.hibernation }),
     currentRevision: current.revision,
     currentVersion: current.version,
     ...(image === undefined ? {} : { currentImage: image }),
@@ -137,6 +140,8 @@ const isScaling = ({ scaling: { size, scale, wanted } }: Outcome): boolean =>
 function phaseOf({ cluster }: Snapshot, outcome: Outcome, wait: Wait | undefined): NonNullable<ClusterStatus["phase"]> {
   const { active, current, obstacle, replacing } = outcome;
   if (stalledReasons.includes(obstacle?.reason ?? wait?.reason ?? "")) return "Stalled";
+  const step = outcome.hibernation?.step;
+  if (step !== undefined) return step === "Hibernated" || step === "Waking" ? step : "Hibernating";
   if (cluster.spec.paused && (active !== undefined || wait?.reason === "Paused")) return "Paused";
   const isReplacing = replacing.status !== undefined && replacing.status.step !== "Lost";
   if (active === undefined && isReplacing) return "Replacing";

@@ -57,6 +57,8 @@ const HAPPENINGS = {
   release: 60,
   pause: 200,
   resume: 25,
+  sleep: 250,
+  rouse: 40,
   retry: 150,
   rotate: 250,
   word: 120,
@@ -100,6 +102,10 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
       return true;
     case "resume":
       world.edit((spec) => ({ ...spec, paused: false }));
+      return true;
+    case "sleep":
+    case "rouse":
+      world.edit((spec) => ({ ...spec, hibernate: name === "sleep" }));
       return true;
     case "retry":
       world.edit((spec) => ({ ...spec, retry: `word ${random.below(1_000)}` }));

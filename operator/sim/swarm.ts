@@ -84,7 +84,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     world.nodes.traffic.batches = 40;
     world.edit((spec) => ({
       ...onRelease(LAST_RELEASE)(spec),
-      paused: false,
+      ...{ paused: false, hibernate: false },
       rollout: { ...spec.rollout, windows: [] },
     }));
     for (const end = second + CALM_SECONDS; !isAsWanted(world); ) {
@@ -116,6 +116,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     uncordon: 0,
     ...{ loseVolume: 0, emptyVolume: 0, loseHost: 0 },
     rotate: 0,
+    ...{ sleep: 0, rouse: 0 },
     ...{ repush: 0, restore: 0, freeze: 0, thaw: 0, window: 0 },
   };
   return {
