@@ -19,6 +19,8 @@ export type CuttingProxy = {
   readonly writes: readonly string[];
   /** Breaks off at this write, once. */
   cutAt(cut: Cut, onCut: (write: string) => void): void;
+  /** Breaks off every connection; new ones are taken. */
+  disconnect(): void;
   close(): void;
 };
 
@@ -78,6 +80,7 @@ export async function startCuttingProxy(api: ApiCluster, kubeconfig: string): Pr
     cutAt: (at, onCut) => {
       cut = { at, onCut };
     },
+    disconnect: () => server.closeAllConnections(),
     close: () => {
       server.close();
       server.closeAllConnections();

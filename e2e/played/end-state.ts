@@ -35,7 +35,7 @@ export async function endState(verbs: Verbs, namespace: string): Promise<State> 
     if (!resource.namespaced) continue;
     const { items } = await verbs.list(resource, { namespace, limit: OBJECTS_MAX });
     for (const item of items.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)))
-      state[`${kind}/${item.metadata.name}`] = normalised(kind, item, namespace);
+      if (!isHistoryOfPods(kind, item)) state[`${kind}/${item.metadata.name}`] = normalised(kind, item, namespace);
   }
   return state;
 }
@@ -59,13 +59,20 @@ function normalised(kind: string, item: Item, namespace: string): unknown {
   return plain(kind === "HmnRollout" ? withoutClock(item) : item);
 }
 
-/** How often a rollout waited for enough samples is a matter of milliseconds; what it did, and why, is not. */
+/** Kept by the StatefulSet's controller: which of equal validators was the first to be moved is no part of an end. */
+const isHistoryOfPods = (kind: string, { metadata: { ownerReferences = [] } }: Item): boolean =>
+  kind === "ControllerRevision" && ownerReferences.some((owner) => owner.kind === "StatefulSet");
+
+/** When a window ended is a matter of milliseconds, on which hangs in which state of a phase it failed; the cause and the result are not. */
+const BY_THE_CLOCK: ReadonlySet<string> = new Set(["Paused", "Resumed", "Soaking"]);
+
 function withoutClock(item: Item & { readonly status?: Partial<RolloutStatus> }): unknown {
-  const { windows: _, ...status } = item.status ?? {};
+  const { windows: _, moved, incident, ...status } = item.status ?? {};
   const timeline = status.timeline
-    ?.filter(({ event }) => event !== "Paused" && event !== "Resumed")
+    ?.filter(({ event }) => !BY_THE_CLOCK.has(event))
     .map((entry) => (entry.event === "PhasePassed" ? { ...entry, message: "" } : entry));
-  return { ...item, status: { ...status, timeline } };
+  const found = incident && { ...incident, validators: incident.validators.length };
+  return { ...item, status: { ...status, timeline, moved: moved?.length, incident: found } };
 }
 
 /** What was measured in the last minute says how busy this machine is, which plays the nodes. */

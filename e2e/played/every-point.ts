@@ -96,14 +96,15 @@ async function runWithCuts(stand: Stand, namespace: string, cuts: readonly Cut[]
     return await wholeRollout(stand, namespace, cuts, main);
   } catch (error) {
     // Never got there: as different as an end can be, and the other points are still worth knowing.
-    return { writes: [], cutAt: [], end: { failed: error instanceof Error ? error.message : error } };
+    const failed = error instanceof Error ? error.message : String(error);
+    return { writes: [], cutAt: [], end: {}, failed };
   }
 }
 
 /** One line, if the end is another one; nothing otherwise. */
 function different(stand: Stand, wanted: State, cuts: readonly Cut[], told: Told): readonly string[] {
   const where = cuts.map(({ nth, when }, index) => `${when} ${nth} ${told.cutAt[index] ?? "(never came)"}`).join(", ");
-  const found = differences(wanted, told.end);
+  const found = told.failed === undefined ? differences(wanted, told.end) : [told.failed];
   const said = `killed ${where}: ${found.slice(0, DIFFERENCES_MAX).join("; ")}`;
   stand.progress.say(found.length === 0 ? `the same end: killed ${where}` : `ANOTHER END: ${said}`);
   return found.length === 0 ? [] : [said];

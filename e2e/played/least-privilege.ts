@@ -1,12 +1,16 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import { present } from "../../node/base/assert.ts";
+import type { BackupStatus } from "../../operator/api/backup.ts";
 import type { ClusterSpecInput } from "../../operator/api/cluster.ts";
 import { API_VERSION } from "../../operator/api/group.ts";
 import type { RolloutStatus } from "../../operator/api/rollout.ts";
-import { serviceName } from "../../operator/desired/names.ts";
+import { podName, serviceName, statefulSetName } from "../../operator/desired/names.ts";
 import { resources } from "../../operator/observe/resources.ts";
 import type { Item } from "../../operator/runtime/resource.ts";
 import { claim } from "../kit/claim.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
+import { storageClass } from "./played-volumes.ts";
 import { askedFor, grantedRights } from "./rights.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Stand } from "./stand.ts";
@@ -16,14 +20,6 @@ import { specOf } from "./whole-rollout.ts";
 const UNSEEN: Readonly<Record<string, string>> = {
   "update hmn.dev/hmnclusters/finalizers":
     "asked for inside the API server, where OwnerReferencesPermissionEnforcement is on, at each write of an owner reference that blocks its owner's deletion",
-  ...Object.fromEntries(
-    [
-      ...["create hmn.dev/hmnbackups", "delete hmn.dev/hmnbackups", "create batch/jobs"],
-      ...["update hmn.dev/hmnbackups/status", "update hmn.dev/hmnbackupschedules/status"],
-    ].map((right) => [right, "for backups; played validators have no folder that could be copied"]),
-  ),
-  "patch /persistentvolumeclaims": "for volumes that grow; played ones have no class that lets them",
-  "delete /pods": "for the pod of a host that is gone for good; played hosts stay",
 };
 
 export const leastPrivilege: Scenario = {
@@ -75,6 +71,19 @@ async function wholeLife(stand: Stand, namespace: string): Promise<void> {
     await untilReady("five validators");
     await ask({ ...rotated, validators: { replicas: 4 } });
     await until("four validators", ({ size, scale }) => size === 4 && scale === undefined);
+    say("larger volumes");
+    const grown = { ...rotated, storage: { ...STORAGE, size: "20Gi" }, validators: { replicas: 4 } };
+    await ask(grown);
+    await untilGrown(stand, session);
+    say("two backups by a schedule, of which one stays");
+    await scheduleBackups(session);
+    await untilOneWasRemoved(stand, session);
+    say("a host that is gone for good");
+    await stand.play.loseHost(await hostOf(session, statefulSetName(name, 0, 0)));
+    await until(
+      "another incarnation",
+      ({ incarnations = [], replacement }) => incarnations.length === 1 && replacement === undefined,
+    );
     say("records that are too old");
     await untilPruned(stand, session);
     await session.atRest();
@@ -87,7 +96,60 @@ async function wholeLife(stand: Stand, namespace: string): Promise<void> {
 function gated(version: string): ClusterSpecInput {
   const spec = specOf(version);
   const phases = spec.rollout?.phases?.map((phase, index) => ({ ...phase, gate: index === 0 }));
-  return { ...spec, rollout: { ...spec.rollout, phases } };
+  return { ...spec, storage: STORAGE, rollout: { ...spec.rollout, phases } };
+}
+
+const STORAGE = {
+  className: storageClass.metadata.name,
+  size: "10Gi",
+  replaceLostVolumes: { policy: "After", afterSeconds: 60 },
+} as const;
+
+async function untilGrown({ progress }: Stand, { verbs, namespace, untilReady }: Session): Promise<void> {
+  await waitFor(
+    "all volumes to be larger, and claimed as such",
+    async () => {
+      const { items } = await verbs.list(resources.StatefulSet, { namespace, limit: 10 });
+      const behind = items.filter((item) => !JSON.stringify(item).includes('"storage":"20Gi"'));
+      return behind.length === 0 ? found(true) : instead(behind.map(({ metadata }) => metadata.name).join(", "));
+    },
+    { progress, timeoutMs: SLOW_MS },
+  );
+  await untilReady("larger volumes");
+}
+
+async function scheduleBackups({ verbs, namespace, name }: Session): Promise<void> {
+  await verbs.create(
+    { resource: resources.HmnBackupSchedule, namespace },
+    {
+      ...{ apiVersion: API_VERSION, kind: "HmnBackupSchedule", metadata: { name: "minutely" } },
+      spec: {
+        ...{ cluster: name, schedule: "*/1 * * * *", keep: 1, encryptionSecret: "backup-key" },
+        target: { s3: { bucket: "backups", credentialsSecret: "backup-store" } },
+      },
+    },
+  );
+}
+
+async function untilOneWasRemoved({ progress }: Stand, { verbs, namespace }: Session): Promise<void> {
+  const seen = new Set<string>();
+  await waitFor(
+    "the older of two backups to be removed",
+    async () => {
+      const { items } = await verbs.list(resources.HmnBackup, { namespace, limit: 10 });
+      const names = items.map(({ metadata }) => metadata.name);
+      for (const one of names) seen.add(one);
+      const removed = [...seen].filter((one) => !names.includes(one));
+      const states = items.map((item) => (item as Item & { status?: BackupStatus }).status);
+      return removed.length > 0 ? found(true) : instead(JSON.stringify(states));
+    },
+    { progress, timeoutMs: SLOW_MS },
+  );
+}
+
+async function hostOf({ verbs, namespace }: Session, set: string): Promise<string> {
+  const pod: Item & Pick<V1Pod, "spec"> = await verbs.get({ resource: resources.Pod, namespace, name: podName(set) });
+  return present(pod.spec?.nodeName, "a validator that votes is on a host");
 }
 
 type Rollout = Item & { readonly status?: RolloutStatus };
@@ -110,6 +172,7 @@ async function approve({ verbs, namespace, name, until }: Session, rollout: stri
 const RECORDS_KEPT = 10;
 const COPIES_FROM = 90;
 const PRUNED_MS = 60_000;
+const SLOW_MS = 300_000;
 
 const recordMetadata = ({ metadata: { labels, ownerReferences } }: Item, name: string) => ({
   ...{ name, labels, ownerReferences },

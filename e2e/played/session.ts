@@ -24,6 +24,8 @@ export type Session = {
   readonly untilReady: (what: string) => Promise<void>;
   /** Until the operator has written nothing for some seconds. */
   readonly atRest: () => Promise<void>;
+  /** Breaks off every connection of the operator, which may make new ones. */
+  readonly disconnect: () => void;
   /** Ends the operator as Kubernetes does; then the session can only be closed. */
   readonly stopOperator: () => Promise<void>;
   /** What becomes of the objects is the garbage collector's business. */
@@ -31,7 +33,7 @@ export type Session = {
 };
 
 const NAME = "payments";
-const WAIT_MS = 240_000;
+const WAIT_MS = 600_000;
 /** Longer than the operator takes between two looks at a cluster that is busy. */
 const REST_MS = 4_000;
 
@@ -97,6 +99,7 @@ export async function openSession(
         await new Promise((resolve) => setTimeout(resolve, REST_MS));
       }
     },
+    disconnect: proxy.disconnect,
     stopOperator: async () => {
       await operator.stop();
     },
