@@ -136,10 +136,12 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     "operator/rollout/",
     "operator/tuning/",
     "operator/runtime/",
+    "operator/trace/",
     ...NODE_FOR_OPERATOR,
     ...ORDERS_FOR_OPERATOR,
   ],
   "operator/runtime/": ["operator/api/group", "operator/reconcile/actions", "node/base/"],
+  "operator/trace/": ["operator/runtime/"],
   "operator/sim/": ["operator/*", ...NODE_FOR_OPERATOR],
   // The kubectl plugin: it draws what the API server says, and works out with the operator's own pure rooms.
   "operator/cli/": [

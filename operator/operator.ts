@@ -25,6 +25,9 @@ import { createQueue } from "./runtime/queue.ts";
 import { itemKey } from "./runtime/resource.ts";
 import { startProbeServer } from "./runtime/server.ts";
 import { createVerbs } from "./runtime/verbs.ts";
+import { startExporter } from "./trace/exporter.ts";
+import { noSpan } from "./trace/span.ts";
+import { createTracer } from "./trace/tracer.ts";
 
 export type Operator = {
   /** Port of `/metrics`, `/healthz` and `/readyz`. */
@@ -103,6 +106,15 @@ export async function startOperator(surroundings: Surroundings): Promise<Operato
   const ownWrites = createOwnWrites(caches, (cluster, kinds) => {
     log.warn({ cluster, kinds }, "the watch has not shown a write of ours; it is listed again");
   });
+  const exporter =
+    options.tracesEndpoint === undefined
+      ? undefined
+      : startExporter({
+          endpoint: options.tracesEndpoint,
+          // As OpenTelemetry's conventions name them.
+          resource: { "service.name": "hmn-operator", "service.instance.id": identity },
+          log,
+        });
   const recorder = createRecorder({ verbs, log, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
   const reconcile = createReconciler({
     cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
@@ -118,6 +130,7 @@ export async function startOperator(surroundings: Surroundings): Promise<Operato
     ownWrites,
     fleets,
     log,
+    tracer: exporter === undefined ? () => noSpan : createTracer(exporter.take),
   });
   const queue = createQueue({ name: "hmncluster", workers: options.workers, work: reconcile, metrics, log });
 
@@ -163,6 +176,7 @@ export async function startOperator(surroundings: Surroundings): Promise<Operato
       await queue.stop();
       await election.stop();
       await caches.stop();
+      await exporter?.stop();
       await server.close();
     },
   };

@@ -15,6 +15,7 @@ test("a flag wins over its variable, and both over the default", () => {
     freeze: false,
     maxConcurrentRollouts: 0,
     metricSources: "[]",
+    tracesEndpoint: undefined,
   });
 });
 
@@ -24,6 +25,7 @@ test.each([
   [["--log-level", "loud"], "--log-level is loud"],
   [["--freeze", "yes"], "--freeze is yes, but must be true or false"],
   [["--max-concurrent-rollouts", "-1"], "--max-concurrent-rollouts"],
+  [["--traces-endpoint", "collector:4318"], "--traces-endpoint is collector:4318, but must be a URL of http or https"],
   [["--color"], "--color"],
 ])("refuses %j", (args, message) => {
   expect(() => readOptions(args, {})).toThrow(message);

@@ -16,6 +16,8 @@ export type Options = {
   readonly maxConcurrentRollouts: number;
   /** JSON of what clusters may name as `spec.rollout.metrics.source`. */
   readonly metricSources: string;
+  /** URL that traces are sent to, as OTLP over HTTP; undefined: there are none. */
+  readonly tracesEndpoint: string | undefined;
 };
 
 /** Every flag and the variable that may stand for it; a flag wins. */
@@ -42,6 +44,12 @@ const flags = {
     variable: "HMN_METRIC_SOURCES",
     value: "[]",
     help: "JSON list of {name, url, namespaceLabel, podLabel, folder}",
+  },
+  // The variable is OpenTelemetry's own.
+  "traces-endpoint": {
+    variable: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    value: "",
+    help: "URL that a trace of each reconcile is sent to (OTLP over HTTP, JSON); empty: none",
   },
 } as const;
 type Flag = keyof typeof flags;
@@ -73,6 +81,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       freeze: text,
       "max-concurrent-rollouts": text,
       "metric-sources": text,
+      "traces-endpoint": text,
       help: { type: "boolean" },
     },
     strict: true,
@@ -89,6 +98,9 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
   if (!logLevels.includes(logLevel)) throw new Error(`--log-level is ${logLevel}, but must be ${logLevels.join(", ")}`);
   const freeze = read("freeze");
   if (freeze !== "true" && freeze !== "false") throw new Error(`--freeze is ${freeze}, but must be true or false`);
+  const tracesEndpoint = orUndefined(read("traces-endpoint"));
+  if (tracesEndpoint !== undefined && !/^https?:$/.test(URL.parse(tracesEndpoint)?.protocol ?? ""))
+    throw new Error(`--traces-endpoint is ${tracesEndpoint}, but must be a URL of http or https`);
   return {
     kubeconfig: orUndefined(read("kubeconfig")),
     namespaces: read("namespaces")
@@ -103,5 +115,6 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     freeze: freeze === "true",
     maxConcurrentRollouts: whole("max-concurrent-rollouts", 0, 10_000),
     metricSources: read("metric-sources"),
+    tracesEndpoint,
   };
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { readLeaf } from "../observe/certificates.ts";
 import type { KindName } from "../observe/resources.ts";
 import { createRecorder } from "../runtime/events.ts";
-import { fakeItem, fakeParts, status } from "../runtime/fake-api.ts";
+import { fakeItem, fakeParts, readsSecrets, status } from "../runtime/fake-api.ts";
 import type { Item } from "../runtime/resource.ts";
 import { itemKey } from "../runtime/resource.ts";
 import type { Action } from "./actions.ts";
@@ -175,13 +175,7 @@ test("a claim that cannot grow is told, and forgotten once it does; a StatefulSe
 
 test("issues an authority, a leaf under it and a governance key, once, and logs none of it", async () => {
   const actions = [issue("authority", "c-ca"), issue("leaf", "c-0-tls"), issue("governance", "c-governance")];
-  // A real API server turns stringData into data; the leaf is signed with what it holds.
-  parts.api.intercept = ({ method, path }) => {
-    const secret = parts.api.objects.get(path);
-    if (method !== "GET" || secret === undefined) return undefined;
-    const encoded = Object.entries(Object(secret.stringData)).map(([key, text]) => [key, btoa(String(text))]);
-    return { status: 200, body: { ...secret, data: Object.fromEntries(encoded) } };
-  };
+  parts.api.intercept = readsSecrets(parts.api);
   expect(await run(...actions)).toEqual({ type: "done" });
   const secret = (name: string) => stored(`/api/v1/namespaces/a/secrets/${name}`);
   const [ca, leaf, governance] = [secret("c-ca"), secret("c-0-tls"), secret("c-governance")];

@@ -10,6 +10,7 @@ import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type Item, keyOf } from "../runtime/resource.ts";
 import type { Verbs } from "../runtime/verbs.ts";
+import { type Attributes, noSpan, type Span, step } from "../trace/span.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import type { ClaimFaults } from "./claim-faults.ts";
 import { issuedSecret, rotatedAuthority, type SecretText } from "./issue.ts";
@@ -36,12 +37,12 @@ export type ApplierOptions = {
   readonly now?: () => number;
 };
 /** Carries out actions in order, and stops at the first that fails. The only writer. Throws what is nobody's expectation. */
-export type Applier = (cluster: Item, clusterKey: string, actions: readonly Action[]) => Promise<Outcome>;
+export type Applier = (cluster: Item, clusterKey: string, actions: readonly Action[], span?: Span) => Promise<Outcome>;
 
 export function createApplier(options: ApplierOptions): Applier {
   const { verbs, caches, orders, claimFaults, recorder, ownWrites, metrics, log, now = Date.now } = options;
 
-  const carryOut = async (cluster: Item, clusterKey: string, action: Action): Promise<void> => {
+  const carryOut = async (cluster: Item, clusterKey: string, action: Action, span: Span): Promise<void> => {
     const namespace = cluster.metadata.namespace ?? "";
     const place = (kind: KindName, name: string) => ({ resource: resources[kind], namespace, name });
     const written = (kind: KindName, { metadata }: Item) => {
@@ -112,21 +113,25 @@ export function createApplier(options: ApplierOptions): Applier {
       }
       case "issue": {
         if (action.replaces !== undefined) {
-          const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace);
+          const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace, span);
           const { stringData } = await issuedSecret(action, namespace, authority, now());
           return patchSecret(clusterKey, namespace, action, stringData);
         }
         if (caches.get("Secret", keyOf(namespace, action.secret)) !== undefined) return;
-        const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace);
+        const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace, span);
         return create("Secret", await issuedSecret(action, namespace, authority, now()));
       }
       case "rotate-authority": {
-        const before = await secretText(action.secret, namespace);
+        const before = await secretText(action.secret, namespace, span);
         return patchSecret(clusterKey, namespace, action, await rotatedAuthority(action, before, now()));
       }
       case "order": {
         const target = readingTargets(caches, clusterKey)[0];
-        const { seed = "", publicKey = "" } = await secretText(governanceSecretName(cluster.metadata.name), namespace);
+        const { seed = "", publicKey = "" } = await secretText(
+          governanceSecretName(cluster.metadata.name),
+          namespace,
+          span,
+        );
         if (target === undefined) return;
         const given = await orders.give(action, target, { seed: seed.trim(), publicKey: publicKey.trim() });
         // Whether it counts is seen in the nodes' status; until then it is given again.
@@ -164,24 +169,28 @@ export function createApplier(options: ApplierOptions): Applier {
   };
 
   /** From the API server, since the Secret may have been made a moment ago. */
-  const secretText = async (name: string, namespace: string): Promise<SecretText> => {
-    const secret: Item & { readonly data?: Readonly<Record<string, string>> } = await verbs.get({
-      resource: resources.Secret,
-      namespace,
-      name,
-    });
+  const secretText = async (name: string, namespace: string, span: Span): Promise<SecretText> => {
+    const secret: Item & { readonly data?: Readonly<Record<string, string>> } = await step(
+      span,
+      "read Secret",
+      { "hmn.name": name },
+      () => verbs.get({ resource: resources.Secret, namespace, name }),
+    );
     const decode = (value: string) => Buffer.from(value, "base64").toString("utf8");
     return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, decode(value)]));
   };
 
-  return async (cluster, clusterKey, actions) => {
+  return async (cluster, clusterKey, actions, span = noSpan) => {
     for (const action of actions) {
       const { type } = action;
+      const write = span.child(`write ${type}`, attributesOf(action));
       try {
-        await carryOut(cluster, clusterKey, action);
+        await carryOut(cluster, clusterKey, action, write);
+        write.end();
         metrics.actions.inc({ type, result: "done" });
         if (type !== "event") log.info({ cluster: clusterKey, action: type, ...subjectOf(action) }, "carried out");
       } catch (error) {
+        write.end(error);
         if (action.type === "evict" && isStatus(error, 429)) {
           metrics.actions.inc({ type, result: "budget" });
           return { type: "budget", pod: action.pod, message: error.message };
@@ -218,7 +227,10 @@ function kindOf(object: KubeObject, namespace: string): KindName {
   return kind;
 }
 
-/** What an action is about, for the log: names only. */
+const attributesOf = (action: Action): Attributes =>
+  Object.fromEntries(Object.entries(subjectOf(action)).map(([key, value]) => [`hmn.${key}`, value]));
+
+/** What an action is about, for log and trace: names only. */
 function subjectOf(action: Action): Readonly<Record<string, string>> {
   switch (action.type) {
     case "apply":

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { fakeItem, memoryLog } from "../runtime/fake-api.ts";
+import { noSpan } from "../trace/span.ts";
 import type { Action } from "./actions.ts";
 import type { Outcome } from "./apply.ts";
 import { createReconciler } from "./reconciler.ts";
@@ -25,6 +26,7 @@ function reconciler(given: { settled?: boolean; exists?: boolean; actions?: read
     ownWrites: { expect: () => undefined, settled: () => settled, forget: (key) => did.push(`forget ${key}`) },
     fleets: { begun: (key) => did.push(`begun ${key}`), shown: () => undefined },
     log: memoryLog(),
+    tracer: () => noSpan,
   });
   return { work, did };
 }

@@ -4,6 +4,8 @@ import type { Snapshot } from "../observe/snapshot.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Worked } from "../runtime/queue.ts";
 import type { Item } from "../runtime/resource.ts";
+import type { Span } from "../trace/span.ts";
+import type { Tracer } from "../trace/tracer.ts";
 import type { Action, Decision } from "./actions.ts";
 import type { Applier } from "./apply.ts";
 import type { OwnWrites } from "./own-writes.ts";
@@ -16,6 +18,7 @@ export type ReconcilerOptions = {
   readonly ownWrites: OwnWrites;
   readonly fleets: Pick<Fleets, "begun" | "shown">;
   readonly log: Logger;
+  readonly tracer: Tracer;
 };
 
 /** The watch wakes the cluster when it shows our writes; this is for when it never does. */
@@ -25,20 +28,29 @@ const BUDGET_MS = 3_000;
 
 /** One look at one cluster: observe, decide, apply. Waiting is a requeue, not an error. */
 export function createReconciler(options: ReconcilerOptions): (clusterKey: string) => Promise<Worked> {
-  const { cluster, observe, decide, apply, ownWrites, fleets, log } = options;
-  return async (clusterKey) => {
-    if (!ownWrites.settled(clusterKey)) return { result: "requeue_after", againAfterMs: UNSETTLED_MS };
+  const { cluster, observe, decide, apply, ownWrites, fleets, log, tracer } = options;
+  const work = async (clusterKey: string, span: Span): Promise<Worked> => {
+    if (!ownWrites.settled(clusterKey)) {
+      span.set({ "hmn.outcome": "unsettled" });
+      return { result: "requeue_after", againAfterMs: UNSETTLED_MS };
+    }
     fleets.shown(clusterKey);
     const item = cluster(clusterKey);
+    const read = span.child("read");
     const snapshot = observe(clusterKey);
+    read.end();
     if (item === undefined || snapshot === undefined) {
       ownWrites.forget(clusterKey);
       return { result: "success" };
     }
+    const decided = span.child("decide");
     const { actions, requeueAfterMs } = decide(snapshot);
+    decided.set({ "hmn.actions": actions.length, "hmn.requeue_after_ms": requeueAfterMs });
+    decided.end();
     // Before anybody else is looked at: two that see the same free place must not both take it.
     if (actions.some(beginsUpgrade)) fleets.begun(clusterKey);
-    const outcome = await apply(item, clusterKey, actions);
+    const outcome = await apply(item, clusterKey, actions, span);
+    span.set({ "hmn.outcome": outcome.type });
     switch (outcome.type) {
       case "done":
         return { result: actions.length > 0 ? "requeue_after" : "success", againAfterMs: requeueAfterMs };
@@ -53,6 +65,17 @@ export function createReconciler(options: ReconcilerOptions): (clusterKey: strin
         return { result: "requeue", againAfterMs: CONFLICT_MS };
       default:
         return unreachable(outcome);
+    }
+  };
+  return async (clusterKey) => {
+    const span = tracer("reconcile", { "hmn.cluster": clusterKey });
+    try {
+      const worked = await work(clusterKey, span);
+      span.end();
+      return worked;
+    } catch (error) {
+      span.end(error);
+      throw error;
     }
   };
 }

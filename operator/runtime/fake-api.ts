@@ -211,6 +211,16 @@ export function memoryLog(): Logger & { readonly lines: string[] } {
   };
 }
 
+/** A real API server turns stringData into data; a leaf is signed with what it holds. */
+export const readsSecrets =
+  ({ objects }: Pick<FakeApi, "objects">): FakeApi["intercept"] =>
+  ({ method, path }) => {
+    const secret = objects.get(path);
+    if (method !== "GET" || secret === undefined) return undefined;
+    const encoded = Object.entries(Object(secret.stringData)).map(([key, text]) => [key, btoa(String(text))]);
+    return { status: 200, body: { ...secret, data: Object.fromEntries(encoded) } };
+  };
+
 /** Client, verbs, metrics and log over a fake API server. */
 export async function fakeParts() {
   const api = await startFakeApi();

@@ -206,6 +206,16 @@ describe.skipIf(helm === undefined && process.env.HMN_HELM !== "required")("the 
     expect(template("metricSources[0].name=prom,metricSources[0].url=ftp://x").stderr).toContain("url");
   });
 
+  it("sends traces only where it is told to", () => {
+    const variable = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    const told = (...settings: string[]): string =>
+      JSON.stringify(template(...settings).objects.find(({ kind }) => kind === "Deployment")?.spec);
+    expect(told()).not.toContain(variable);
+    const value = "http://collector.monitoring.svc:4318/v1/traces";
+    expect(told(`tracesEndpoint=${value}`)).toContain(JSON.stringify({ name: variable, value }));
+    expect(template("tracesEndpoint=collector:4318").stderr).toContain("tracesEndpoint");
+  });
+
   it("adds a NetworkPolicy when asked", () => {
     const { objects: guarded } = template("networkPolicy.enabled=true");
     expect(guarded.filter(({ kind }) => kind === "NetworkPolicy")).toHaveLength(1);
