@@ -8,7 +8,7 @@ import type { Stand } from "./stand.ts";
 import { type Told, wholeRollout } from "./whole-rollout.ts";
 
 /** Rollouts at a time: more would make the starts of their operators slow on two cores, and gain nothing. */
-const AT_ONCE = 6;
+const AT_ONCE = 4;
 /** The run has a few more writes; which, depends on when the readings of nodes come in. */
 const SAMPLED_WRITES = 120;
 /** From one kill of a run to the next: a new operator has long begun to write by then. A point costs a whole rollout otherwise. */

@@ -53,13 +53,19 @@ export async function openSession(
     // A Lease of its own for each: how one runs out is tested elsewhere, and takes fifteen seconds.
     const lease = { name: `hmn-operator-${started}`, namespace };
     const logPath = join(folder, `${namespace}.log`);
-    return startOperatorProcess({
+    const child = startOperatorProcess({
       ...{ kubeconfig: proxy.kubeconfig, namespaces: [namespace], lease, logPath },
       ...(main === undefined ? {} : { main }),
     });
+    // As a kubelet does: on a very busy machine one may lose its Lease, and ends.
+    void child.ended.then(() => {
+      if (child === operator && !ending) operator = start();
+    });
+    return child;
   };
+  let ending = false;
   const cutAt: string[] = [];
-  let operator = start();
+  let operator: OperatorProcess = start();
   const waiting = [...cuts];
   const cutNext = (): void => {
     const cut = waiting.shift();
@@ -101,9 +107,11 @@ export async function openSession(
     },
     disconnect: proxy.disconnect,
     stopOperator: async () => {
+      ending = true;
       await operator.stop();
     },
     close: async () => {
+      ending = true;
       operator.kill();
       await operator.ended;
       proxy.close();
