@@ -95,6 +95,10 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "node/sim/": ["node/*"],
   "node/fuzz/": ["node/*"],
   // Drives everything, like a test; nobody imports it.
+  // Tables of figures, of whatever is measured.
+  "node/bench/machine": [],
+  "node/bench/results": ["node/base/"],
+  "node/bench/report": ["node/bench/results"],
   "node/bench/": ["node/*"],
   "operator/api/group": [],
   "operator/api/generate": ["operator/api/", "operator/runtime/"],
@@ -160,6 +164,15 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "operator/main": ["operator/*", ...NODE_FOR_OPERATOR],
   "cdk8s/": ["operator/api/", "node/base/", "node/codec/", CONTRACT],
   // Plays validators for the operator on a real API server: with the operator's own model, which is judged by that, too.
+  // Its tables are those of the node's benchmarks.
+  "e2e/bench/": [
+    "e2e/",
+    "operator/*",
+    ...NODE_FOR_OPERATOR,
+    "node/bench/machine",
+    "node/bench/report",
+    "node/bench/results",
+  ],
   "e2e/played/": ["e2e/", "operator/*", ...NODE_FOR_OPERATOR, "node/codec/"],
   "e2e/": ["operator/api/", "node/base/", "node/codec/", "node/client/", "node/backup/", CONTRACT],
   "tidy.test": [],
@@ -231,7 +244,9 @@ type Source = {
 const isTest = (path: string): boolean => /\.(?:test|bench)\.ts$/.test(path);
 /** What only tests may import: test-server.ts. */
 const isTestHelper = (path: string): boolean => /(?:^|\/)test-[^/]*\.ts$/.test(path);
-const isForTests = (path: string): boolean => isTest(path) || isTestHelper(path) || path.startsWith("node/bench/");
+const BENCHES = ["node/bench/", "e2e/bench/"];
+const isForTests = (path: string): boolean =>
+  isTest(path) || isTestHelper(path) || BENCHES.some((bench) => path.startsWith(bench));
 const house = (path: string): string => path.slice(0, path.indexOf("/") + 1);
 
 /** TypeScript 7 has no compiler API, so this finds the literals of a source by hand. */

@@ -37,8 +37,11 @@ export function startOperatorProcess(options: {
       ...["--namespaces", namespaces.join(","), "--host", "127.0.0.1", "--port", String(port)],
       ...["--lease-name", lease.name, "--lease-namespace", lease.namespace, ...flags],
     ],
-    // Stripping the types of the same files takes most of a start.
-    { stdio: ["ignore", log, log], env: { ...process.env, NODE_COMPILE_CACHE: cachePath("compiled") } },
+    // Stripping the types of the same files takes most of a start; what is compiled starts as it does in an image.
+    {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...(main.endsWith(".ts") ? { NODE_COMPILE_CACHE: cachePath("compiled") } : {}) },
+    },
   );
   closeSync(log);
   tie(child);

@@ -45,6 +45,7 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
   const ips = new Map<string, string>();
   const stopping = new Set<string>();
   const gone = new Set<string>();
+  let stopped = false;
   const isGone = (pod: Item): boolean => gone.has((pod as Item & V1Pod).spec?.nodeName ?? "");
   const storage = playVolumes(verbs);
 
@@ -78,7 +79,10 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
     if (stopping.has(uid)) return;
     stopping.add(uid);
     hush(pod);
-    setTimeout(() => expected(verbs.delete(place(pod), uid, 0)), STOP_MS);
+    setTimeout(() => {
+      // With the play the API server goes.
+      if (!stopped) void expected(verbs.delete(place(pod), uid, 0));
+    }, STOP_MS);
   };
   const speak = async (network: PlayedNetwork, pod: Item): Promise<void> => {
     const { uid } = pod.metadata;
@@ -112,7 +116,6 @@ export async function playNodes(kubeconfig: string, behaviour: (version: string)
       }
     }
   };
-  let stopped = false;
   const run = async (): Promise<void> => {
     while (!stopped) {
       const began = Date.now();
