@@ -385,3 +385,17 @@ test("the screen shows what the tuner tries, and how its last steps ended", () =
     "
   `);
 });
+
+test.each([
+  [{ ableVersion: 1 }, "state version 1"],
+  [{ ableVersion: 2 }, "state version 1; every release could run 2: see spec.protocolActivation"],
+  [
+    { ableVersion: 2, pendingVersion: 2 },
+    "state version 1; 2 is ordered, and in force from the epoch on whose members can all run it",
+  ],
+  [{ stateVersion: 2, ableVersion: 2, leastVersion: "1.1.0" }, "state version 2; no release before 1.1.0 can run it"],
+])("tells which rules the network runs, and what comes next: %j", (protocol, told) => {
+  const cluster = clusterObject({ protocol: { stateVersion: 1, wireVersion: 1, ...protocol } });
+  const wide = { ...PLAIN, width: 200 };
+  expect(statusScreen({ cluster, rollouts: [firstDeployment()] }, wide)).toMatch(new RegExp(`rules +${told}\n`));
+});

@@ -1,6 +1,7 @@
 import type { ClusterStatus, ValidatorStatus } from "../api/cluster.ts";
 import type { CoherenceStatus } from "../api/coherence.ts";
 import type { Condition } from "../api/conditions.ts";
+import type { ProtocolStatus } from "../api/protocol.ts";
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import { activeRollout } from "../rollout/start.ts";
 import { type Quorum, quorumOf, quorumText } from "./quorum-text.ts";
@@ -85,7 +86,7 @@ function summary({ metadata, status }: ClusterObject, quorum: Quorum, look: Look
     disruption === undefined
       ? "free: no validator is being moved"
       : `taken: ${disruption.kind} of validator ${disruption.validator}, for ${agoText(disruption.since, look.now)}`;
-  const { backup } = status;
+  const { backup, protocol } = status;
   const behind = (status.observedGeneration ?? 0) < metadata.generation;
   return [
     ...columns(
@@ -100,6 +101,7 @@ function summary({ metadata, status }: ClusterObject, quorum: Quorum, look: Look
                 `${backup.name}, up to ${agoText(backup.blockTime, look.now)} ago; a restore took ${backup.restoreSeconds} s`,
               ],
             ]),
+        ...(protocol === undefined ? [] : [["rules", rulesText(protocol)]]),
         ...(behind
           ? [
               [
@@ -115,6 +117,18 @@ function summary({ metadata, status }: ClusterObject, quorum: Quorum, look: Look
       look,
     ),
   ];
+}
+
+/** Which rules the network runs, which come next, and which releases they have left behind. */
+function rulesText({ stateVersion, ableVersion, pendingVersion, leastVersion }: ProtocolStatus): string {
+  const next =
+    pendingVersion !== undefined
+      ? `; ${pendingVersion} is ordered, and in force from the epoch on whose members can all run it`
+      : ableVersion > stateVersion
+        ? `; every release could run ${ableVersion}: see spec.protocolActivation`
+        : "";
+  const least = leastVersion === undefined ? "" : `; no release before ${leastVersion} can run it`;
+  return `state version ${stateVersion}${next}${least}`;
 }
 
 function waitingLines({ cluster, rollouts }: ClusterFacts, look: Look): readonly string[] {
