@@ -12,7 +12,7 @@ import { createMetrics } from "./api/metrics.ts";
 import { restoredPath, stateParts } from "./backup/state-file.ts";
 import { toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
-import { accountsAfter } from "./chain/chain.ts";
+import { accountsAfter, heightOf } from "./chain/chain.ts";
 import { exportChain, importChain } from "./chain/snapshot.ts";
 import type { MemoryEntry } from "./codec/memory-entry.ts";
 import type { KeyPair } from "./codec/signature.ts";
@@ -257,7 +257,7 @@ async function startService(shell: Shell, { storage, keyPair }: Folder, genesis:
   const { holdings, allowance } = limitsOf(options, engine);
   intake = startIntake({
     ...{ metrics, log, allowance, slowMs: faults.slowMs },
-    height: () => engine.view().height,
+    height: () => heightOf(engine.chain()),
     submit: (request, batch) => {
       const cannot = engine.readOnly();
       if (cannot === undefined) engine.push({ type: "client-batch", request, batch });

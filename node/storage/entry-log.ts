@@ -14,6 +14,7 @@ import {
   reserveAhead,
   type Written,
 } from "./group-writer.ts";
+import { keptHeads } from "./kept-heads.ts";
 import { forgetEntry, indexEntry, isHeld, type LogIndex } from "./log-index.ts";
 import { type Damage, nameOf } from "./log-walk.ts";
 import type { OpenedLog } from "./open-log.ts";
@@ -56,6 +57,8 @@ export type EntryLog = {
   /** Segments from this one on are written to, or have entries that are not durable yet. */
   busyFrom(): number;
   isPending(key: EntryKey): boolean;
+  /** See `KeptHeads.take`. */
+  takeHeads(sequence: number): readonly Uint8Array[] | undefined;
   close(): void;
 };
 
@@ -89,8 +92,11 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
   /** Bodies that are staged or on their way, by what they are asked for. */
   const pending = new Map<string, { readonly entry: EntryKey; readonly body: Uint8Array }>();
 
+  const heads = keptHeads();
+
   const openSegment = (): { file: GroupFile; ops: readonly DiskOp[] } => {
     sequence += 1;
+    heads.begin(sequence);
     const path = segmentPath(folder, sequence);
     const recycled = options.spare.state === "ready";
     if (recycled) options.spare.state = "none";
@@ -136,7 +142,9 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       }
       number += 1;
       for (const { entry } of records) if (entry.kind === "block") height = Math.max(height, entry.height);
+      const position = active.end;
       const group = appendGroup(active, { number, durable: durable.number, height }, records);
+      heads.add(active.sequence, { position, head: group.head });
       ops.push(group.op, { type: "sync", file: active.file });
       written.push(...group.written);
     }
@@ -196,6 +204,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
       closeRetired();
     },
     fail: () => {
+      heads.forget();
       staged = [];
       pending.clear();
     },
@@ -228,6 +237,7 @@ export function entryLog(options: EntryLogOptions, opened: OpenedLog): EntryLog 
     readPlace,
     lose,
     busyFrom: () => jobs[0]?.written[0]?.place.segment ?? active?.sequence ?? sequence + 1,
+    takeHeads: heads.take,
     isPending: (key) => pending.has(pendingName(key)),
     close: () => {
       for (const file of [...retired.splice(0), ...(active === undefined ? [] : numbersOf(active))]) disk.close(file);

@@ -50,14 +50,14 @@ export function groupsOf<T extends GroupRecord>(records: readonly T[]): readonly
 export const boundOf = (records: readonly GroupRecord[]): number =>
   records.reduce((sum, { key, body }) => sum + 16 + key.length + body.length, 1024);
 
-/** Places one group at the end of the file; the op writes it, the caller syncs. */
+/** Places one group at the end of the file; the op writes it, the caller syncs. `head` lies in the op's memory. */
 export function appendGroup<T extends GroupRecord>(
   to: GroupFile,
   facts: { readonly number: number; readonly durable: number; readonly height: number },
   records: readonly T[],
-): { readonly op: DiskOp; readonly written: readonly Written<T>[] } {
+): { readonly op: DiskOp; readonly head: Uint8Array; readonly written: readonly Written<T>[] } {
   const position = to.end;
-  const { bytes, places } = encodeGroup(to.seed, position, facts, records);
+  const { bytes, head, places } = encodeGroup(to.seed, position, facts, records);
   to.end = align(position + bytes.length);
   const written = records.map((item, index) => {
     const place = places[index];
@@ -65,7 +65,7 @@ export function appendGroup<T extends GroupRecord>(
     return { item, place: { segment: to.sequence, ...place } };
   });
   const direct = to.direct !== undefined && bytes.length >= DIRECT_BYTES_MIN ? { direct: to.direct } : {};
-  return { op: { type: "write", file: to.file, position, bytes, ...direct }, written };
+  return { op: { type: "write", file: to.file, position, bytes, ...direct }, head, written };
 }
 
 /**

@@ -124,13 +124,13 @@ export type GroupHeader = GroupFacts & {
 export const groupLength = ({ headsLength, bodiesLength }: GroupHeader): number =>
   GROUP_HEADER_BYTES + headsLength + bodiesLength;
 
-/** One group, as it is written at `position`, and where its bodies come to stand, in order. */
+/** One group, as it is written at `position`; `head`, its header and heads alone; and where its bodies come to stand, in order. */
 export function encodeGroup(
   seed: number,
   position: number,
   facts: GroupFacts,
   records: readonly GroupRecord[],
-): { readonly bytes: Uint8Array<ArrayBuffer>; readonly places: readonly BodyPlace[] } {
+): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Uint8Array; readonly places: readonly BodyPlace[] } {
   assert(position % ALIGNMENT === 0, "groups are aligned");
   const headsLength = records.reduce((sum, { key }) => sum + HEAD_BYTES + key.length, 0);
   const bodiesLength = records.reduce((sum, { body }) => sum + body.length, 0);
@@ -160,7 +160,7 @@ export function encodeGroup(
   view.setBigUint64(32, BigInt(facts.height), true);
   view.setUint32(40, crc32(bytes.subarray(GROUP_HEADER_BYTES, GROUP_HEADER_BYTES + headsLength), seed), true);
   view.setUint32(44, headerCrc(seed, position, bytes), true);
-  return { bytes, places };
+  return { bytes, head: bytes.subarray(0, GROUP_HEADER_BYTES + headsLength), places };
 }
 
 /** The header of the group that starts at `position`, or undefined if none does. */

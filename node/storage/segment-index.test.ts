@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import { GROUPS_AT, parseFileHeader } from "./group.ts";
+import { segmentPath } from "./segment.ts";
 import { encodeIndex, indexPathOf } from "./segment-index.ts";
+import { openStorage, type Storage } from "./storage.ts";
+import { testDisk } from "./test-disk.ts";
 import { close, createWorld, inspect, namesOf, randomStep, reopen, SEGMENT_BYTES, type World } from "./test-world.ts";
 
 /** A world whose log has several full segments, all of them with an index. */
@@ -27,6 +30,14 @@ const fullSegments = (world: World): readonly string[] =>
   segments(world)
     .filter((path) => path.includes("log-"))
     .slice(0, -1);
+
+const FOLDER = "/data";
+
+function storageOn(disk: ReturnType<typeof testDisk>): Storage {
+  const opened = openStorage(disk, FOLDER, { segmentBytes: SEGMENT_BYTES });
+  if (!opened.ok) throw new Error(opened.detail);
+  return opened.value;
+}
 
 /** Bytes that opening reads of each file. */
 function reopenedReading(world: World): ReadonlyMap<string, number> {
@@ -67,6 +78,33 @@ test("of a full segment nothing but its header and its index is read when the lo
   for (const path of fullSegments(world)) expect(read.get(path), path).toBe(GROUPS_AT);
   for (const path of indexes(world)) expect(read.get(path), path).toBeLessThan(SEGMENT_BYTES / 2);
   expect(inspect(world)).toEqual(whole(world));
+});
+
+test("the index of a segment that this process filled is made without reading it, one that it only ended by reading", () => {
+  const disk = testDisk();
+  const read: string[] = [];
+  const { open } = disk;
+  disk.open = (path, how) => {
+    if (how === "reading" && path.endsWith(".seg")) read.push(path);
+    return open(path, how);
+  };
+  let height = 0;
+  const fill = (until: string): void => {
+    const storage = storageOn(disk);
+    while (!disk.exists(until)) {
+      height += 1;
+      const entry = { kind: "block", height, cars: [], bytes: new Uint8Array(3_000).fill(height) } as const;
+      storage.append([{ type: "persist", stream: "log", entry }]);
+      storage.flush(() => {});
+      while (storage.work());
+    }
+  };
+  fill(indexPathOf(segmentPath(FOLDER, 2)));
+  expect(read).toEqual([]);
+  fill(indexPathOf(segmentPath(FOLDER, 4)));
+  // Segment 3 was begun by the first process. Opening reads it too, and the headers of the others.
+  expect(read.filter((path) => path === segmentPath(FOLDER, 4))).toEqual([]);
+  expect(read.at(-1)).toBe(segmentPath(FOLDER, 3));
 });
 
 test("an index that is missing, wrong, or another one's is passed over, and made again", async () => {

@@ -21,7 +21,7 @@ const STEP_GROUPS = 32;
  */
 export function segmentIndexer(parts: {
   readonly disk: Disk;
-  readonly log: Pick<EntryLog, "segments" | "busyFrom">;
+  readonly log: Pick<EntryLog, "segments" | "busyFrom" | "takeHeads">;
   /** Segments that have an index already. */
   readonly indexed: ReadonlySet<number>;
   readonly isDamaged: (path: string) => boolean;
@@ -34,6 +34,13 @@ export function segmentIndexer(parts: {
 
   /** Yields after each piece. */
   function* make({ sequence, path, seed, firstGroup, nextGroup }: FullSegment): Generator<void, void> {
+    const finish = (all: readonly Uint8Array[]): void => {
+      const whole = firstGroup + all.length === nextGroup;
+      if (whole && !parts.isDamaged(path) && log.segments.has(sequence))
+        write(indexPathOf(path), encodeIndex(seed, all));
+    };
+    const kept = log.takeHeads(sequence);
+    if (kept !== undefined) return finish(kept);
     const groups: Uint8Array[] = [];
     let bytes = 0;
     const file = disk.open(path, "reading");
@@ -51,9 +58,7 @@ export function segmentIndexer(parts: {
     } finally {
       disk.close(file);
     }
-    const whole = firstGroup + groups.length === nextGroup;
-    if (whole && !parts.isDamaged(path) && log.segments.has(sequence))
-      write(indexPathOf(path), encodeIndex(seed, groups));
+    finish(groups);
   }
   const write = (path: string, bytes: Uint8Array<ArrayBuffer>): void => {
     const file = disk.open(`${path}.new`, "create");
