@@ -13,6 +13,11 @@ export const jobName = (backup: string): string => `${backup}-job`;
 export const STEPS = { write: "backup", check: "check" } as const;
 
 const DEADLINE_SECONDS = 6 * 3_600;
+/**
+ * A pod that has ended still keeps the claims that it names from being deleted, a validator's among them. Until then its last words are on
+ * record, or the operator was away, and the backup is made again.
+ */
+const FORGOTTEN_AFTER_SECONDS = 120;
 
 /** Where a backup is taken from: the volume of one validator, read on its host beside the node that runs on it, by that node's release. */
 export type Source = {
@@ -81,6 +86,7 @@ export function backupJob(
     spec: {
       backoffLimit: 2,
       activeDeadlineSeconds: DEADLINE_SECONDS,
+      ttlSecondsAfterFinished: FORGOTTEN_AFTER_SECONDS,
       template: {
         metadata: { labels },
         spec: {
