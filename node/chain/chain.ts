@@ -226,7 +226,7 @@ function executeOne(chain: Chain, bytes: Uint8Array, block: ExecutableBlock, pla
   const batch = checked.value;
   const { id } = batch;
   if (!chain.verified.delete(id) && !headerIsSigned(batch)) return told(id, { refused: "signature_invalid" });
-  const standing = standingOf(chain.streams, batch);
+  const standing = chain.rules.standing(chain.streams, batch);
   if (standing.type === "refused") return told(id, { refused: standing.reason });
   if (standing.type === "repeat") return told(id, standing.outcome);
   const { outcome, applied } = executeNew(chain, batch, block, place);

@@ -1,5 +1,7 @@
+import type { Ledger } from "../ledger/ledger.ts";
 import { executeMint } from "./execute-mint.ts";
 import { merkleRoot } from "./merkle.ts";
+import { standingOf } from "./streams.ts";
 import type { VoteCounts } from "./vote-counts.ts";
 
 /**
@@ -13,10 +15,16 @@ export type ChainRules = {
   readonly mint: typeof executeMint;
   /** What the results of a block's batches are hashed to (rule 9). */
   readonly resultsRoot: (leaves: readonly Uint8Array[]) => Uint8Array;
+  /** A (key, stream, sequence) is taken once (domain.md, "Ledger"). */
+  readonly standing: typeof standingOf;
+  /** Rule 9: a snapshot brings back all that execution reads, the timers of pending transfers included. */
+  readonly restored: (ledger: Ledger) => Ledger;
 };
 
 export const CHAIN_RULES: ChainRules = {
   measured: (counts, epoch) => counts.find((of) => of.epoch === epoch),
   mint: executeMint,
   resultsRoot: merkleRoot,
+  standing: standingOf,
+  restored: (ledger) => ledger,
 };

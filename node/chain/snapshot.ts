@@ -192,7 +192,7 @@ export function importChain(
   if (!ledger.ok) return ledger;
   if (read.chain === undefined) return refuse("snapshot_malformed", "it ends within the chain's part");
   const { chain, streams } = read;
-  return assemble(genesis.value, { ...chain, ledger: ledger.value, streams, stateVersionMax, rules });
+  return assemble(genesis.value, { ...chain, ledger: rules.restored(ledger.value), streams, stateVersionMax, rules });
 }
 
 type PartsRead = {

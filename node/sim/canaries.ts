@@ -21,6 +21,16 @@ const twice: ChainRules["mint"] = (...boundary) => {
   return CHAIN_RULES.mint(...boundary);
 };
 
+const replayed: ChainRules["standing"] = (...of) => {
+  const standing = CHAIN_RULES.standing(...of);
+  return standing.type === "repeat" ? { type: "new" } : standing;
+};
+
+const withoutTimers: ChainRules["restored"] = (ledger) => {
+  ledger.pending.timers.heap.length = 0;
+  return ledger;
+};
+
 const without = (rule: Partial<SafetyRules>): SafetyRules => ({ ...SOUND_RULES, ...rule });
 
 const meshWithout = (rule: Partial<MeshRules>): MeshRules => ({ ...MESH_RULES, ...rule });
@@ -166,6 +176,18 @@ export const CANARIES: readonly Canary[] = [
     broken: { chainRules: { ...CHAIN_RULES, mint: twice }, shape: { nodes: 4, byzantine: false }, untilEpoch: 8 },
     caughtBy: ["one mint"],
     seeds: 3,
+  },
+  {
+    name: "a batch that was executed is executed again when it is replayed",
+    broken: { chainRules: { ...CHAIN_RULES, standing: replayed } },
+    caughtBy: ["answers", "acknowledged"],
+    seeds: 3,
+  },
+  {
+    name: "a snapshot comes back without the timers of pending transfers",
+    broken: { chainRules: { ...CHAIN_RULES, restored: withoutTimers }, shape: { byzantine: false } },
+    caughtBy: ["equal results", "no false accusation", "restart", "exactly once"],
+    seeds: 8,
   },
   {
     name: "of two versions of an entry the one that comes last stays",

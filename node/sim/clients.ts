@@ -1,8 +1,8 @@
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
-import type { Random } from "../base/random.ts";
+import { type Random, seededRandom } from "../base/random.ts";
 import { batchId, encodeBatch } from "../codec/batch.ts";
-import { encodeTransfers, newTransfer, type Transfer } from "../codec/transfer.ts";
+import { encodeTransfers, newTransfer, type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
 import type { ClientAnswer } from "../ports.ts";
 import type { History } from "./check-ledger.ts";
 import type { FaultCounts } from "./faults.ts";
@@ -12,6 +12,7 @@ import { check } from "./violation.ts";
 const IN_FLIGHT_MAX = 4;
 const RETRY_MS = 3000;
 const EXPIRY_MS = 300_000;
+const TIMEOUT_S_MAX = 20;
 
 type Pending = { readonly batch: Uint8Array; readonly client: number; retryAtMs: number };
 type Submit = (request: number, batch: Uint8Array) => boolean;
@@ -30,6 +31,10 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
   const pending = new Map<Hex, Pending>();
   const requests = new Map<number, { id: Hex; bad: boolean }>();
   const sequences = Array.from({ length: CLIENTS }, () => 0n);
+  /** Reserved transfers that were acknowledged, by client. */
+  const reserved = Array.from({ length: CLIENTS }, (): bigint[] => []);
+  /** A chance of its own, so that nothing else depends on it. */
+  const phases = seededRandom(BigInt(scenario.seed) + (1n << 42n));
   let requestCount = 0;
   let transferCount = 0n;
 
@@ -39,18 +44,30 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
     if (!submit(requestCount, batch)) requests.delete(requestCount);
   };
 
+  /** Some transfers are reserved for a while, and some post what was reserved, perhaps too late. */
+  const inPhases = (client: number, transfer: Transfer): Transfer => {
+    const [pendingId] = reserved[client] ?? [];
+    const phase = phases.below(4);
+    if (phase === 0) return { ...transfer, flags: transferFlags.pending, timeout: 1 + phases.below(TIMEOUT_S_MAX) };
+    if (phase > 1 || pendingId === undefined) return transfer;
+    reserved[client]?.shift();
+    return newTransfer({ id: transfer.id, pendingId, amount: U128_MAX, flags: transferFlags.postPending });
+  };
+
   const newBatch = (client: number, nowMs: number): { batch: Uint8Array; transfers: readonly Transfer[] } => {
     const wall = EPOCH_MS + Math.floor(nowMs);
     const transfers = Array.from({ length: 1 + random.below(4) }, () => {
       transferCount += 1n;
-      return newTransfer({
-        id: (BigInt(wall) << 80n) | transferCount,
+      const id = (BigInt(wall) << 80n) | transferCount;
+      const transfer = newTransfer({
+        id,
         debit: accountId(client),
         credit: accountId((client + 1 + random.below(CLIENTS - 1)) % CLIENTS),
         amount: BigInt(1 + random.below(1_000_000)),
         ledger: 1,
         code: 1,
       });
+      return inPhases(client, transfer);
     });
     const sequence = sequences[client] ?? 0n;
     sequences[client] = sequence + 1n;
@@ -66,7 +83,7 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
   const begin = (client: number, nowMs: number, submit: Submit): void => {
     const { batch, transfers } = newBatch(client, nowMs);
     const id = batchId(batch);
-    history.submitted.set(id, transfers);
+    history.submitted.set(id, { batch, transfers });
     pending.set(id, { batch, client, retryAtMs: nowMs + RETRY_MS });
     send(submit, batch, { id, bad: false });
     if (!random.oneIn(10)) return;
@@ -76,6 +93,16 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
     bad[at] = (bad[at] ?? 0) ^ (1 + random.below(255));
     faults["bad batch"] += 1;
     send(submit, bad, { id: batchId(bad), bad: true });
+  };
+
+  /** A batch was executed; of what it posts some may have expired before. */
+  const notePhases = (id: Hex, tooLate: number): void => {
+    const transfers = history.submitted.get(id)?.transfers ?? [];
+    const of = (flag: number): readonly Transfer[] => transfers.filter(({ flags }) => flags === flag);
+    faults["pending posted too late"] += tooLate;
+    faults["pending posted"] += of(transferFlags.postPending).length - tooLate;
+    for (const { id: pendingId, debit } of of(transferFlags.pending))
+      reserved.find((_, client) => accountId(client) === debit)?.push(pendingId);
   };
 
   return {
@@ -105,12 +132,19 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
       }
       check(!asked.bad, "answers", () => "a batch with a wrong signature is acknowledged");
       const { outcome, height } = answer;
-      const whole = "failures" in outcome && outcome.failures.length === 0;
+      const transfers = history.submitted.get(asked.id)?.transfers ?? [];
+      const whole =
+        "failures" in outcome && outcome.failures.every(({ index, code }) => isTooLate(transfers[index], code));
       check(whole, "answers", () => `a covered batch failed: ${JSON.stringify(outcome)}`);
       const before = history.acknowledged.get(asked.id) ?? height;
       check(before === height, "answers", () => `batch ${asked.id} is acknowledged at ${before} and at ${height}`);
+      if (!history.acknowledged.has(asked.id)) notePhases(asked.id, outcome.failures.length);
       history.acknowledged.set(asked.id, height);
       pending.delete(asked.id);
     },
   };
 }
+
+/** A post may come when what it posts has expired: whether it did is checked at the end. */
+const isTooLate = (transfer: Transfer | undefined, code: string): boolean =>
+  transfer?.flags === transferFlags.postPending && code === "pending_transfer_expired";

@@ -133,7 +133,8 @@ export function createReferee({
     atEnd: (honest, history) => {
       for (const host of honest) {
         const chain = chainOf(present(host.node, "all are up at the end"));
-        checkLedger(host, chain, { blocks: finality.chain(), idsOf: lanes.idsOf, history });
+        const expired = checkLedger(host, chain, { blocks: finality.chain(), idsOf: lanes.idsOf, history });
+        faults["pending expired"] = Math.max(faults["pending expired"], expired);
         coherence.atEnd(host);
       }
       faults.mint += coherence.mints();
