@@ -15,6 +15,8 @@ export type MembersAt = (height: number) => readonly Validator[];
 export type FinalityChecker = {
   /** A node writes its next final block. */
   onRecord(node: number, bytes: Uint8Array, membersAt: MembersAt): void;
+  /** An honest node has voted for a block, whatever becomes of it. */
+  onVoted(block: SealedBlock): void;
   onExecuted(node: number, height: number, resultsHash: Hex): void;
   /** A node came back with these blocks in its log, and with these results after replaying them. */
   onRestart(
@@ -48,6 +50,7 @@ export function createFinalityChecker(setting: {
   const results = new Map<number, Hex>([[0, setting.genesisResultsHash]]);
   const proved = new Set<Hex>();
   const sets = new Map<number, readonly Validator[]>();
+  const voted = new Map<Hex, SealedBlock>();
 
   /** One set for each epoch, the same on all nodes, and none with somebody who alone could stop it. */
   const setOf = (epoch: number, members: readonly Validator[], node: number): readonly Validator[] => {
@@ -97,16 +100,21 @@ export function createFinalityChecker(setting: {
       check(block.time > parent.time, "validity", () => `${where} is not later than its parent`);
       check(begins || view > parent.view, "validity", () => `${where} is not of a later view than its parent`);
     }
-    const members = sets.get(epoch) ?? [];
-    for (let skipped = begins ? 1 : (parent?.view ?? 0) + 1; skipped < view; skipped++) {
-      const nullified = setting.mayHaveNullified({ epoch, view: skipped }, members);
-      check(nullified, "validity", () => `${where} leaves out view ${skipped}, which was not nullified`);
-    }
+    checkSkipped(block, parent);
     checkClosing(block);
     checkCarried(block);
     const named = results.get(block.executed.height);
     const trueResults = named === block.executed.resultsHash && block.executed.height < height;
     check(trueResults, "validity", () => `${where} names results that height ${block.executed.height} has not`);
+  };
+
+  /** Rule 6: every view since the parent's was given up. */
+  const checkSkipped = ({ epoch, view, height }: SealedBlock, parent: SealedBlock | undefined): void => {
+    const members = sets.get(epoch) ?? [];
+    for (let skipped = (parent?.epoch === epoch ? parent.view : 0) + 1; skipped < view; skipped++) {
+      const nullified = setting.mayHaveNullified({ epoch, view: skipped }, members);
+      check(nullified, "validity", () => `height ${height} leaves out view ${skipped}, which was not nullified`);
+    }
   };
 
   /** Rule 5, by the chain's own times: the first block that may close its epoch does. */
@@ -160,6 +168,12 @@ export function createFinalityChecker(setting: {
 
   return {
     onRecord,
+    onVoted: (block) => {
+      voted.set(block.hash, block);
+      const parent = voted.get(block.parent) ?? chain.find(({ hash }) => hash === block.parent);
+      // Before a block of the epoch is final nobody here knows its members.
+      if (sets.has(block.epoch) && (parent !== undefined || block.parent === chainId)) checkSkipped(block, parent);
+    },
     onExecuted: (node, height, resultsHash) => {
       const before = executed.get(node) ?? 0;
       check(height === before + 1, "exactly once", () => `node ${node} executes height ${height} after ${before}`);

@@ -3,7 +3,6 @@ import type { SealedBlock } from "../codec/block.ts";
 import { type Car, NO_CAR, parseCar } from "../codec/car.ts";
 import { type OrderedTip, parsePayload } from "../codec/payload.ts";
 import { parsePeerMessage } from "../codec/peer-message.ts";
-import { parseJournal } from "../consensus/journal.ts";
 import type { LogEntry } from "../ports.ts";
 import type { Disk } from "./disk.ts";
 import { check } from "./violation.ts";
@@ -14,8 +13,8 @@ type Position = { readonly incarnation: bigint; readonly number: number; readonl
 export type LanesChecker = {
   /** An honest node writes to its log. */
   onLogged(node: number, entry: LogEntry, disk: Disk): void;
-  /** An honest node writes to its vote journal. */
-  onJournaled(record: Uint8Array): void;
+  /** An honest node writes a block that it votes for to its journal. */
+  onVoted(block: SealedBlock): void;
   /** An honest node sends a frame; `disk` holds what a crash would leave it. */
   onSent(node: number, frame: Uint8Array, disk: Disk): void;
   /** Tail blocks that honest nodes voted for. */
@@ -100,10 +99,7 @@ export function createLanesChecker(): LanesChecker {
           () => `node ${node} logs height ${entry.height} without ${digest}`,
         );
     },
-    onJournaled: (bytes) => {
-      const record = parseJournal(bytes);
-      if (!record.ok || record.value.type !== "block") return;
-      const { block } = record.value;
+    onVoted: (block) => {
       journaledBlocks.set(block.hash, block);
       if (block.kind === "tail") tails += 1;
       const parent = journaledBlocks.get(block.parent);

@@ -1,7 +1,8 @@
 import { present } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { type Random, seededRandom } from "../base/random.ts";
-import { batchId, encodeBatch } from "../codec/batch.ts";
+import { type BatchType, batchId, encodeBatch } from "../codec/batch.ts";
+import type { KeyPair } from "../codec/signature.ts";
 import { encodeTransfers, newTransfer, type Transfer, transferFlags, U128_MAX } from "../codec/transfer.ts";
 import type { ClientAnswer } from "../ports.ts";
 import type { History } from "./check-ledger.ts";
@@ -13,6 +14,7 @@ const IN_FLIGHT_MAX = 4;
 const RETRY_MS = 3000;
 const EXPIRY_MS = 300_000;
 const TIMEOUT_S_MAX = 20;
+const ORDERS_STREAM = 8n;
 
 type Pending = { readonly batch: Uint8Array; readonly client: number; retryAtMs: number };
 type Submit = (request: number, batch: Uint8Array) => boolean;
@@ -23,6 +25,11 @@ export type Clients = {
   tick(nowMs: number, more: boolean, submit: Submit): void;
   onAnswer(request: number, answer: ClientAnswer): void;
   outstanding(): number;
+  /** Signs what an owner or the authority orders, and sends it until it is acknowledged. Answers its id. */
+  order(
+    content: { readonly type: BatchType; readonly payload: Uint8Array; readonly keyPair: KeyPair },
+    nowMs: number,
+  ): Hex;
   readonly history: History;
 };
 
@@ -37,6 +44,7 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
   const phases = seededRandom(BigInt(scenario.seed) + (1n << 42n));
   let requestCount = 0;
   let transferCount = 0n;
+  let orderCount = 0n;
 
   const send = (submit: Submit, batch: Uint8Array, of: { id: Hex; bad: boolean }): void => {
     requestCount += 1;
@@ -108,6 +116,15 @@ export function createClients(scenario: Scenario, chainId: Hex, random: Random, 
   return {
     history,
     outstanding: () => pending.size,
+    order: (content, nowMs) => {
+      orderCount += 1n;
+      const expiryMs = EPOCH_MS + Math.floor(nowMs) + EXPIRY_MS;
+      const batch = encodeBatch({ ...content, chainId, stream: ORDERS_STREAM, sequence: orderCount, expiryMs });
+      const id = batchId(batch);
+      history.submitted.set(id, { batch, transfers: [] });
+      pending.set(id, { batch, client: CLIENTS, retryAtMs: nowMs });
+      return id;
+    },
     tick: (nowMs, more, submit) => {
       for (const [id, waiting] of pending) {
         if (waiting.retryAtMs > nowMs) continue;

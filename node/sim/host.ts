@@ -1,6 +1,7 @@
 import { assert, present, unreachable } from "../base/assert.ts";
 import { type Random, seededRandom } from "../base/random.ts";
 import { heightOf, resultsHashOf } from "../chain/chain.ts";
+import { STATE_VERSION_MAX } from "../chain/parameters.ts";
 import type { ChainRules } from "../chain/rules.ts";
 import { exportChain, importChain } from "../chain/snapshot.ts";
 import type { SafetyRules } from "../consensus/rules.ts";
@@ -101,10 +102,11 @@ export function start(host: Host, world: World): void {
       genesis: scenario.genesis,
       timing: scenario.timing,
       lanes: scenario.lanes,
+      ...(scenario.orders ? { stateVersionMax: STATE_VERSION_MAX + 1 } : {}),
       blocks: blockStore(host.disk),
       snapshots: {
         exportChain,
-        importChain: (file, parts, stateVersionMax) => importChain(file, parts, stateVersionMax, world.chainRules),
+        importChain: (file, parts, versionMax) => importChain(file, parts, versionMax, world.chainRules),
         readPart: (height, part) => readPart(host.disk, height, part),
       },
       snapshotPolicy: { everyBlocks: scenario.snapshotEveryBlocks, everyBytes: Number.POSITIVE_INFINITY },

@@ -1,6 +1,7 @@
 import { present, unreachable } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { type Chain, epochOf, headOf, validatorStates } from "../chain/chain.ts";
+import { parseJournal } from "../consensus/journal.ts";
 import { chainOf } from "../node.ts";
 import type { NodeEvent, PersistEffect } from "../ports.ts";
 import { createCoherenceChecker } from "./check-coherence.ts";
@@ -11,6 +12,7 @@ import { createReportsChecker } from "./check-reports.ts";
 import { createVotesChecker } from "./check-votes.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { Host } from "./host.ts";
+import { jailedIn } from "./orders.ts";
 import { EPOCH_LENGTH_NS, type Scenario } from "./scenario.ts";
 import { check } from "./violation.ts";
 
@@ -62,6 +64,13 @@ export function createReferee({
     };
   }
 
+  function onJournaled(bytes: Uint8Array): void {
+    const record = parseJournal(bytes);
+    if (!record.ok || record.value.type !== "block") return;
+    lanes.onVoted(record.value.block);
+    finality.onVoted(record.value.block);
+  }
+
   function onEpoch(node: number, chain: Chain): void {
     coherence.onEpoch(node, chain);
     const { number } = epochOf(chain);
@@ -83,7 +92,7 @@ export function createReferee({
       if (!isHonest(host)) return;
       if (write.stream === "votes") {
         votes.onJournaled(host.id, write.record);
-        lanes.onJournaled(write.record);
+        onJournaled(write.record);
       } else if (write.entry.kind === "block") {
         finality.onRecord(host.id, write.entry.bytes, membersAt(host));
       }
@@ -94,7 +103,7 @@ export function createReferee({
       if (!isHonest(host)) return;
       for (const record of host.disk.votes) {
         votes.onJournaled(host.id, record);
-        lanes.onJournaled(record);
+        onJournaled(record);
       }
       finality.onRestart(host.id, host.disk, resultsHash, membersAt(host));
     },
@@ -142,7 +151,9 @@ export function createReferee({
       faults["view nullified"] += finality.skippedViews();
       faults["tail block"] += lanes.tails();
       faults["vote regained"] += votes.regained();
-      const states = validatorStates(chainOf(present(honest[0]?.node, "all are up at the end")));
+      const chain = chainOf(present(honest[0]?.node, "all are up at the end"));
+      const states = validatorStates(chain);
+      faults["validator jailed"] += jailedIn(chain);
       faults["liar slashed"] += states.get(byzantine ?? -1)?.offences.length ?? 0;
     },
   };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { present, unreachable } from "../base/assert.ts";
 import { seededRandom } from "../base/random.ts";
-import { chainId, createChain, resultsHashOf } from "../chain/chain.ts";
+import { type Chain, chainId, createChain, heightOf, resultsHashOf } from "../chain/chain.ts";
 import { CHAIN_RULES } from "../chain/rules.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
@@ -15,6 +15,7 @@ import { addFaults, noFaults } from "./faults.ts";
 import { crash, createHost, feed, type Host, start, type World } from "./host.ts";
 import { createMeshWorld } from "./mesh-world.ts";
 import { createNetwork, together } from "./network.ts";
+import { createOrders } from "./orders.ts";
 import { createQueue } from "./queue.ts";
 import { createReferee } from "./referee.ts";
 import type { Event, RunOptions, RunReport } from "./run-options.ts";
@@ -70,6 +71,7 @@ function createSimulation(
   const referee = createReferee({ scenario, setting, faults });
   const { finality } = referee;
   const clients = createClients(scenario, setting.chainId, random, faults);
+  const orders = createOrders(scenario, { chainId: setting.chainId, clients, faults });
   const hosts = scenario.bonds.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
   const honest = hosts.filter(isHonest);
@@ -214,6 +216,8 @@ function createSimulation(
   function tick(): void {
     if (stormy && nowMs >= scenario.stormMs) heal();
     if (stormy && random.oneIn(4)) storm(hosts, world, networks, later);
+    const first = newest();
+    if (stormy && first !== undefined) orders.tick(nowMs, first);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
       const up = hosts.filter((host) => host.node !== undefined);
       if (up.length === 0) return false;
@@ -248,9 +252,17 @@ function createSimulation(
     if (clients.outstanding() > 0) return false;
     const views = honest.map((host) => host.node && viewOf(host.node));
     const height = finality.chain().length;
-    const level = views.every((view) => view?.height === height && view.state === "Voting");
+    const level = views.every(
+      (view) => view?.height === height && view.state === (view.role === "Voter" ? "Voting" : "Following"),
+    );
     const late = views.some((view) => (view?.epoch ?? 0) < untilEpoch);
     return height > 0 && level && !late && mesh.awaited() === undefined;
+  }
+
+  /** The chain of the honest node that is furthest on, of those that are up. */
+  function newest(): Chain | undefined {
+    const chains = honest.flatMap(({ node }) => (node === undefined ? [] : [chainOf(node)]));
+    return chains.toSorted((a, b) => heightOf(b) - heightOf(a))[0];
   }
 
   const standing = (): string =>

@@ -32,6 +32,8 @@ export type Scenario = Weather & {
   readonly genesis: GenesisFile;
   readonly keys: readonly KeyPair[];
   readonly clientKeys: readonly KeyPair[];
+  /** Whether owners and the authority order something while the storm goes on; then all run a release that knows one state version more. */
+  readonly orders: boolean;
 };
 
 /** Equal stakes most of the time; else two heavy ones, where counting heads is not counting weight. */
@@ -46,6 +48,8 @@ export type Shape = {
   readonly emptyBlockMs?: number;
   /** Whether a validator is under denial of service. */
   readonly denied?: boolean;
+  /** Whether a validator leaves and comes back, and the state version is raised. */
+  readonly orders?: boolean;
 };
 
 export const scenarioOf = (seed: number, stormMs: number, shape: Shape = {}): Scenario =>
@@ -78,6 +82,7 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
     snapshotEveryBlocks: random.pick([3, 5, 20]),
     keys,
     clientKeys,
+    orders: shape.orders ?? false,
     genesis: {
       network: `sim-${seed}`,
       parameters: {
@@ -85,11 +90,11 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
         ...(shape.emptyBlockMs === undefined ? {} : { emptyBlockMs: shape.emptyBlockMs }),
       },
       timeNs: String(BigInt(EPOCH_MS) * 1_000_000n),
-      authority: { publicKeys: [toHex(keyOf(`authority of ${seed}`).publicKey)], threshold: 1 },
+      authority: { publicKeys: [toHex(authorityKeyOf(seed).publicKey)], threshold: 1 },
       validators: bonds.map((bond, id) => ({
         id,
         consensusKey: toHex(keys[id]?.publicKey ?? new Uint8Array()),
-        ownerKey: toHex(keyOf(`owner ${id} of ${seed}`).publicKey),
+        ownerKey: toHex(ownerKeyOf(id, seed).publicKey),
         bond: String(bond),
       })),
       accounts: clientKeys.map((key, client) => ({
@@ -103,6 +108,9 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
 }
 
 export const accountId = (client: number): bigint => (1n << 64n) + 1000n + BigInt(client);
+
+export const authorityKeyOf = (seed: number): KeyPair => keyOf(`authority of ${seed}`);
+export const ownerKeyOf = (validator: number, seed: number): KeyPair => keyOf(`owner ${validator} of ${seed}`);
 
 const keyOf = (name: string): KeyPair => keyPairFromSeed(sha256(new TextEncoder().encode(name)));
 

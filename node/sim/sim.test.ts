@@ -27,6 +27,13 @@ describe("a network under a seed", () => {
     addFaults(totals, faults);
   });
 
+  it("lets a validator leave and come back, and raises its state version meanwhile (seed 4)", () => {
+    const shape = { nodes: 5, orders: true };
+    const { violation, faults } = runSeed({ seed: 4, stormMs: LONG_STORM_MS, shape });
+    expect(violation, "seed 4 with orders").toBeUndefined();
+    addFaults(totals, faults);
+  });
+
   it("measures the same coherence and mints by it, epoch after epoch (seed 2)", () => {
     const report = runSeed({ seed: 2, stormMs: 2_000, untilEpoch: 8 });
     expect(report.violation, "seed 2 until epoch 8").toBeUndefined();
