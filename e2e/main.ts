@@ -113,8 +113,9 @@ async function withApi(wanted: readonly OnApi[], minor: Minor, progress: Progres
 async function withPlayed(wanted: readonly OnPlayed[], minor: Minor, progress: Progress, runs: Runs): Promise<void> {
   const seed = Number(process.env.HMN_SEED ?? Date.now() % SEEDS);
   const own = progress.phase("played");
+  const again = minor.minor === undefined ? [] : ["--kubernetes", minor.minor];
   own.say(
-    `seed ${seed}: HMN_SEED=${seed} npm run e2e -- ${wanted.map(({ name }) => name).join(" ")} does the same again`,
+    `seed ${seed}: HMN_SEED=${seed} npm run e2e -- ${[...again, ...wanted.map(({ name }) => name)].join(" ")} does the same again`,
   );
   const stand = await startStand({ progress: own, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY, ...minor });
   try {

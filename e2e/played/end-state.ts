@@ -48,7 +48,9 @@ function normalised(kind: string, item: Item, namespace: string): unknown {
         Object.entries(value)
           .filter(([name]) => !DROPPED.has(name))
           .toSorted(([a], [b]) => (a < b ? -1 : 1))
-          .map(([name, inner]) => [name, plain(inner)]),
+          .map(([name, inner]) => [name, plain(inner)] as const)
+          // What held dropped ones alone is as good as none.
+          .filter(([name, inner]) => name !== "annotations" || Object.keys(inner as object).length > 0),
       );
     return typeof value === "string" ? plainText(value.replaceAll(namespace, "NAMESPACE")) : value;
   };

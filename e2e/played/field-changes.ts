@@ -26,17 +26,17 @@ export const fieldChanges: Scenario = {
     const wrong: string[] = [];
     const counts = { taken: 0, refused: 0 };
     const work = async (index: number): Promise<void> => {
-      const session = await openSession(stand, `changes-${seed}-${index}`);
+      let { session, before } = await begun(stand, `changes-${seed}-${index}`);
       try {
-        await session.ask(BASE);
-        await session.untilReady("the first deployment");
-        await session.atRest();
-        const before = lasting(await endState(stand.verbs, session.namespace));
         for (const field of fields) {
           const outcome = await tryChange(stand, session, before, field);
           counts[outcome.taken ? "taken" : "refused"] += 1;
           wrong.push(...outcome.wrong);
           progress.say(`${pathText(field)}: ${outcome.taken ? "taken" : "refused"} ${outcome.wrong.join("; ")}`);
+          if (!outcome.stays) continue;
+          // The cluster is not what the next fields are compared with.
+          await session.close();
+          ({ session, before } = await begun(stand, `changes-${seed}-${index}-after-${counts.taken}`));
         }
       } finally {
         await session.close();
@@ -49,34 +49,59 @@ export const fieldChanges: Scenario = {
   },
 };
 
-async function tryChange(
-  stand: Stand,
-  session: Session,
-  before: State,
-  field: Field,
-): Promise<{ readonly taken: boolean; readonly wrong: readonly string[] }> {
+async function begun(stand: Stand, namespace: string): Promise<{ readonly session: Session; readonly before: State }> {
+  const session = await openSession(stand, namespace);
+  await session.ask(BASE);
+  await session.untilReady("the first deployment");
+  await session.atRest();
+  return { session, before: lasting(await endState(stand.verbs, namespace)) };
+}
+
+/** What the schema lets nobody take back. */
+const ONE_WAY: ReadonlySet<string> = new Set(["spec.storage.size", "spec.protocolVersion"]);
+
+type Outcome = {
+  readonly taken: boolean;
+  /** It could not be undone. */
+  readonly stays?: boolean;
+  readonly wrong: readonly string[];
+};
+
+async function tryChange(stand: Stand, session: Session, before: State, field: Field): Promise<Outcome> {
   for (const { value, sound } of valuesOf(field.schema)) {
     const changed = withField(clusterKind, BASE, field, value) as ClusterSpecInput;
     if (!sound || JSON.stringify(value) === JSON.stringify(field.schema.default)) continue;
-    try {
-      await session.ask(changed);
-    } catch (error) {
-      if (!isStatus(error, 403, 422)) throw error;
-      continue;
-    }
+    if (!(await isTaken(session, changed))) continue;
     const said = `${pathText(field)} = ${JSON.stringify(value)}`;
-    try {
+    const wrong = async (): Promise<readonly string[] | "stays"> => {
       await session.until(said, isSettled);
-      await session.ask(BASE);
+      if (!(await isTaken(session, BASE))) return "stays";
       await session.until(`${said} taken back`, (status) => isReady(status) && status.waitingFor === undefined);
       await session.atRest();
+      return differences(before, lasting(await endState(stand.verbs, session.namespace)));
+    };
+    try {
+      const found = await wrong();
+      if (found === "stays") {
+        const known = ONE_WAY.has(pathText(field));
+        return { taken: true, stays: true, wrong: known ? [] : [`${said}: the API server does not let it go back`] };
+      }
+      return { taken: true, wrong: found.map((difference) => `${said}: ${difference}`) };
     } catch (error) {
-      return { taken: true, wrong: [`${said}: ${error instanceof Error ? error.message : error}`] };
+      return { taken: true, stays: true, wrong: [`${said}: ${error instanceof Error ? error.message : error}`] };
     }
-    const found = differences(before, lasting(await endState(stand.verbs, session.namespace)));
-    return { taken: true, wrong: found.map((difference) => `${said}: ${difference}`) };
   }
   return { taken: false, wrong: [] };
+}
+
+async function isTaken(session: Session, spec: ClusterSpecInput): Promise<boolean> {
+  try {
+    await session.ask(spec);
+    return true;
+  } catch (error) {
+    if (!isStatus(error, 403, 422)) throw error;
+    return false;
+  }
 }
 
 /** Done, or waiting for somebody else: what the operator itself still has under way is neither. */
