@@ -49,15 +49,38 @@ describe("an observer", () => {
     expect(network.peers.get(OBSERVER)?.blocks.has(1)).toBe(false);
   });
 
+  it("begins from a snapshot where that is the shorter way, though no block is gone", () => {
+    const network = running({ snapshotPolicy: { everyBlocks: 5, everyBytes: 1e9 }, ...still });
+    network.until(() => NODES.every((id) => (network.peers.get(id)?.snapshots.length ?? 0) === 2), 120_000);
+    expect(network.peers.get(0)?.blocks.has(1)).toBe(true);
+    network.start(OBSERVER, { keyPair });
+    network.until(() => network.view(OBSERVER).state === "Following" && network.view(OBSERVER).height > 20, 120_000);
+    expect(network.peers.get(OBSERVER)?.blocks.has(1)).toBe(false);
+    expect(network.view(OBSERVER).resultsDiffer).toBe(false);
+  });
+
+  it("that begins from a snapshot and executes otherwise says so as well", () => {
+    const network = running({ snapshotPolicy: { everyBlocks: 5, everyBytes: 1e9 }, ...still });
+    network.until(() => NODES.every((id) => (network.peers.get(id)?.snapshots.length ?? 0) === 2), 120_000);
+    network.start(OBSERVER, { keyPair, chainRules: otherwise });
+    network.until(() => network.view(OBSERVER).resultsDiffer);
+    expect(network.view(OBSERVER).height).toBeGreaterThan(5);
+  });
+
   it("says so when it executes to other results than the validators", () => {
     const network = running();
-    const resultsRoot = (leaves: readonly Uint8Array[]) => CHAIN_RULES.resultsRoot([...leaves, new Uint8Array(32)]);
-    network.start(OBSERVER, { keyPair, chainRules: { ...CHAIN_RULES, resultsRoot } });
+    network.start(OBSERVER, { keyPair, chainRules: otherwise });
     network.until(() => network.view(OBSERVER).safety.resultsMismatch > 0);
+    expect(network.view(OBSERVER).resultsDiffer).toBe(true);
     expect(network.view(0).safety).toEqual(unharmed);
   });
 });
 
+const otherwise = {
+  ...CHAIN_RULES,
+  resultsRoot: (leaves: readonly Uint8Array[]) => CHAIN_RULES.resultsRoot([...leaves, new Uint8Array(32)]),
+};
+const still = { parameters: { epochLengthMs: 3_600_000, checkpointIntervalMs: 1_000 } };
 const quick = { parameters: { epochLengthMs: 10_000, checkpointIntervalMs: 1_000 } };
 
 describe("a validator", () => {

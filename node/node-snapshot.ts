@@ -40,10 +40,13 @@ export type SnapshotKeeper = {
   fetched: { readonly height: number; readonly blockHash: Hex; readonly whole: boolean } | undefined;
   /** Why the last one could not be begun from; that alone proves nothing, a peer may lie: the next one is asked. */
   refused: string | undefined;
+  /** A final block contradicted a state that a peer gave, or what this release made of it. */
+  refuted: boolean;
 };
 
 export const createSnapshotKeeper = (written: number, newest: Newest): SnapshotKeeper => ({
-  ...{ blocks: 0, bytes: 0, newest, writing: undefined, written, fetched: undefined, refused: undefined },
+  ...{ blocks: 0, bytes: 0, newest, writing: undefined, written, fetched: undefined },
+  ...{ refused: undefined, refuted: false },
 });
 
 /** After each executed block: at a checkpoint behind enough log a snapshot begins. */
@@ -221,7 +224,8 @@ export function confirmState(node: Node, height: number): void {
 }
 
 /** A final block contradicts the state that came from a peer: the next peer's snapshot replaces it. */
-export function refuteState({ snapshotSync }: Node): void {
+export function refuteState({ snapshotSync, snapshotKeeper }: Node): void {
+  snapshotKeeper.refuted = true;
   wantSnapshot(snapshotSync);
 }
 

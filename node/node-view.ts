@@ -28,6 +28,8 @@ export type NodeView = Pick<
   readonly state: Extract<NodeState, "CatchingUp" | "Following" | "Voting" | "Halted" | "Stopping">;
   /** Batches of this node's clients that wait for a block. */
   readonly pendingBatches: number;
+  /** A final block named other results than this process had, of blocks that it executed or of a state that it was given. */
+  readonly resultsDiffer: boolean;
   /** Breaches of safety that this process has seen. */
   readonly safety: { readonly fork: number; readonly resultsMismatch: number; readonly equivocation: number };
 };
@@ -65,6 +67,7 @@ export function viewOf(node: Node): NodeView {
     // Before a later block confirmed it, what a peer gave is not vouched for.
     ...(closing === undefined || node.unproved ? {} : { trustAnchor: anchorOf(closing) }),
     pendingBatches: waitingBatches(node.lanes),
+    resultsDiffer: node.safety.resultsMismatch > 0 || node.snapshotKeeper.refuted,
     safety: { ...node.safety },
   };
 }

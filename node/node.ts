@@ -1,5 +1,6 @@
+import { isObserver } from "./api/contract.ts";
 import { unreachable } from "./base/assert.ts";
-import { admitBatch, type Chain } from "./chain/chain.ts";
+import { admitBatch, type Chain, heightOf } from "./chain/chain.ts";
 import { encodePeerMessage } from "./codec/peer-message.ts";
 import { commit } from "./consensus/finality.ts";
 import { compactIfDue } from "./consensus/machine.ts";
@@ -19,7 +20,7 @@ import { drain, stepOf } from "./node-turn.ts";
 import { addRequest, WAITING_MAX } from "./node-waiting.ts";
 import type { ClientAnswer, NodeEffect, NodeInput, Recovered, StepContext } from "./ports.ts";
 import { ask, wakeAtMs as catchUpWakeAtMs } from "./sync/catch-up.ts";
-import { askForPart, snapshotWakeAtMs } from "./sync/snapshot-sync.ts";
+import { askForPart, snapshotWakeAtMs, wantSnapshot } from "./sync/snapshot-sync.ts";
 
 export { DEFAULT_TIMING, type Timing } from "./consensus/timing.ts";
 export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
@@ -141,7 +142,8 @@ const UNEXECUTED_MAX = 64;
 function askPeers(node: Node, effects: NodeEffect[]): void {
   const { consensus, connected, clock } = node;
   const { height } = consensus.tip;
-  const room = node.unexecuted.length < UNEXECUTED_MAX && !(consensus.closed && node.unexecuted.length > 0);
+  const first = prefersSnapshot(node, certifiedHeight(consensus) - height);
+  const room = !first && node.unexecuted.length < UNEXECUTED_MAX && !(consensus.closed && node.unexecuted.length > 0);
   const behind = certifiedHeight(consensus) > height;
   const peers = behind ? [...connected] : peersAhead(consensus).filter((peer) => connected.has(peer));
   const question = ask(node.catchUp, { nowMs: clock.nowMs, height, peers: room ? peers : [] });
@@ -153,6 +155,19 @@ function askPeers(node: Node, effects: NodeEffect[]): void {
   if (part === undefined) return;
   const frame = encodePeerMessage({ type: "snapshot-request", height: part.height, part: part.part });
   effects.push({ type: "send", peer: part.peer, frame });
+}
+
+/**
+ * An observer has no history to keep: one that has nothing begins from a peer's state where that is the shorter way, and asks
+ * for blocks once a peer had none to give.
+ */
+function prefersSnapshot({ config, chain, snapshotSync, clock, unproved }: Node, missing: number): boolean {
+  const { snapshots, snapshotPolicy, self } = config;
+  if (!isObserver(self) || snapshots === undefined || snapshotPolicy === undefined) return false;
+  const first = heightOf(chain) === 0 && missing > snapshotPolicy.everyBlocks;
+  if (first) wantSnapshot(snapshotSync);
+  else if (missing === 0 && !unproved) snapshotSync.wanted = false;
+  return first && clock.nowMs >= snapshotSync.quietUntilMs;
 }
 
 /** A wall clock may jump back, or ahead of a timer: elapsed time counts forward only, and a timer that fires is due. */

@@ -115,7 +115,7 @@ export function statusOf(facts: Facts): NodeStatus {
     ...(isObserver(facts.validator)
       ? {}
       : { observers: facts.connectedObservers.map((id) => id - OBSERVER_IDS.first) }),
-    resultsDiffer: (view?.safety.resultsMismatch ?? 0) > 0,
+    resultsDiffer: view?.resultsDiffer ?? false,
     finality: view?.finality ?? null,
     ...(facts.restored === undefined ? {} : { restored: facts.restored }),
     storage: {

@@ -186,10 +186,10 @@ export function calmNetwork({
     readCar: (digest) => peer.cars.get(digest),
     oldestHeight: () => Math.min(...peer.blocks.keys(), (peer.snapshots.at(-1)?.height ?? 0) + 1),
   });
-  const snapshotsOf = (peer: Peer, onImport: (chain: Chain) => void): Snapshots => ({
+  const snapshotsOf = (peer: Peer, rules: ChainRules, onImport: (chain: Chain) => void): Snapshots => ({
     exportChain,
     importChain: (file, parts, stateVersionMax) => {
-      const imported = importChain(file, parts, stateVersionMax);
+      const imported = importChain(file, parts, stateVersionMax, rules);
       if (imported.ok) onImport(imported.value);
       return imported;
     },
@@ -217,7 +217,7 @@ export function calmNetwork({
     peers.set(id, peer);
     const config = {
       ...{ self: id, keyPair, genesis, timing: DEFAULT_TIMING, lanes: DEFAULT_LANE_PACE, blocks: storeOf(peer) },
-      snapshots: snapshotsOf(peer, onImport),
+      snapshots: snapshotsOf(peer, chainRules, onImport),
       ...(snapshotPolicy === undefined ? {} : { snapshotPolicy }),
       ...(restored === undefined ? {} : { restored }),
       ...(trust === undefined ? {} : { trust }),

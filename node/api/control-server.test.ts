@@ -33,6 +33,7 @@ const view: NonNullable<Facts["chain"]>["view"] = {
   lastBlockAtMs: 1_700_000_000_000,
   coherence: { measured: false, psiPpm: 1_000_000, lambdaPpm: 700_000 },
   pendingBatches: 0,
+  resultsDiffer: false,
   safety: { fork: 0, resultsMismatch: 0, equivocation: 0 },
 };
 const running: Facts = {
