@@ -109,7 +109,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "operator/observe/resources": ["operator/api/", "operator/runtime/"],
   "operator/observe/": ["operator/api/", "operator/runtime/", "operator/desired/names", ...NODE_FOR_OPERATOR],
   "operator/reconcile/actions": ["node/base/"],
-  "operator/desired/names": [],
+  "operator/desired/names": ["operator/api/group", CONTRACT],
   "operator/desired/": [
     "operator/api/",
     "operator/observe/snapshot",
@@ -118,6 +118,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   "operator/rollout/": [
     "operator/api/",
+    "operator/desired/names",
     "operator/observe/snapshot",
     "operator/reconcile/actions",
     ...NODE_FOR_OPERATOR,

@@ -52,6 +52,7 @@ export function exampleFiles(): ReadonlyMap<string, string> {
           { percent: 80, soakSeconds: 12 },
           { percent: 100, soakSeconds: 12 },
         ],
+        observeSeconds: 4,
         settleSeconds: 3,
         intervalSeconds: 4,
         failureLimit: 2,

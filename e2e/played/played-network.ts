@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import type { V1ConfigMap, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { millis } from "../../node/base/units.ts";
-import { LABELS } from "../../operator/api/group.ts";
 import { incarnationOf, incarnationOn } from "../../operator/api/replacement.ts";
-import { authorityName, genesisName, leafSecretName } from "../../operator/desired/names.ts";
+import { authorityName, genesisName, leafSecretName, memberOn } from "../../operator/desired/names.ts";
 import type { Caches } from "../../operator/observe/caches.ts";
 import { decodeCluster } from "../../operator/observe/decode.ts";
 import { createChain, publicKeyOf } from "../../operator/reconcile/world-chain.ts";
@@ -44,8 +43,7 @@ export function createPlayedNetwork(
   const counters = new Map<string, { readonly restarts: number; readonly counters: Counters }>();
   const find = <T>(kind: "Secret" | "ConfigMap", wanted: string): T | undefined =>
     caches.get(kind, keyOf(namespace, wanted)) as T | undefined;
-  const validatorOf = ({ metadata: { labels = {} } }: Pick<Item, "metadata">): number =>
-    Number(labels[LABELS.validator]);
+  const validatorOf = ({ metadata: { labels = {} } }: Pick<Item, "metadata">): number => memberOn(labels) ?? Number.NaN;
 
   const filesOf = (pod: Pick<Item, "metadata">): NodeFiles | undefined => {
     const leaf = find<V1Secret>("Secret", leafSecretName(name, validatorOf(pod)))?.data;
@@ -85,7 +83,7 @@ export function createPlayedNetwork(
   const bringIn = (): void => {
     const present = caches
       .ofCluster("Pod", clusterKey)
-      .filter((item) => (item as Item & V1Pod).spec?.nodeName && item.metadata.labels?.[LABELS.validator]);
+      .filter((item) => (item as Item & V1Pod).spec?.nodeName && memberOn(item.metadata.labels) !== undefined);
     const uids = new Set(present.map((pod) => pod.metadata.uid));
     for (const uid of [...pods.keys()]) if (!uids.has(uid)) pods.delete(uid);
     for (const item of present) {
@@ -133,7 +131,7 @@ export function createPlayedNetwork(
 }
 
 const voteKeyOf = ({ metadata: { labels } }: Thing): string =>
-  publicKeyOf(Number(labels[LABELS.validator]) + VALIDATORS_MAX * incarnationOn(labels));
+  publicKeyOf((memberOn(labels) ?? 0) + VALIDATORS_MAX * incarnationOn(labels));
 
 /** Scheduled already; everything else is still to come. */
 const playedPod = (item: Item, metadata: Thing["metadata"]): Thing => ({

@@ -5,6 +5,7 @@ export const QUICK_ROLLOUT = {
     { percent: 80, soakSeconds: 6 },
     { percent: 100, soakSeconds: 6 },
   ],
+  observeSeconds: 2,
   settleSeconds: 2,
   intervalSeconds: 4,
   failureLimit: 2,

@@ -1,4 +1,4 @@
-import type { ValidatorStatus } from "../../operator/api/cluster.ts";
+import type { ValidatorStatus } from "../../operator/api/validator-status.ts";
 import { claim, claimEqual } from "../kit/claim.ts";
 import { isReady, untilCluster } from "../kit/cluster-state.ts";
 import { describePods } from "../kit/follow.ts";

@@ -6,6 +6,7 @@ import { type CelRule, cel, immutable, listMap, positiveQuantity, quantityField,
 import { genesisSchema } from "./genesis.ts";
 import { growthStatusSchema } from "./growth.ts";
 import { hibernationStatusSchema } from "./hibernation.ts";
+import { OBSERVERS_MAX, observerStatusSchema, observersSchema } from "./observers.ts";
 import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { protocolStatusSchema } from "./protocol.ts";
@@ -18,6 +19,7 @@ import { servicesSchema } from "./services.ts";
 import { tlsSchema, tlsStatusSchema } from "./tls.ts";
 import { trustStatusSchema } from "./trust.ts";
 import { tuningSchema, tuningStatusSchema } from "./tuning.ts";
+import { validatorStatusSchema } from "./validator-status.ts";
 
 const neverLess: CelRule = {
   rule: "!quantity(self).isLessThan(quantity(oldSelf))",
@@ -78,6 +80,7 @@ export const clusterSpecSchema = z
       })
       .prefault({})
       .describe("The validators."),
+    observers: observersSchema.prefault({}).describe("Nodes that follow without a vote."),
     genesis: genesisSchema.prefault({}).describe("State of the ledger before the first block."),
     restoreFrom: restoreFromSchema.optional(),
     storage: z
@@ -193,32 +196,6 @@ export const disruptionSchema = z.object({
   since: timeField("When the slot was taken."),
 });
 
-export const validatorStatusSchema = z.object({
-  id: z.int().min(0).max(99).describe("Validator id."),
-  pod: z.string().max(253).describe("Name of its pod."),
-  host: z.string().max(253).describe("Host that it runs on; empty while it has none."),
-  zone: z.string().max(63).default("").describe("Zone of that host; empty if it carries no label for one."),
-  revision: z.string().max(64).describe("Revision of its inputs that the pod runs; empty while there is no pod."),
-  version: z.string().max(64).describe("Version that the node reports; empty while it cannot be read."),
-  state: z
-    .string()
-    .max(32)
-    .describe("State that the node reports, or why it cannot be read: Missing, Pending, Unreachable."),
-  ready: z.boolean().describe("Whether the pod is Ready."),
-  weight: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe(
-      "Weight of its vote in the committed set; 0 before genesis and for an observer. Weights move in every epoch: here they are renewed, all at once, when one of them has moved by more than a tenth.",
-    ),
-  voting: z
-    .boolean()
-    .default(false)
-    .describe("Whether that weight counts towards a quorum now: ready, caught up, and voting with its committed key."),
-  problem: z.string().max(512).describe("What is wrong with it and what to do; empty when nothing is."),
-});
-
 export const quarantineSchema = z.object({
   revision: z.string().max(64).describe("Revision of the inputs that were rolled back."),
   version: z.string().max(64).describe("Their version."),
@@ -298,6 +275,12 @@ export const clusterStatusSchema = z
       .describe("What was tried, and why it was kept or taken back; absent while off."),
     waitingFor: waitingForSchema.optional().describe("The one cause of waiting; absent when nothing is waited for."),
     validators: z.array(validatorStatusSchema).max(100).describe("Each validator.").meta(listMap("id")),
+    observers: z
+      .array(observerStatusSchema)
+      .max(OBSERVERS_MAX)
+      .optional()
+      .describe("Each observer that the spec asks for; absent when it asks for none.")
+      .meta(listMap("id")),
     quarantine: z
       .array(quarantineSchema)
       .max(10)
@@ -314,5 +297,4 @@ export type ClusterSpecInput = z.input<typeof clusterSpecSchema>;
 export type ClusterStatus = z.output<typeof clusterStatusSchema>;
 export type WaitingFor = z.output<typeof waitingForSchema>;
 export type Disruption = z.output<typeof disruptionSchema>;
-export type ValidatorStatus = z.output<typeof validatorStatusSchema>;
 export type Quarantined = z.output<typeof quarantineSchema>;

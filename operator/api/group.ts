@@ -8,6 +8,8 @@ export const FIELD_MANAGER = "hmn-operator";
 export const LABELS = {
   cluster: "hmn.dev/cluster",
   validator: "hmn.dev/validator",
+  /** Number of an observer. */
+  observer: "hmn.dev/observer",
   /** How often the validator's volume was replaced; absent for the first one. */
   incarnation: "hmn.dev/incarnation",
   /** On the pod template: which inputs a pod was made from. */
@@ -28,3 +30,5 @@ export const LABELS = {
  * pods, and no selector of the cluster's nodes takes them for one.
  */
 export const BACKUP_SUFFIX = ".backup";
+/** The same in the cluster label of its observers' pods: one host to a validator does not keep them apart, and no client is sent there. */
+export const OBSERVER_SUFFIX = ".observer";

@@ -21,6 +21,9 @@ export function quantity(value: unknown): bigint | undefined {
   return factor === undefined ? undefined : micros * factor;
 }
 
+/** The smaller of two quantities, as it is written. */
+export const lesser = (a: string, b: string): string => ((quantity(a) ?? 0n) < (quantity(b) ?? 0n) ? a : b);
+
 /** The same as a number: cores, bytes. */
 export function amount(value: unknown): number | undefined {
   const exact = quantity(value);

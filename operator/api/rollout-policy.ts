@@ -100,6 +100,14 @@ export const rolloutPolicySchema = z
           },
         ),
       }),
+    observeSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(30)
+      .describe(
+        "Phase 0 of an upgrade: before any validator is moved, an observer of the new release has to follow the network for so long. One that comes to other results, crashes or does not start ends the rollout. 0 leaves it out.",
+      ),
     settleSeconds: z
       .int()
       .min(0)

@@ -65,8 +65,9 @@ export const incidentSchema = z.object({
   ).optional(),
 });
 
-/** `state` of a rollout; the first six are active. */
+/** `state` of a rollout; the first seven are active. */
 export const rolloutStates = [
+  "Observing",
   "Moving",
   "Settling",
   "Soaking",
@@ -92,7 +93,14 @@ export const usedApprovalSchema = z.object({
 export const rolloutStatusSchema = z
   .object({
     state: z.enum(rolloutStates).describe("What the rollout is doing, or how it ended."),
-    phase: z.int().min(0).max(10).describe("Phase that it is in, from 1."),
+    phase: z
+      .int()
+      .min(0)
+      .max(10)
+      .describe("Phase that it is in, from 1; 0 while an observer follows the release before any validator runs it."),
+    followsSince: timeField(
+      "Since when that observer has followed without a break; absent while it does not.",
+    ).optional(),
     since: timeField("Since when it is in this state."),
     startTime: timeField("When it started."),
     completionTime: timeField("When it ended; the status never changes afterwards."),

@@ -1,7 +1,7 @@
 import { PATHS } from "../../node/api/contract.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import { API_VERSION, BACKUP_SUFFIX, FIELD_MANAGER, LABELS } from "../api/group.ts";
-import { amount } from "../api/quantity.ts";
+import { lesser } from "../api/quantity.ts";
 import { genesisName } from "../desired/names.ts";
 import { podLocks, processLocks } from "../desired/security.ts";
 import { storeAccess } from "../desired/store-arguments.ts";
@@ -51,7 +51,7 @@ export function backupJob(
   const { place, store, keyed, keyMount, targetMounts, targetVolumes } = storeAccess(spec.target);
   const said = ["--report", "/dev/termination-log"];
   const { cpu, memory } = resources;
-  const requested = (amount(cpu) ?? 0) < (amount(CPU_REQUEST) ?? 0) ? cpu : CPU_REQUEST;
+  const requested = lesser(cpu, CPU_REQUEST);
   const step = (name: string, args: readonly string[], mounts: readonly object[] = []) => ({
     name,
     image: source.image,

@@ -193,6 +193,7 @@ test("a file: other objects are passed over, and what does not fit is told by it
 function begun(weights: readonly number[]): { world: World; run: Runner } {
   const rollout = {
     phases: [20, 50, 55, 80, 100].map((percent) => ({ percent, soakSeconds: 8 })),
+    observeSeconds: 0,
     settleSeconds: 1,
     intervalSeconds: 4,
     minimumSamples: 10,

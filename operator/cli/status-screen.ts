@@ -1,7 +1,8 @@
-import type { ClusterStatus, ValidatorStatus } from "../api/cluster.ts";
+import type { ClusterStatus } from "../api/cluster.ts";
 import type { CoherenceStatus } from "../api/coherence.ts";
 import type { Condition } from "../api/conditions.ts";
 import type { ProtocolStatus } from "../api/protocol.ts";
+import type { ValidatorStatus } from "../api/validator-status.ts";
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import { activeRollout } from "../rollout/start.ts";
 import { type Quorum, quorumOf, quorumText } from "./quorum-text.ts";

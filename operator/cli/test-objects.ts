@@ -1,6 +1,7 @@
 import { type Millis, millis } from "../../node/base/units.ts";
-import { type ClusterSpecInput, type ClusterStatus, clusterSpecSchema, type ValidatorStatus } from "../api/cluster.ts";
+import { type ClusterSpecInput, type ClusterStatus, clusterSpecSchema } from "../api/cluster.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
+import type { ValidatorStatus } from "../api/validator-status.ts";
 import { inputsOf, revisionOf } from "../desired/inputs.ts";
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import type { Look } from "./screen.ts";

@@ -2,7 +2,8 @@ import type { NodeStatus } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
-import { clusterSelector, ownedMetadata } from "./metadata.ts";
+import { clusterSelector, observersSelector, ownedMetadata } from "./metadata.ts";
+import { observersName } from "./names.ts";
 
 type Voter = Pick<NodeStatus["validators"][number], "weight">;
 
@@ -16,6 +17,18 @@ export function minAvailable(voters: readonly Voter[]): number {
   const bearable = 3 * (total - heaviest) > 2 * total;
   return bearable ? voters.length - 1 : voters.length;
 }
+
+/** Readers keep all observers but one. */
+export const observersBudget = (cluster: ClusterObject): KubeObject => ({
+  apiVersion: "policy/v1",
+  kind: "PodDisruptionBudget",
+  metadata: ownedMetadata(cluster, observersName(cluster.metadata.name)),
+  spec: {
+    maxUnavailable: 1,
+    selector: { matchLabels: observersSelector(cluster.metadata.name) },
+    unhealthyPodEvictionPolicy: "AlwaysAllow",
+  },
+});
 
 export const budget = (cluster: ClusterObject, least: number): KubeObject => ({
   apiVersion: "policy/v1",

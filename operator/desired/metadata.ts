@@ -1,8 +1,10 @@
-import { API_VERSION, FIELD_MANAGER, LABELS } from "../api/group.ts";
+import { API_VERSION, FIELD_MANAGER, LABELS, OBSERVER_SUFFIX } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 
 /** What every validator's objects and pods of a cluster are found by. */
 export const clusterSelector = (cluster: string) => ({ [LABELS.cluster]: cluster });
+/** Pods of its observers. */
+export const observersSelector = (cluster: string) => ({ [LABELS.cluster]: `${cluster}${OBSERVER_SUFFIX}` });
 /** The first incarnation carries no label: selectors of StatefulSets never change. */
 export const validatorSelector = (cluster: string, validator: number, incarnation: number) => ({
   [LABELS.cluster]: cluster,

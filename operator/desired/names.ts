@@ -1,6 +1,28 @@
+import { isObserver, OBSERVER_IDS, observerId } from "../../node/api/contract.ts";
+import { LABELS } from "../api/group.ts";
+
+/** The observer that follows a new release before any validator runs it. The numbers below its are the spec's. */
+export const FORERUNNER = observerId(OBSERVER_IDS.count - 1);
+const numberOf = (observer: number): number => observer - OBSERVER_IDS.first;
+/** A node in its objects' names. */
+export const memberName = (id: number): string => (isObserver(id) ? `observer${numberOf(id)}` : `${id}`);
+/** A node in what people read. */
+export const nodeName = (id: number): string => (isObserver(id) ? `observer ${numberOf(id)}` : `node ${id}`);
+export const memberLabels = (id: number): Readonly<Record<string, string>> =>
+  isObserver(id) ? { [LABELS.observer]: `${numberOf(id)}` } : { [LABELS.validator]: `${id}` };
+/** The node that an object belongs to, by its labels. */
+export function memberOn(labels: Readonly<Record<string, string>> | undefined): number | undefined {
+  const [validator, observer] = [labels?.[LABELS.validator], labels?.[LABELS.observer]];
+  const id = observer === undefined ? Number(validator ?? "x") : observerId(Number(observer));
+  return Number.isInteger(id) ? id : undefined;
+}
+
 /** Names of a cluster's objects. A StatefulSet carries the incarnation of its validator's volume, a Service does not. */
 export const statefulSetName = (cluster: string, validator: number, incarnation: number): string =>
   `${cluster}-${validator}-${incarnation}`;
+export const observerSetName = (cluster: string, observer: number): string => `${cluster}-${memberName(observer)}`;
+/** Of all observers that the spec asks for: their Service and their budget. */
+export const observersName = (cluster: string): string => `${cluster}-observers`;
 /** The one pod of a StatefulSet, and the claim of its volume. */
 export const podName = (statefulSet: string): string => `${statefulSet}-0`;
 export const claimName = (statefulSet: string): string => `data-${podName(statefulSet)}`;
@@ -9,11 +31,11 @@ export const serviceName = (cluster: string, validator: number): string => `${cl
 export const serviceHost = (cluster: string, namespace: string, validator: number): string =>
   `${serviceName(cluster, validator)}.${namespace}.svc`;
 export const clientServiceName = (cluster: string): string => `${cluster}-client`;
-/** What stands before and after the validator's id in the name of its leaf Secret. */
+/** What stands before and after the node in the name of its leaf Secret. */
 export const leafSecretParts = (cluster: string) => ({ before: `${cluster}-`, after: "-tls" });
-export function leafSecretName(cluster: string, validator: number): string {
+export function leafSecretName(cluster: string, id: number): string {
   const { before, after } = leafSecretParts(cluster);
-  return `${before}${validator}${after}`;
+  return `${before}${memberName(id)}${after}`;
 }
 export const operatorSecretName = (cluster: string): string => `${cluster}-operator-tls`;
 export const governanceSecretName = (cluster: string): string => `${cluster}-governance`;

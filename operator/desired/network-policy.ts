@@ -3,7 +3,7 @@ import { PORTS } from "../../node/api/contract.ts";
 import { FIELD_MANAGER, LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
-import { clusterSelector, ownedMetadata } from "./metadata.ts";
+import { clusterSelector, observersSelector, ownedMetadata } from "./metadata.ts";
 import { restorePolicyName } from "./names.ts";
 
 const DNS_PORT = 53;
@@ -12,13 +12,15 @@ const tcp = (port: number) => ({ protocol: "TCP", port });
 /** Everything else is denied, in and out. */
 export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]): KubeObject {
   const { name } = cluster.metadata;
-  const pods = { podSelector: { matchLabels: clusterSelector(name) } };
+  const both = [clusterSelector(name), observersSelector(name)].map((labels) => labels[LABELS.cluster]);
+  const selector = { matchExpressions: [{ key: LABELS.cluster, operator: "In", values: both }] };
+  const pods = { podSelector: selector };
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
     metadata: ownedMetadata(cluster, name),
     spec: {
-      podSelector: { matchLabels: clusterSelector(name) },
+      podSelector: selector,
       policyTypes: ["Ingress", "Egress"],
       ingress: [
         { from: [pods], ports: [tcp(PORTS.mesh), tcp(PORTS.consensus)] },

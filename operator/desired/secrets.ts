@@ -1,4 +1,4 @@
-import { nodeIdentity, operatorIdentity } from "../../node/api/contract.ts";
+import { isObserver, nodeIdentity, operatorIdentity } from "../../node/api/contract.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { objectLabels, ownerReferences } from "./metadata.ts";
@@ -7,6 +7,7 @@ import {
   clientServiceName,
   governanceSecretName,
   leafSecretName,
+  observersName,
   operatorSecretName,
   serviceName,
 } from "./names.ts";
@@ -44,13 +45,12 @@ const leaf = (cluster: ClusterObject, secret: string, identity: string, dnsNames
   ownerReferences: ownerReferences(cluster),
 });
 
-/** The certificate by which a node is known to its peers (`<id>.<network>`) and to clients (its Services' names). */
-export function validatorLeaf(cluster: ClusterObject, validator: number): Issue {
+/** The certificate by which a node is known to its peers (`<id>.<network>`, `observer-<number>.<network>`) and to clients (its Services' names). */
+export function nodeLeaf(cluster: ClusterObject, id: number): Issue {
   const { name, namespace } = cluster.metadata;
-  return leaf(cluster, leafSecretName(name, validator), nodeIdentity(validator, cluster.spec.network), [
-    ...hosts(serviceName(name, validator), namespace),
-    ...hosts(clientServiceName(name), namespace),
-  ]);
+  const services = isObserver(id) ? [observersName(name)] : [serviceName(name, id), clientServiceName(name)];
+  const dnsNames = services.flatMap((service) => hosts(service, namespace));
+  return leaf(cluster, leafSecretName(name, id), nodeIdentity(id, cluster.spec.network), dnsNames);
 }
 
 /** The certificate with which the operator reads `/status` and `/metrics`. */

@@ -4,8 +4,8 @@ import { incarnationOf } from "../api/replacement.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { shortHash } from "./hash.ts";
-import { clusterSelector, ownedMetadata, validatorSelector } from "./metadata.ts";
-import { ANNOTATIONS, clientServiceName, serviceName } from "./names.ts";
+import { clusterSelector, observersSelector, ownedMetadata, validatorSelector } from "./metadata.ts";
+import { ANNOTATIONS, clientServiceName, observersName, serviceName } from "./names.ts";
 import { soundEntries } from "./spec-fault.ts";
 
 const port = (name: keyof typeof PORTS) => ({ name, port: PORTS[name], targetPort: PORTS[name], protocol: "TCP" });
@@ -48,6 +48,17 @@ export function clientService(cluster: ClusterObject): KubeObject {
       selector: { ...clusterSelector(name), [LABELS.serving]: "true" },
       ports: [port("client"), port("api")],
     },
+  };
+}
+
+/** Readers' way to observers; batches go to validators. */
+export function observersService(cluster: ClusterObject): KubeObject {
+  const { name } = cluster.metadata;
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: ownedMetadata(cluster, observersName(name)),
+    spec: { ...families(cluster), type: "ClusterIP", selector: observersSelector(name), ports: [port("api")] },
   };
 }
 

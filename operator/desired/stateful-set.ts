@@ -47,17 +47,21 @@ export function statefulSet(
         ...template,
         metadata: { ...template.metadata, labels: { ...template.metadata.labels, ...selector } },
       },
-      volumeClaimTemplates: [
-        {
-          metadata: { name: "data", labels: selector },
-          spec: {
-            accessModes: ["ReadWriteOnce"],
-            ...(spec.storage.className === undefined ? {} : { storageClassName: spec.storage.className }),
-            // Claim templates cannot change: a set of another size is made anew, once its volume has grown.
-            resources: { requests: { storage: volumeSize(actual) ?? spec.storage.size } },
-          },
-        },
-      ],
+      volumeClaimTemplates: [volumeClaim(cluster, selector, actual)],
     },
   };
 }
+
+export const volumeClaim = (
+  { spec }: ClusterObject,
+  labels: Readonly<Record<string, string>>,
+  actual: V1StatefulSet | undefined,
+): object => ({
+  metadata: { name: "data", labels },
+  spec: {
+    accessModes: ["ReadWriteOnce"],
+    ...(spec.storage.className === undefined ? {} : { storageClassName: spec.storage.className }),
+    // Claim templates cannot change: a set of another size is made anew, once its volume has grown.
+    resources: { requests: { storage: volumeSize(actual) ?? spec.storage.size } },
+  },
+});

@@ -3,7 +3,7 @@ import { LABELS } from "../api/group.ts";
 import { affinityOf } from "./affinity.ts";
 import type { Inputs } from "./inputs.ts";
 import { clusterSelector } from "./metadata.ts";
-import { authorityName, configName, genesisName, leafSecretParts } from "./names.ts";
+import { authorityName, configName, genesisName, leafSecretParts, memberName } from "./names.ts";
 import { podLocks, processLocks } from "./security.ts";
 import { soundEntries } from "./spec-fault.ts";
 
@@ -137,10 +137,10 @@ const picked = <T extends object, Name extends keyof T>(fields: T, ...names: rea
     Pick<T, Name>
   >;
 
-/** The template of one validator. */
-export function templateFor(stored: StoredTemplate, validator: number): PodTemplate {
+/** The template of one node. */
+export function templateFor(stored: StoredTemplate, id: number): PodTemplate {
   return stored.slots.reduce(
-    (pod, { path, before, after }) => replaced(pod, path, `${before}${validator}${after}`) as PodTemplate,
+    (pod, { path, before, after }) => replaced(pod, path, `${before}${memberName(id)}${after}`) as PodTemplate,
     stored.pod,
   );
 }

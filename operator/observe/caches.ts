@@ -1,4 +1,4 @@
-import { BACKUP_SUFFIX, LABELS } from "../api/group.ts";
+import { LABELS } from "../api/group.ts";
 import type { Change } from "../runtime/cache.ts";
 import type { Client } from "../runtime/client.ts";
 import { type ListWatch, startListWatch } from "../runtime/list-watch.ts";
@@ -38,9 +38,9 @@ export type CachesOptions = {
 export function clusterKeyOf(kind: KindName, item: Item): string | undefined {
   if (kind === "HmnCluster") return itemKey(item);
   if (!resources[kind].namespaced) return undefined;
-  // Our own kinds name their cluster; the pods of its backups carry its name with a suffix, so that nothing takes them for nodes.
+  // Our own kinds name their cluster; pods of its backups and observers carry its name with a suffix, so that nothing takes them for nodes.
   const named = resources[kind].apiVersion === resources.HmnCluster.apiVersion;
-  const cluster = named ? clusterInSpec(item) : item.metadata.labels?.[LABELS.cluster]?.replace(BACKUP_SUFFIX, "");
+  const cluster = named ? clusterInSpec(item) : item.metadata.labels?.[LABELS.cluster]?.replace(/[.].*$/, "");
   return cluster === undefined ? undefined : keyOf(item.metadata.namespace, cluster);
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isObserver } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -113,7 +114,7 @@ export function createMetricSources(options: {
         source: target.metricSource,
         error: known ? error : unknown,
         missing: target.nodes
-          .filter((node) => !node.stopping && fresh(clusterKey, node) === undefined)
+          .filter((node) => !isObserver(node.validator) && !node.stopping && fresh(clusterKey, node) === undefined)
           .map(({ validator }) => validator),
       };
     },

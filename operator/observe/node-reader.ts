@@ -1,3 +1,4 @@
+import { isObserver } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -8,6 +9,7 @@ import type { MeasuredEpoch, NodeReading, Sample } from "./snapshot.ts";
 
 /** One pod to read. */
 export type NodeTarget = {
+  /** Of an observer the number that it goes by. */
   readonly validator: number;
   readonly pod: string;
   readonly podUid: string;
@@ -103,7 +105,7 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     metrics.nodeReadings.inc({ result: status.ok && scrape.ok ? "ok" : "failed" });
     const isNew = changed(found.readings.get(validator), reading);
     found.readings.set(validator, reading);
-    if (status.ok) keepEpoch(found, validator, status.value);
+    if (status.ok && !isObserver(validator)) keepEpoch(found, validator, status.value);
 
     const before = found.marks.get(validator);
     const mark: Mark | undefined = scrape.ok ? { at, podUid, scrape: scrape.value } : undefined;

@@ -1,7 +1,7 @@
 import type { V1Pod, V1Secret } from "@kubernetes/client-node";
 import type { Result } from "../../node/base/result.ts";
 import type { Millis } from "../../node/base/units.ts";
-import { LABELS } from "../api/group.ts";
+import { BACKUP_SUFFIX, LABELS } from "../api/group.ts";
 import { authorityName } from "../desired/names.ts";
 import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
@@ -51,7 +51,7 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
   const of = <T>(kind: KindName): readonly T[] => typed(caches.ofCluster(kind, clusterKey));
   const secrets = of<V1Secret>("Secret");
   const pods = of<V1Pod>("Pod");
-  const isNode = ({ metadata }: V1Pod): boolean => metadata?.labels?.[LABELS.cluster] === item.metadata.name;
+  const isNode = ({ metadata }: V1Pod): boolean => !metadata?.labels?.[LABELS.cluster]?.endsWith(BACKUP_SUFFIX);
   const authority = secrets.find(({ metadata }) => metadata?.name === authorityName(item.metadata.name));
   const metricSource = findings.metricSource(clusterKey);
   return {

@@ -4,7 +4,7 @@ import type { ClusterStatus } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
 import { amount } from "../api/quantity.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
-import { authorityName, operatorSecretName } from "../desired/names.ts";
+import { authorityName, memberOn, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
 import { readAuthority } from "./certificates.ts";
@@ -48,12 +48,12 @@ function credentialsOf(caches: Known, { metadata: { name, namespace } }: Item): 
   return { ca, certificate, key };
 }
 
-/** Of two pods of one validator only that on its newest volume is read. */
+/** Validators and observers alike. Of two pods of one validator only that on its newest volume is read. */
 function nodeTarget(item: Item, cluster: ClusterStatus): readonly NodeTarget[] {
   const { status, spec } = item as unknown as V1Pod;
   const { labels = {}, uid, deletionTimestamp } = item.metadata;
-  const validator = Number(labels[LABELS.validator] ?? "x");
-  if (status?.podIP === undefined || !Number.isInteger(validator)) return [];
+  const validator = memberOn(labels);
+  if (status?.podIP === undefined || validator === undefined) return [];
   if (incarnationOn(labels) !== incarnationOf(cluster, validator)) return [];
   // A pod that has ended keeps its address, which may be another's by now.
   if (status.phase === "Succeeded" || status.phase === "Failed") return [];

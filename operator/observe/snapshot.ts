@@ -148,7 +148,7 @@ export type Snapshot = {
   readonly jobs: readonly V1Job[];
   readonly backupPods: readonly V1Pod[];
   readonly statefulSets: readonly V1StatefulSet[];
-  /** Pods that carry the cluster's label. */
+  /** Of validators and observers. */
   readonly pods: readonly V1Pod[];
   readonly services: readonly V1Service[];
   readonly configMaps: readonly V1ConfigMap[];
@@ -168,7 +168,7 @@ export type Snapshot = {
   /** Of the whole Kubernetes cluster: what proves who signed an approval. */
   readonly admissionPolicies: readonly V1ValidatingAdmissionPolicy[];
   readonly admissionBindings: readonly V1ValidatingAdmissionPolicyBinding[];
-  /** Latest reading of each validator's pod. */
+  /** Latest reading of each validator's pod, and each observer's by the number that it goes by. */
   readonly readings: ReadonlyMap<number, NodeReading>;
   /** The last 15 minutes of samples, oldest first. */
   readonly samples: readonly Sample[];

@@ -17,6 +17,7 @@ const spec: ClusterSpecInput = {
       { percent: 80, soakSeconds },
       { percent: 100, soakSeconds },
     ],
+    observeSeconds: 0,
     settleSeconds: 2,
     intervalSeconds: 4,
     progressDeadlineSeconds: 90,

@@ -1,8 +1,10 @@
 import type { TlsStatus } from "../api/tls.ts";
-import { operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
+import { nodeName } from "../desired/names.ts";
+import { nodeLeaf, operatorLeaf } from "../desired/secrets.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import { isUsable } from "./leaf-age.ts";
+import { observersOf } from "./observers.ts";
 
 export type CertificatesReady = {
   readonly status: "True" | "False" | "Unknown";
@@ -20,7 +22,8 @@ export function certificatesReady(
   const { cluster, authority, leaves, now } = snapshot;
   if (authority === undefined)
     return { status: "Unknown", reason: "NotIssued", message: "There is no certificate authority yet" };
-  const issues = [operatorLeaf(cluster), ...view.nodes.map(({ id }) => validatorLeaf(cluster, id))];
+  const everybody = [...view.nodes, ...observersOf(view)];
+  const issues = [operatorLeaf(cluster), ...everybody.map(({ id }) => nodeLeaf(cluster, id))];
   const bad = issues.filter(({ secret }) => !isUsable(leaves.get(secret), now)).map(({ secret }) => secret);
   if (bad.length > 0)
     return {
@@ -34,8 +37,8 @@ export function certificatesReady(
       reason: "Rotating",
       message: `All certificates are good, and are being replaced (step ${tls.step}) while everything runs`,
     };
-  const stale = view.nodes.filter(({ id, status }) => {
-    const hash = leaves.get(validatorLeaf(cluster, id).secret)?.hash;
+  const stale = everybody.filter(({ id, status }) => {
+    const hash = leaves.get(nodeLeaf(cluster, id).secret)?.hash;
     if (status === undefined) return false;
     return status.caBundleHash !== authority.bundleHash || (status.certificateHash ?? hash) !== hash;
   });
@@ -43,7 +46,7 @@ export function certificatesReady(
     ? {
         status: "False",
         reason: "NotInUse",
-        message: `Node ${stale.map(({ id }) => id).join(", ")} has not read its new certificate or the bundle yet: the kubelet brings them within two minutes; else look at its log`,
+        message: `${stale.map(({ id }) => nodeName(id)).join(", ")} has not read its new certificate or the bundle yet: the kubelet brings them within two minutes; else look at its log`,
       }
     : {
         status: "True",

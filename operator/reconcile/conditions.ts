@@ -14,6 +14,7 @@ import { certificatesReady } from "./certificates.ts";
 import { faultDomains } from "./fault-domains.ts";
 import { imageUnchanged } from "./image.ts";
 import { serviceLevels } from "./levels.ts";
+import { observersAre } from "./observers.ts";
 import type { Obstacle } from "./plan.ts";
 import { deletionGuardMissing } from "./signer-proof.ts";
 
@@ -101,6 +102,7 @@ export function isReadyCluster({
     !snapshot.rollouts.some(({ status }) => isActive(status)) &&
     target === current &&
     view.nodes.every((node) => isHealthy(node) && node.podRevision === target) &&
+    observersAre(view, target) &&
     quorumServes(view)
   );
 }

@@ -21,6 +21,7 @@ import { hibernate, hibernationEvents } from "./hibernation.ts";
 import { idle } from "./idle.ts";
 import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
+import { observerLeftovers, observerMoves, strandedObservers, wantedObservers } from "./observers.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { replaceLost } from "./replacement.ts";
@@ -55,12 +56,19 @@ export function decide(asked: Snapshot): Decision {
   const proof = signerProof(snapshot);
   const approvals = provenApprovals(snapshot, proof);
   const retry = retried(snapshot, active, target, approvals);
+  const observers = wantedObservers(snapshot, active, current.revision);
   const {
     actions: planned,
     obstacle,
     repairs,
     restore,
-  } = plan(snapshot, view, stored, (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id));
+  } = plan(
+    snapshot,
+    view,
+    stored,
+    (id) => assignedRevision(active, current.revision, id) ?? ownRevision(view, id),
+    observers,
+  );
   const shared = { target, current, obstacle, repairs, restore: restore.status };
   const { hibernation } = cluster.status;
   if (hibernation !== undefined && hibernation.step !== "BackingUp")
@@ -131,6 +139,8 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded ? step.acts : []),
     ...(recorded && tlsRecorded ? turn.acts : []),
     ...(recorded ? scaling.acts : []),
+    ...observerMoves(snapshot, view, observers),
+    ...strandedObservers(snapshot, view),
     ...growing.acts,
     ...sleeping.acts,
     ...tuning.acts,
@@ -138,6 +148,7 @@ export function decide(asked: Snapshot): Decision {
     ...backups(snapshot, view),
     ...prune(snapshot, [target, current.revision]),
     ...leftovers(snapshot, view),
+    ...observerLeftovers(snapshot, observers),
     ...events(snapshot, status, active, step.status),
     ...hibernationEvents(cluster.status.hibernation, status.hibernation),
     ...scaleEvents(cluster.status.scale, status.scale, status.size),

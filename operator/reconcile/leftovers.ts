@@ -3,6 +3,7 @@ import { leafSecretName, podName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
+import { removal } from "./observers.ts";
 import { othersOf } from "./old-node.ts";
 
 /** Ids of validators are below this. */
@@ -21,11 +22,6 @@ export function leftovers(snapshot: Snapshot, view: View): readonly Action[] {
       .filter(isLeft)
       .map((id) => leafSecretName(name, id)),
   );
-  type Named = { metadata?: { name?: string; uid?: string; deletionTimestamp?: unknown } };
-  const removal = (apiVersion: string, kind: string, { metadata }: Named): readonly Action[] =>
-    metadata?.deletionTimestamp === undefined
-      ? [{ type: "delete", apiVersion, kind, name: metadata?.name ?? "", uid: metadata?.uid ?? "" }]
-      : [];
   // A replacement that was taken back. Whose pod the budget counts is nobody's leftover, whatever the status says.
   const counted = (set: string): boolean =>
     pods.some(({ metadata }) => metadata?.name === podName(set) && metadata.labels?.[LABELS.voter] === "true");

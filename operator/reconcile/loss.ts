@@ -30,7 +30,7 @@ export function lossOf({ cluster, claims, hosts }: Snapshot, node: NodeView): Lo
   return isNotMounted(node) ? volume(`host ${host} cannot mount the volume of its claim ${name}`) : undefined;
 }
 
-function isAlive(hosts: readonly V1Node[], name: string): boolean {
+export function isAlive(hosts: readonly V1Node[], name: string): boolean {
   const host = hosts.find(({ metadata }) => metadata?.name === name);
   const ready = host?.status?.conditions?.find(({ type }) => type === "Ready");
   return host !== undefined && (ready === undefined || ready.status === "True");

@@ -4,6 +4,7 @@ import { ANNOTATIONS, configName, genesisName, leafSecretName } from "../desired
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
+import { observersOf } from "./observers.ts";
 import { formerVoters, wantedMinAvailable } from "./plan.ts";
 import { holdsNetwork } from "./restoring.ts";
 
@@ -24,7 +25,7 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
   const file = snapshot.configMaps.find((object) => object.metadata?.name === name)?.data?.["genesis.json"];
   if (file === undefined) return [];
   const hash = shortHash(file);
-  return view.nodes.flatMap((node): Action[] => {
+  return [...view.nodes, ...observersOf(view)].flatMap((node): Action[] => {
     const marked = node.pod?.metadata?.annotations?.[ANNOTATIONS.genesis] === hash;
     if (node.pod === undefined || node.stopping || marked || node.status?.state !== "WaitingForGenesis") return [];
     return [
@@ -40,7 +41,7 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
 
 /** A node that still uses other certificates than those in its Secret and the bundle gets them at once in the same way. */
 function tlsMarks({ authority, leaves, cluster }: Snapshot, view: View): readonly Action[] {
-  return view.nodes.flatMap((node): Action[] => {
+  return [...view.nodes, ...observersOf(view)].flatMap((node): Action[] => {
     const leaf = leaves.get(leafSecretName(cluster.metadata.name, node.id));
     const { pod, status } = node;
     if (authority === undefined || leaf === undefined || pod === undefined || status === undefined || node.stopping)

@@ -8,7 +8,7 @@ import { inputsOf, revisionOf } from "../desired/inputs.ts";
 import { authorityName, genesisName, governanceSecretName, statefulSetName } from "../desired/names.ts";
 import { networkPolicy, restorePolicy } from "../desired/network-policy.ts";
 import { revisionObject, type StoredRevision } from "../desired/revision.ts";
-import { authority, governance, operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
+import { authority, governance, nodeLeaf, operatorLeaf } from "../desired/secrets.ts";
 import { serviceAccount } from "../desired/service-account.ts";
 import { clientService, validatorService } from "../desired/services.ts";
 import { specFault } from "../desired/spec-fault.ts";
@@ -20,6 +20,7 @@ import type { Action, KubeObject } from "./actions.ts";
 import { contest, type Differing } from "./contest.ts";
 import { fulfils } from "./differ.ts";
 import { isUsable } from "./leaf-age.ts";
+import { observerObjects, type WantedObserver } from "./observers.ts";
 import { type Restore, restoring, restoringOf } from "./restoring.ts";
 import { version } from "./rotation.ts";
 
@@ -40,17 +41,18 @@ export type Obstacle = { readonly reason: string; readonly message: string; read
 type Part = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
 export type Plan = Part & { readonly repairs: readonly Repair[]; readonly restore: Restore };
 
-/** What has to be written so that the owned objects are as wanted; `assigned` names the revision of each validator. */
+/** What has to be written so that the owned objects are as wanted; `assigned` names the revision of each validator, `observers` those that there shall be. */
 export function plan(
   snapshot: Snapshot,
   view: View,
   stored: ReadonlyMap<string, StoredRevision>,
   assigned: (validator: number) => string | undefined,
+  observers: readonly WantedObserver[],
 ): Plan {
-  const keys = issues(snapshot);
+  const keys = issues(snapshot, observers);
   const restore = restoring(snapshot, view);
   const genesis = genesisPlan(snapshot, view, restore);
-  const differing = objects(snapshot, view, stored, assigned, restore).filter(
+  const differing = objects(snapshot, view, stored, { assigned, observers, restore }).filter(
     ({ actual, wanted }) => !fulfils(actual, wanted),
   );
   const { write, repairs, obstacle: fight } = contest(snapshot, differing);
@@ -81,13 +83,14 @@ const objectsCommand = ({ cluster }: Snapshot): string =>
  * Keys that do not exist yet, and certificates that nobody can use any more: those are replaced at once, whatever is up or
  * down. What is still good is the rotation's.
  */
-function issues(snapshot: Snapshot): Part {
+function issues(snapshot: Snapshot, observers: readonly WantedObserver[]): Part {
   const { cluster, authority: signer } = snapshot;
   const { name } = cluster.metadata;
   const absent = ({ secret }: Issue) => named(snapshot.secrets, secret) === undefined;
   const leaves = [
     operatorLeaf(cluster),
-    ...Array.from({ length: cluster.spec.validators.replicas }, (_, id) => validatorLeaf(cluster, id)),
+    ...Array.from({ length: cluster.spec.validators.replicas }, (_, id) => nodeLeaf(cluster, id)),
+    ...observers.map(({ id }) => nodeLeaf(cluster, id)),
   ];
   const began = named(snapshot.configMaps, genesisName(name)) !== undefined;
   const root = authority(cluster);
@@ -123,8 +126,15 @@ function objects(
   snapshot: Snapshot,
   view: View,
   stored: ReadonlyMap<string, StoredRevision>,
-  assigned: (validator: number) => string | undefined,
-  restore: Restore,
+  {
+    assigned,
+    observers,
+    restore,
+  }: {
+    assigned: (validator: number) => string | undefined;
+    observers: readonly WantedObserver[];
+    restore: Restore;
+  },
 ): readonly Differing[] {
   const { cluster } = snapshot;
   const { name } = cluster.metadata;
@@ -152,6 +162,12 @@ function objects(
       if (revision === undefined || restore.waits) return [];
       const wanted = statefulSet(cluster, id, revision, actual, restoringOf(snapshot, node, restore));
       return [{ actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) }];
+    }),
+    ...observerObjects(snapshot, observers, stored).map((wanted) => {
+      if (wanted.kind !== "StatefulSet")
+        return pair(wanted.kind === "Service" ? snapshot.services : snapshot.budgets, wanted);
+      const actual = named(snapshot.statefulSets, wanted.metadata.name);
+      return { actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) };
     }),
   ];
 }

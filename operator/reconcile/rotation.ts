@@ -2,7 +2,8 @@ import { unreachable } from "../../node/base/assert.ts";
 import { type Millis, seconds } from "../../node/base/units.ts";
 import type { Disruption } from "../api/cluster.ts";
 import type { TlsStatus } from "../api/tls.ts";
-import { authority as authorityIssue, operatorLeaf, validatorLeaf } from "../desired/secrets.ts";
+import { nodeName } from "../desired/names.ts";
+import { authority as authorityIssue, nodeLeaf, operatorLeaf } from "../desired/secrets.ts";
 import type { AuthorityFacts, Snapshot } from "../observe/snapshot.ts";
 import { gate } from "../rollout/quorum.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
@@ -10,6 +11,7 @@ import { elapsed, timeText } from "../rollout/time.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
 import { dueAt, isDue, isUsable } from "./leaf-age.ts";
+import { observersOf } from "./observers.ts";
 
 /** How long a release that does not tell which certificate it uses is given to have read a new one. */
 const SILENT_PATIENCE = seconds(180);
@@ -64,7 +66,7 @@ export function rotate(snapshot: Snapshot, view: View, free: boolean): Turn {
     }
     case "Overlap": {
       // Some came back, or got theirs in a hurry.
-      const behind = view.nodes.filter((node) => holdsFiles(node) && !uses(snapshot, node, status.since));
+      const behind = everybody(view).filter((node) => holdsFiles(node) && !uses(snapshot, node, status.since));
       if (behind.length === 0 && over) return at("Drop");
       return { ...rest, wait: waitFor(snapshot, `the last certificates to be used${named(behind)}`, behind) };
     }
@@ -120,16 +122,19 @@ function renewed(snapshot: Snapshot, view: View, rest: Turn, free: boolean): Tur
   };
   const own = operatorLeaf(cluster);
   if (due(own)) return { ...rest, acts: [replacing(snapshot, own)] };
+  // Who has no vote holds nobody up.
+  const follower = observersOf(view).find(({ id }) => due(nodeLeaf(cluster, id)));
+  if (follower !== undefined) return { ...rest, acts: [replacing(snapshot, nodeLeaf(cluster, follower.id))] };
   const { slot } = rest;
   if (slot !== undefined) {
     const node = view.nodes[slot.validator];
     if (node === undefined) return { ...rest, slot: undefined };
-    const issue = validatorLeaf(cluster, node.id);
+    const issue = nodeLeaf(cluster, node.id);
     if (due(issue)) return { ...rest, acts: [replacing(snapshot, issue)] };
     if (!holdsFiles(node) || uses(snapshot, node, slot.since)) return { ...rest, slot: undefined };
     return { ...rest, wait: waitFor(snapshot, `node ${node.id} to use its new certificate`, [node]) };
   }
-  const next = view.nodes.find((node) => due(validatorLeaf(cluster, node.id)));
+  const next = view.nodes.find((node) => due(nodeLeaf(cluster, node.id)));
   // The same object: nothing is left to do.
   if (next === undefined) return rest;
   const closed = next.voting ? gate(view, next.id) : undefined;
@@ -143,16 +148,18 @@ function renewed(snapshot: Snapshot, view: View, rest: Turn, free: boolean): Tur
     : { ...rest, wait: waitFor(snapshot, "what moves nodes now to end", []) };
 }
 
+const everybody = (view: View): readonly NodeView[] => [...view.nodes, ...observersOf(view)];
+
 /** A process that runs holds what it read; one that starts reads what is there. */
 const holdsFiles = (node: NodeView): boolean => node.pod?.status?.phase === "Running" && !node.stopping;
 
 /** Nodes that do not trust the present bundle yet. */
 const untrusting = (view: View, { bundleHash }: AuthorityFacts): readonly NodeView[] =>
-  view.nodes.filter((node) => holdsFiles(node) && node.status?.caBundleHash !== bundleHash);
+  everybody(view).filter((node) => holdsFiles(node) && node.status?.caBundleHash !== bundleHash);
 
 function uses({ cluster, leaves, now }: Snapshot, node: NodeView, since: string): boolean {
   const told = node.status?.certificateHash;
-  if (told !== undefined) return told === leaves.get(validatorLeaf(cluster, node.id).secret)?.hash;
+  if (told !== undefined) return told === leaves.get(nodeLeaf(cluster, node.id).secret)?.hash;
   return node.status !== undefined && elapsed(now, since) >= SILENT_PATIENCE;
 }
 
@@ -179,7 +186,7 @@ export const version = ({ secrets }: Snapshot, name: string): { readonly replace
 });
 
 const named = (nodes: readonly NodeView[]): string =>
-  nodes.length === 0 ? " and the overlap to pass" : ` by node ${nodes.map(({ id }) => id).join(", ")}`;
+  nodes.length === 0 ? " and the overlap to pass" : ` by ${nodes.map(({ id }) => nodeName(id)).join(", ")}`;
 
 function waitFor({ cluster }: Snapshot, what: string, behind: readonly NodeView[]): Wait {
   const who = { cluster: cluster.metadata.name, namespace: cluster.metadata.namespace };

@@ -28,6 +28,7 @@ const specOf = (version: string, replicas = 4): ClusterSpecInput => ({
       { percent: 80, soakSeconds: 12 },
       { percent: 100, soakSeconds: 12 },
     ],
+    observeSeconds: 5,
     settleSeconds: 3,
     intervalSeconds: 4,
     progressDeadlineSeconds: 90,

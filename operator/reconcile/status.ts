@@ -16,6 +16,7 @@ import { newestBackup } from "./backups.ts";
 import { coherenceOf, emergencyWait } from "./coherence.ts";
 import { conditions, type Facts, stalledReasons } from "./conditions.ts";
 import { currentImage } from "./image.ts";
+import { observerStatuses, observersMissing } from "./observers.ts";
 import type { Obstacle } from "./plan.ts";
 import type { Replacing } from "./replacement.ts";
 import { trustOf } from "./trust.ts";
@@ -58,6 +59,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     outcome.wait ??
     (active === undefined
       ? (nodesMissing(snapshot, view, current.revision) ??
+        observersMissing(snapshot, view) ??
         emergencyWait(coherence, { cluster: name, namespace }) ??
         outcome.background)
       : cluster.status.waitingFor);
@@ -104,6 +106,7 @@ export function clusterStatus(snapshot: Snapshot, view: View, outcome: Outcome):
     ...(outcome.tuning === undefined ? {} : { tuning: outcome.tuning }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
     validators: validatorStatuses(snapshot, view),
+    ...(view.observers.length === 0 ? {} : { observers: observerStatuses(snapshot, view) }),
     ...(outcome.repairs.length === 0 ? {} : { repairs: [...outcome.repairs] }),
     quarantine: [...outcome.quarantine],
     retryHandled: outcome.retryHandled,

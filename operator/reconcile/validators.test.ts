@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { ValidatorStatus } from "../api/cluster.ts";
+import type { ValidatorStatus } from "../api/validator-status.ts";
+import { FORERUNNER } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 import { validatorStatuses } from "./validators.ts";
@@ -8,6 +9,8 @@ const node = (id: number, weight: number) =>
   ({ id, weight, host: "", pod: undefined, voting: true, stopping: false }) as unknown as NodeView;
 const view = (...weights: number[]): View => ({
   nodes: weights.map((weight, id) => node(id, weight)),
+  observers: [],
+  forerunner: node(FORERUNNER, 0),
   voters: weights.map((weight, id) => ({ id, weight, publicKey: "" })),
   totalWeight: 0,
 });

@@ -1,4 +1,4 @@
-import type { ValidatorStatus } from "../api/cluster.ts";
+import type { ValidatorStatus } from "../api/validator-status.ts";
 import { podName, statefulSetName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { isReady, type NodeView, type View } from "../rollout/view.ts";
@@ -37,7 +37,7 @@ function toldWeights(before: readonly ValidatorStatus[], view: View): ReadonlyMa
   return new Map(view.nodes.map(({ id, weight }) => [id, weight]));
 }
 
-function stateOf(node: NodeView): string {
+export function stateOf(node: NodeView): string {
   if (node.pod === undefined) return "Missing";
   if (node.stopping) return "Stopping";
   if (node.status !== undefined) return node.status.state;

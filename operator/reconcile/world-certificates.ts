@@ -1,7 +1,6 @@
 import { assert, present } from "../../node/base/assert.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
-import { LABELS } from "../api/group.ts";
-import { ANNOTATIONS } from "../desired/names.ts";
+import { ANNOTATIONS, leafSecretName, memberOn } from "../desired/names.ts";
 import type { AuthorityFacts, LeafFacts, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 import type { Thing } from "./world-store.ts";
@@ -63,7 +62,7 @@ export function createCertificates(options: {
     return text === undefined || text === "" ? [] : text.split(" ").map(Number);
   };
   const leafOf = (pod: Thing) =>
-    read(find("Secret", `${name}-${pod.metadata.labels[LABELS.validator]}-tls`), "tls.crt");
+    read(find("Secret", leafSecretName(name, memberOn(pod.metadata.labels) ?? Number.NaN)), "tls.crt");
   const trusts = (bundle: readonly number[], leaf: Certificate | undefined): boolean =>
     leaf !== undefined && bundle.includes(leaf.issuer) && leaf.notAfter > time;
   const dates = ({ notBefore, notAfter }: Certificate) => ({

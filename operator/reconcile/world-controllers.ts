@@ -16,7 +16,7 @@ const STOP_SECONDS = 3;
 type SetSpec = {
   readonly replicas: number;
   readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: object };
-  readonly volumeClaimTemplates: readonly { readonly spec: { readonly resources: object } }[];
+  readonly volumeClaimTemplates?: readonly { readonly spec: { readonly resources: object } }[];
 };
 
 export function createControllers(
@@ -39,7 +39,8 @@ export function createControllers(
       spec: structuredClone(template.spec),
       status: { phase: "Pending", conditions: [] },
     });
-    volumes().provide(pod, volumeClaimTemplates[0]?.spec.resources ?? {});
+    const [claim] = volumeClaimTemplates ?? [];
+    if (claim !== undefined) volumes().provide(pod, claim.spec.resources);
   };
   return {
     stop,

@@ -1,11 +1,12 @@
-import { LABELS } from "../api/group.ts";
+import { BACKUP_SUFFIX, LABELS } from "../api/group.ts";
 import type { createStore, Thing } from "./world-store.ts";
 
 /** Seconds that a backup's Job takes. */
 const JOB_SECONDS = 5;
 
 /** Pods of backups are none. */
-export const isNode = ({ metadata }: Thing): boolean => !(metadata.labels[LABELS.cluster] ?? "").includes(".");
+export const isNode = ({ metadata }: Thing): boolean =>
+  !(metadata.labels[LABELS.cluster] ?? "").endsWith(BACKUP_SUFFIX);
 
 /** What a backup's process says at its end. */
 export type Report = { readonly height: number; readonly timeNs: string } | { readonly error: string };

@@ -1,7 +1,7 @@
-import { LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
+import { isObserver, LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
-import { ANNOTATIONS } from "../desired/names.ts";
+import { ANNOTATIONS, memberOn } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
 import type { ModelChain } from "./world-chain.ts";
 import type { ModelRestores } from "./world-restores.ts";
@@ -16,6 +16,8 @@ export type Behaviour = {
   readonly crashAfterSeconds?: number;
   /** Rules that the release can run; 1 where absent. */
   readonly stateVersion?: number;
+  /** It executes to other results than the other releases; seen at an observer, as the validators' are what a quorum has. */
+  readonly differs?: boolean;
   /** Share of failed batches, of ten. */
   readonly failsOfTen?: number;
 };
@@ -86,7 +88,7 @@ export function createNodes(options: {
   let seconds = 0;
   let lastBlockAt = 0;
 
-  const idOf = (pod: Thing) => Number(pod.metadata.labels[LABELS.validator]);
+  const idOf = (pod: Thing) => memberOn(pod.metadata.labels) ?? Number.NaN;
   const referenceOf = (pod: Thing) =>
     (pod.spec as { containers: readonly { image: string }[] }).containers[0]?.image ?? "";
   const behaviourOf = (pod: Thing) => options.behaviour(referenceOf(pod).split(":")[1] ?? "");
@@ -254,6 +256,7 @@ export function createNodes(options: {
       ...(begun ? chain.told() : {}),
       ...(trustAnchor === undefined ? {} : { trustAnchor }),
       connectedPeers: running.filter((peer) => peer !== id),
+      ...(isObserver(id) ? { resultsDiffer: behaviourOf(pod).differs === true } : { observers: [] }),
       finality: null,
       ...(begun || restored === undefined ? {} : { restored }),
       storage: { writable: true, reason: "", freeBytes: 1e9 },
@@ -285,10 +288,11 @@ export function createNodes(options: {
       const pods = options.pods();
       for (const pod of pods) if (pod.metadata.deletionTimestamp === undefined) run(pod, now);
       const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod));
-      running = ready.map(idOf);
+      running = ready.map(idOf).filter((id) => !isObserver(id));
       voting = ready.filter(votes).map(idOf);
       if (isQuorum(voting)) {
-        for (const pod of ready) chain.announce(idOf(pod), behaviourOf(pod).stateVersion ?? 1);
+        for (const pod of ready.filter((one) => !isObserver(idOf(one))))
+          chain.announce(idOf(pod), behaviourOf(pod).stateVersion ?? 1);
         chain.tick(ready.map((pod) => ({ id: idOf(pod), key: volumes.keyOf(pod) })));
         // A boundary may just have given somebody a vote, which its next reading tells.
         voting = ready.filter(votes).map(idOf);

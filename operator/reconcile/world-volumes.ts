@@ -1,6 +1,6 @@
 import type { V1Node } from "@kubernetes/client-node";
-import { LABELS } from "../api/group.ts";
-import { claimName } from "../desired/names.ts";
+import { isObserver } from "../../node/api/contract.ts";
+import { claimName, memberOn } from "../desired/names.ts";
 import { publicKeyOf } from "./world-chain.ts";
 import type { createStore, Thing } from "./world-store.ts";
 
@@ -49,9 +49,15 @@ export function createVolumes(
     return `f${String(keys).padStart(63, "0")}`;
   };
   const claimOf = (pod: Thing): string => claimName(pod.metadata.name.slice(0, -2));
-  const idOf = (pod: Thing): number => Number(pod.metadata.labels[LABELS.validator]);
+  const idOf = (pod: Thing): number => memberOn(pod.metadata.labels) ?? Number.NaN;
   const hostOf = (pod: Thing): string | undefined => (pod.spec as { nodeName?: string }).nodeName;
   const isFree = (host: string): boolean => !lostHosts.has(host) && !objects("Pod").some((pod) => hostOf(pod) === host);
+
+  /** Observers share hosts, and find what they need wherever they come up. */
+  const besideOthers = (): { readonly host: string } | { readonly refusal: string } => {
+    const host = [...ids().map((id) => `host-${id}`), ...SPARES].find((name) => !lostHosts.has(name));
+    return host === undefined ? { refusal: HOST_TAKEN } : { host };
+  };
 
   let fault = "";
   const model: ModelVolumes = {
@@ -87,10 +93,12 @@ export function createVolumes(
         spec: { resources: structuredClone(resources) },
         status: { phase: "Bound" },
       });
-      const isFirst = ![...volumes.keys()].some((other) => other.startsWith(`data-payments-${idOf(pod)}-`));
+      const isFirst =
+        !isObserver(idOf(pod)) && ![...volumes.keys()].some((other) => other.startsWith(`data-payments-${idOf(pod)}-`));
       volumes.set(name, { key: isFirst ? publicKeyOf(idOf(pod)) : newKey(), host: undefined });
     },
     place: (pod) => {
+      if (isObserver(idOf(pod))) return besideOthers();
       const claim = find("PersistentVolumeClaim", claimOf(pod));
       const volume = volumes.get(claimOf(pod));
       if (claim === undefined || volume === undefined) return { refusal: 'persistentvolumeclaim "data" not found' };
@@ -109,7 +117,7 @@ export function createVolumes(
       touch(claim);
       return { host };
     },
-    keyOf: (pod) => volumes.get(claimOf(pod))?.key ?? "",
+    keyOf: (pod) => volumes.get(claimOf(pod))?.key ?? "0".repeat(64),
     hosts: () =>
       [...ids().map((id) => `host-${id}`), ...SPARES]
         .filter((name) => !lostHosts.has(name))

@@ -1,3 +1,4 @@
+import { isObserver } from "../../node/api/contract.ts";
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
@@ -7,7 +8,7 @@ import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpe
 import { API_VERSION, LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
-import { podName } from "../desired/names.ts";
+import { memberOn, podName } from "../desired/names.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 import { createCertificates, type Lives } from "./world-certificates.ts";
@@ -60,7 +61,7 @@ export function createWorld(options: {
     () => now,
   );
   const { stop } = controllers;
-  const idOf = (pod: Thing): number => Number(pod.metadata.labels[LABELS.validator]);
+  const idOf = (pod: Thing): number => memberOn(pod.metadata.labels) ?? Number.NaN;
   const isCurrent = (thing: Thing): boolean =>
     incarnationOn(thing.metadata.labels) === incarnationOf(clusterStatus, idOf(thing));
   const evict = (name: string, podUid: string): boolean => {
@@ -82,7 +83,7 @@ export function createWorld(options: {
       const others = nodes.voting().filter((other) => other !== id);
       const votes = nodes.voting().includes(id);
       assert(!votes || nodes.isQuorum(others), "an eviction of ours leaves a quorum");
-      downByUs.add(id);
+      if (!isObserver(id)) downByUs.add(id);
     }
     stop(pod);
     return true;

@@ -3,10 +3,11 @@ import type { RolloutStatus } from "../api/rollout.ts";
 import { answered, atGate, pausedByApproval } from "./approvals.ts";
 import { startFailure } from "./failure.ts";
 import { deploying, holding } from "./first-deployment.ts";
-import { ended, inState, judged, noted } from "./history.ts";
+import { ended, inState, judged, noted, resumed } from "./history.ts";
 import { pausedByImage, pinned } from "./image-pin.ts";
 import { goBack, supersede } from "./incident.ts";
 import { moving, settling } from "./moving.ts";
+import { observing } from "./observing.ts";
 import { phaseCounts } from "./phases.ts";
 import { rollingBack } from "./rollback.ts";
 import { podsCommand, record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
@@ -19,7 +20,7 @@ export function advance(situation: Situation): Step {
   const { rollout, spec } = situation;
   const { status } = rollout;
   const { state } = status;
-  if (state === undefined) return record(situation, started(situation));
+  if (state === undefined) return starting(situation);
   if (state === "RollingBack") return spec.paused ? paused(situation) : rollingBack(situation);
   const { to } = rollout.spec;
   if (situation.targetRevision !== to.revision) return abandoned(situation, status);
@@ -27,7 +28,7 @@ export function advance(situation: Situation): Step {
   if (state === "Paused" && status.pauseReason === "Spec")
     return record(
       situation,
-      noted(inState(status, situation.now, "Moving"), situation.now, "Resumed", "spec.paused is false again"),
+      noted(resumed(status, situation.now), situation.now, "Resumed", "spec.paused is false again"),
     );
   return watched(situation) ?? pinned(situation) ?? answered(situation) ?? byState(situation);
 }
@@ -45,6 +46,8 @@ function byState(situation: Situation): Step {
       command: podsCommand(situation),
     });
   switch (state) {
+    case "Observing":
+      return observing(situation);
     case "Moving":
       return spec.kind === "FirstDeployment" ? deploying(situation) : moving(situation);
     case "Settling":
@@ -85,12 +88,31 @@ function pausedFor(situation: Situation): Step {
   }
 }
 
-function started({ now, rollout, spec }: Situation): RolloutStatus {
+/**
+ * Who cannot be asked might be of a release that admits no observers; and a network that began with a backup's state can be
+ * followed only by who has that as well.
+ */
+function starting(situation: Situation): Step {
+  const { view, rollout, spec } = situation;
+  const observes = rollout.spec.kind === "Upgrade" && spec.rollout.observeSeconds > 0 && spec.restoreFrom === undefined;
+  const known = view.nodes.flatMap(({ status }) => status ?? []);
+  if (observes && known.length === 0)
+    return waitFor(situation, {
+      reason: "NodesNotReady",
+      message: "No node can be read, so that nobody knows whether they admit an observer of the new release",
+      who: "Platform",
+      command: podsCommand(situation),
+    });
+  const admitted = known.some(({ observers }) => observers !== undefined);
+  return record(situation, started(situation, observes && admitted));
+}
+
+function started({ now, rollout, spec }: Situation, observes: boolean): RolloutStatus {
   const { from, to, kind } = rollout.spec;
   const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
   const status: RolloutStatus = {
-    ...inState({}, now, "Moving"),
-    phase: 1,
+    ...inState({}, now, observes ? "Observing" : "Moving"),
+    phase: observes ? 0 : 1,
     startTime: timeText(now),
     moved: [],
     consecutiveFailures: 0,
@@ -99,7 +121,13 @@ function started({ now, rollout, spec }: Situation): RolloutStatus {
     windows: [],
   };
   const what = kind === "FirstDeployment" ? `first deployment of ${to.version}` : `${from.version} to ${to.version}`;
-  return noted(status, now, "Started", `${what}, ${counts.join(", then ")} of ${spec.validators.replicas} nodes`);
+  const first = observes ? "an observer, then " : "";
+  return noted(
+    status,
+    now,
+    "Started",
+    `${what}, ${first}${counts.join(", then ")} of ${spec.validators.replicas} nodes`,
+  );
 }
 
 /** The spec wants something else by now. */

@@ -1,7 +1,7 @@
 import { unreachable } from "../../node/base/assert.ts";
 import type { RolloutStatus, UsedApproval } from "../api/rollout.ts";
 import type { ApprovalObject } from "../observe/snapshot.ts";
-import { inState, noted } from "./history.ts";
+import { inState, noted, resumed } from "./history.ts";
 import { goBack } from "./incident.ts";
 import { record, recordAndFree, type Situation, type Step, waitFor } from "./situation.ts";
 import { nextPhase } from "./soaking.ts";
@@ -89,7 +89,7 @@ function act(situation: Situation, approval: ApprovalObject): Step {
       });
     case "Resume":
     case "Retry":
-      return record(situation, noted(inState(status, now, "Moving"), now, "Resumed", by));
+      return record(situation, noted(resumed(status, now), now, "Resumed", by));
     default:
       return unreachable(action);
   }

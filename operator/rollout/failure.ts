@@ -1,5 +1,6 @@
 import { type Millis, seconds } from "../../node/base/units.ts";
 import type { Incident } from "../api/rollout.ts";
+import { nodeName } from "../desired/names.ts";
 import { isEnvironment } from "./problem.ts";
 import { isHealthy, reasonOf } from "./replace.ts";
 import type { Situation } from "./situation.ts";
@@ -18,7 +19,7 @@ export function startFailure(situation: Situation, node: NodeView, inFlight: boo
   if (problem?.established && (inFlight || !isEnvironment(problem.kind)))
     return {
       cause: isEnvironment(problem.kind) ? "Environment" : "Release",
-      reason: `node ${node.id}: ${problem.message}`,
+      reason: `${nodeName(node.id)}: ${problem.message}`,
       validator: node.id,
     };
   // One that has arrived waits for something else: a pause, a person.
@@ -27,7 +28,7 @@ export function startFailure(situation: Situation, node: NodeView, inFlight: boo
   const blameless = !started || (problem !== undefined && isEnvironment(problem.kind));
   return {
     cause: blameless ? "Environment" : "Release",
-    reason: `node ${node.id} was not ready after ${situation.spec.rollout.progressDeadlineSeconds} s${reasonOf(node)}`,
+    reason: `${nodeName(node.id)} was not ready after ${situation.spec.rollout.progressDeadlineSeconds} s${reasonOf(node)}`,
     validator: node.id,
   };
 }

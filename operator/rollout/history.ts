@@ -16,6 +16,10 @@ export function inState(status: RolloutStatus, now: Millis, state: RolloutState)
   return { ...status, state, since: timeText(now), progressAt: timeText(now), pauseReason: "" };
 }
 
+/** After a pause it goes on with the phase that it was in. */
+export const resumed = (status: RolloutStatus, now: Millis): RolloutStatus =>
+  inState(status, now, status.phase === 0 ? "Observing" : "Moving");
+
 export function ended(
   status: RolloutStatus,
   now: Millis,

@@ -1,7 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
-import { inState, noted } from "./history.ts";
+import { nodeName } from "../desired/names.ts";
+import { inState, noted, resumed } from "./history.ts";
 import { goBack } from "./incident.ts";
 import { record, rolloutCommand, type Situation, type Step, waitFor } from "./situation.ts";
 import { elapsed } from "./time.ts";
@@ -41,7 +42,9 @@ export function pinned(situation: Situation): Step | undefined {
   const { view, rollout, now } = situation;
   const { status, spec } = rollout;
   if (status.imageId === undefined) {
-    const first = view.nodes.find((node) => node.podRevision === spec.to.revision && imageOf(node.pod) !== undefined);
+    const first = [view.forerunner, ...view.nodes].find(
+      (node) => node.podRevision === spec.to.revision && imageOf(node.pod) !== undefined,
+    );
     const imageId = imageOf(first?.pod);
     if (imageId === undefined) return undefined;
     return record(situation, {
@@ -49,7 +52,7 @@ export function pinned(situation: Situation): Step | undefined {
         status,
         now,
         "ImagePinned",
-        `node ${first?.id} runs ${imageId}; no other image is taken for this rollout`,
+        `${nodeName(first?.id ?? 0)} runs ${imageId}; no other image is taken for this rollout`,
       ),
       imageId,
     });
@@ -74,7 +77,7 @@ export function pausedByImage(situation: Situation): Step {
   const { status } = rollout;
   const [stray] = straysOf(situation);
   if (stray === undefined)
-    return record(situation, noted(inState(status, now, "Moving"), now, "Resumed", "all nodes run one image again"));
+    return record(situation, noted(resumed(status, now), now, "Resumed", "all nodes run one image again"));
   const reason = strayText(status, stray);
   // Which of the two images is the good one is nobody's finding: not a case for quarantine.
   if (elapsed(now, status.since) > seconds(spec.rollout.progressDeadlineSeconds))

@@ -74,7 +74,7 @@ export function quarantineOf(situation: Situation, reason: string) {
 }
 
 function logsOf({ view, rollout, crashLogs }: Situation): string {
-  for (const node of view.nodes) {
+  for (const node of [view.forerunner, ...view.nodes]) {
     const log = node.podRevision === rollout.spec.to.revision ? crashLogs.get(node.podUid) : undefined;
     // The end of a log tells how the process died.
     if (log !== undefined) return log.slice(-LOGS_MAX);

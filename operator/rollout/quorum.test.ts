@@ -20,7 +20,7 @@ const node = (id: number, voting: boolean, weight = 100): NodeView => ({
   voting,
   problem: undefined,
 });
-const view = (...nodes: readonly NodeView[]): View => ({
+const view = (...nodes: readonly NodeView[]): Pick<View, "nodes" | "voters" | "totalWeight"> => ({
   nodes,
   voters: nodes.map(({ id, weight }) => ({ id, weight, publicKey: "" })),
   totalWeight: nodes.reduce((sum, { weight }) => sum + weight, 0),

@@ -35,6 +35,19 @@ export function suspendedUntil(rollouts: readonly RolloutObject[], revision: str
   return (last + Math.min(BACKOFF_FIRST * 2 ** (failures - 1), BACKOFF_MAX)) as Millis;
 }
 
+/** An observer of the new release follows before any validator is moved. */
+export const isObserving = (active: Pick<RolloutObject, "status"> | undefined): boolean =>
+  active?.status.phase === 0 && active.status.state !== "RollingBack";
+
+/** The revision of the observers that the spec asks for: they move with phase 1, once the new release was followed. Undefined: none yet. */
+export function observersRevision(active: RolloutObject | undefined, current: string): string | undefined {
+  const orNone = (revision: string) => (revision === "" ? undefined : revision);
+  if (active === undefined) return orNone(current);
+  const { spec, status } = active;
+  const before = status.state === undefined || status.state === "RollingBack" || isObserving(active);
+  return orNone(spec.kind === "Upgrade" && before ? spec.from.revision : spec.to.revision);
+}
+
 /**
  * The revision that a node's StatefulSet shall have, from records alone: a node is on the new release once it is listed as
  * moved, and on the old one as soon as the rollout goes back. Undefined: the node has none yet, or keeps what it has.

@@ -1,8 +1,9 @@
 import type { V1Pod, V1StatefulSet } from "@kubernetes/client-node";
-import type { NodeStatus } from "../../node/api/contract.ts";
+import { isObserver, type NodeStatus, observerId } from "../../node/api/contract.ts";
 import { seconds } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
+import { FORERUNNER, memberOn } from "../desired/names.ts";
 import type { NodeReading, Snapshot } from "../observe/snapshot.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
@@ -11,7 +12,7 @@ export const FRESH = seconds(15);
 /** With a quorum there is a block each second: who executed none for this long is not caught up. */
 const BLOCK_PATIENCE = seconds(15);
 
-/** One validator as it is, put together from what Kubernetes and the node itself say. */
+/** One validator or observer as it is, put together from what Kubernetes and the node itself say. */
 export type NodeView = {
   readonly id: number;
   /** How often its volume was replaced. All else here is of the node on the newest one. */
@@ -39,17 +40,26 @@ export type NodeView = {
 
 export type View = {
   readonly nodes: readonly NodeView[];
+  /** Those that the spec asks for: they weigh nothing. */
+  readonly observers: readonly NodeView[];
+  /** The observer that follows a new release before any validator runs it; there only in that phase. */
+  readonly forerunner: NodeView;
   /** The committed validators, as most readable nodes say; empty before genesis or when none can be read. */
   readonly voters: NodeStatus["validators"];
   readonly totalWeight: number;
 };
 
 export function viewOf(snapshot: Snapshot): View {
-  const voters = committedVoters([...snapshot.readings.values()]);
+  const readings = [...snapshot.readings].flatMap(([id, reading]) => (isObserver(id) ? [] : reading));
+  const voters = committedVoters(readings);
   const nodes = Array.from({ length: snapshot.cluster.spec.validators.replicas }, (_, id) =>
     nodeView(snapshot, voters, id),
   );
-  return { nodes, voters, totalWeight: voters.reduce((sum, voter) => sum + voter.weight, 0) };
+  const observers = Array.from({ length: snapshot.cluster.spec.observers.replicas }, (_, observer) =>
+    nodeView(snapshot, voters, observerId(observer)),
+  );
+  const forerunner = nodeView(snapshot, voters, FORERUNNER);
+  return { nodes, observers, forerunner, voters, totalWeight: voters.reduce((sum, voter) => sum + voter.weight, 0) };
 }
 
 /** One liar must not decide what a quorum is: the set that most nodes tell, the highest block breaking a tie. */
@@ -73,7 +83,7 @@ function committedVoters(readings: readonly NodeReading[]): NodeStatus["validato
 function nodeView(snapshot: Snapshot, voters: View["voters"], id: number): NodeView {
   const incarnation = incarnationOf(snapshot.cluster.status, id);
   const isIts = ({ metadata }: V1StatefulSet | V1Pod): boolean =>
-    metadata?.labels?.[LABELS.validator] === String(id) && incarnationOn(metadata.labels) === incarnation;
+    memberOn(metadata?.labels) === id && incarnationOn(metadata?.labels) === incarnation;
   const statefulSet = snapshot.statefulSets.find(isIts);
   const pods = snapshot.pods.filter(isIts);
   const pod = pods.find((candidate) => candidate.metadata?.deletionTimestamp === undefined) ?? pods[0];

@@ -3,6 +3,7 @@ import { LABELS } from "../api/group.ts";
 import type { Action } from "../reconcile/actions.ts";
 import type { World } from "../reconcile/world.ts";
 import type { Thing } from "../reconcile/world-store.ts";
+import { behaviourOf } from "./story.ts";
 
 /**
  * Before actions are carried out: no healthy validator that runs what it should is evicted, and while the operator is frozen
@@ -22,6 +23,15 @@ export function checkActions(world: World, actions: readonly Action[], frozen: b
   }
 }
 
+/** A release that comes to other results than the one before it reaches an observer, and no validator. */
+export function checkResults(world: World): void {
+  for (const { spec, status } of world.rollouts()) {
+    const differs = (version: string) => behaviourOf(version).differs === true;
+    if (spec.kind !== "Upgrade" || differs(spec.from.version) || !differs(spec.to.version)) continue;
+    assert((status.moved ?? []).length === 0, "no validator is moved to a release with other results");
+  }
+}
+
 /** Of each status that is written: what it says is true, and no more than the operator has seen. */
 export function checkStatus(world: World): void {
   const { cluster } = world.snapshot();
@@ -29,8 +39,10 @@ export function checkStatus(world: World): void {
   assert((status.observedGeneration ?? 0) <= metadata.generation, "status speaks of no spec to come");
   const ready = status.conditions?.find(({ type }) => type === "Ready");
   if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return;
-  const pods = world.objects("Pod");
-  assert(pods.length === spec.validators.replicas, "a Ready cluster has all its pods");
+  // What leaves is not there any more.
+  const pods = world.objects("Pod").filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const wanted = spec.validators.replicas + spec.observers.replicas;
+  assert(pods.length === wanted, "a Ready cluster has all its pods");
   assert(
     pods.every((pod) => imageOf(pod) === spec.image.reference),
     "a Ready cluster runs its spec",

@@ -3,6 +3,7 @@ import { millis } from "../../node/base/units.ts";
 import { clusterSpecSchema, type Disruption } from "../api/cluster.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
 import { canonicalJson } from "../desired/hash.ts";
+import { FORERUNNER } from "../desired/names.ts";
 import { advance } from "../rollout/advance.ts";
 import { isActive } from "../rollout/history.ts";
 import { phaseCounts } from "../rollout/phases.ts";
@@ -49,7 +50,11 @@ const WEIGHT = 100;
 export function explore(n: number, release: "good" | "crashing", machine: Machine = advance): Exploration {
   const spec = clusterSpecSchema.parse({
     ...{ version: "2.0.0", image: { reference: "x:2" }, network: "n", validators: { replicas: n } },
-    rollout: { phases: [20, 80, 100].map((percent) => ({ percent, soakSeconds: 0 })), settleSeconds: 0 },
+    rollout: {
+      phases: [20, 80, 100].map((percent) => ({ percent, soakSeconds: 0 })),
+      settleSeconds: 0,
+      observeSeconds: 0,
+    },
   });
   const named = (revision: string) => ({ revision, version: revision, image: revision });
   const rollout: RolloutSpec = {
@@ -62,6 +67,8 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
     ...{ now: NOW, cluster: "c", namespace: "ns", spec: { ...spec, paused: state.paused }, slot: state.slot },
     view: {
       nodes: state.nodes.map((node, id) => viewOf(node, id, assigned(state, id))),
+      observers: [],
+      forerunner: viewOf({ pod: "old", is: "Away" }, FORERUNNER, undefined),
       voters: [],
       totalWeight: n * WEIGHT,
     },

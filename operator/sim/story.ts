@@ -16,6 +16,7 @@ const RELEASES: Readonly<Record<string, Behaviour>> = {
   "1.2.1": { ...good, crashAfterSeconds: 5 },
   "1.2.2": { ...good, pullable: false },
   "1.2.3": { ...good, failsOfTen: 2 },
+  "1.2.4": { ...good, differs: true },
   "1.3.0": good,
 };
 export const FIRST_RELEASE = "1.0.0";
@@ -37,6 +38,7 @@ export const specOf = (replicas: number): ClusterSpecInput => ({
       { percent: 80, soakSeconds: 12 },
       { percent: 100, soakSeconds: 12 },
     ],
+    observeSeconds: 5,
     settleSeconds: 3,
     intervalSeconds: 4,
     progressDeadlineSeconds: 90,
@@ -76,6 +78,7 @@ const HAPPENINGS = {
   freeze: 200,
   thaw: 30,
   window: 150,
+  observers: 150,
 } as const;
 export type Happening = keyof typeof HAPPENINGS;
 export const happenings = Object.keys(HAPPENINGS) as readonly Happening[];
@@ -161,6 +164,9 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
       return true;
     case "window":
       world.edit((spec) => ({ ...spec, rollout: { ...spec.rollout, windows: random.oneIn(2) ? [NIGHT] : [] } }));
+      return true;
+    case "observers":
+      world.edit((spec) => ({ ...spec, observers: { ...spec.observers, replicas: random.below(3) } }));
       return true;
     default:
       return unreachable(name);

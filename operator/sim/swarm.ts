@@ -5,7 +5,7 @@ import { decide } from "../reconcile/decide.ts";
 import { createWorld } from "../reconcile/world.ts";
 import { createRunner } from "../reconcile/world-run.ts";
 import type { Canary } from "./canaries.ts";
-import { checkActions, checkStatus, checkTrust, isAsWanted } from "./checks.ts";
+import { checkActions, checkResults, checkStatus, checkTrust, isAsWanted } from "./checks.ts";
 import { behaviourOf, type Happening, happen, LAST_RELEASE, onRelease, type Switches, specOf } from "./story.ts";
 
 export type SwarmOptions = {
@@ -68,6 +68,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     const before = world.status();
     run.pass(1);
     checkTrust(world);
+    checkResults(world);
     if (world.status() !== before) checkStatus(world);
   };
   const weather = () => {
@@ -117,7 +118,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     ...{ loseVolume: 0, emptyVolume: 0, loseHost: 0 },
     rotate: 0,
     ...{ sleep: 0, rouse: 0 },
-    ...{ repush: 0, restore: 0, freeze: 0, thaw: 0, window: 0 },
+    ...{ repush: 0, restore: 0, freeze: 0, thaw: 0, window: 0, observers: 0 },
   };
   return {
     trace: trace.digest("hex"),

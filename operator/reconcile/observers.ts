@@ -1,0 +1,142 @@
+import { observerId } from "../../node/api/contract.ts";
+import type { ObserverStatus } from "../api/observers.ts";
+import { observersBudget } from "../desired/budget.ts";
+import { FORERUNNER, leafSecretName, memberOn, observerSetName, observersName, podName } from "../desired/names.ts";
+import { observerSet } from "../desired/observer-set.ts";
+import type { StoredRevision } from "../desired/revision.ts";
+import { observersService } from "../desired/services.ts";
+import type { RolloutObject, Snapshot } from "../observe/snapshot.ts";
+import { holdOf } from "../rollout/hold.ts";
+import { isHealthy, progressOf, reasonOf } from "../rollout/replace.ts";
+import { podsCommand, type Wait } from "../rollout/situation.ts";
+import { isObserving, observersRevision } from "../rollout/start.ts";
+import type { NodeView, View } from "../rollout/view.ts";
+import type { Action, KubeObject } from "./actions.ts";
+import { isAlive } from "./loss.ts";
+import { stateOf } from "./validators.ts";
+
+/** An observer that there shall be, and its release. */
+export type WantedObserver = { readonly id: number; readonly revision: string };
+
+/** From records alone, like the revisions of validators: those that the spec asks for, and the forerunner in phase 0. */
+export function wantedObservers(
+  { cluster }: Snapshot,
+  active: RolloutObject | undefined,
+  current: string,
+): readonly WantedObserver[] {
+  const revision = observersRevision(active, current);
+  const ids = Array.from({ length: cluster.spec.observers.replicas }, (_, observer) => observerId(observer));
+  return [
+    ...(revision === undefined ? [] : ids.map((id) => ({ id, revision }))),
+    ...(active !== undefined && isObserving(active) ? [{ id: FORERUNNER, revision: active.spec.to.revision }] : []),
+  ];
+}
+
+/** All that carry a certificate of their own beside the validators. */
+export const observersOf = ({ observers, forerunner }: View): readonly NodeView[] =>
+  [...observers, forerunner].filter(({ pod }) => pod !== undefined);
+
+export function observerObjects(
+  { cluster, statefulSets }: Snapshot,
+  wanted: readonly WantedObserver[],
+  stored: ReadonlyMap<string, StoredRevision>,
+): readonly KubeObject[] {
+  const shared = cluster.spec.observers.replicas > 0 ? [observersService(cluster), observersBudget(cluster)] : [];
+  const sets = wanted.flatMap(({ id, revision }) => {
+    const release = stored.get(revision);
+    const name = observerSetName(cluster.metadata.name, id);
+    const actual = statefulSets.find(({ metadata }) => metadata?.name === name);
+    return release === undefined ? [] : [observerSet(cluster, id, release, actual)];
+  });
+  return [...shared, ...sets];
+}
+
+/**
+ * To their releases: the forerunner at once, where one of an earlier rollout is still there; of the others one at a time, while the
+ * rest answers. No quorum hangs on them, so they take no slot.
+ */
+export function observerMoves(snapshot: Snapshot, view: View, wanted: readonly WantedObserver[]): readonly Action[] {
+  const { cluster, fleet, now } = snapshot;
+  if (cluster.spec.paused || holdOf(cluster, fleet, now)?.keeps === "Everything") return [];
+  const revisionOf = (id: number) => wanted.find((one) => one.id === id)?.revision;
+  const behind = observersOf(view).filter(
+    ({ id, podRevision }) => revisionOf(id) !== undefined && podRevision !== revisionOf(id),
+  );
+  const answers = (node: NodeView): boolean => node.id !== FORERUNNER && isHealthy(node);
+  const spared = (node: NodeView): boolean => view.observers.every((other) => other.id === node.id || isHealthy(other));
+  const next = behind.find((node) => !answers(node)) ?? behind.find(spared);
+  if (next === undefined) return [];
+  const progress = progressOf(view, next, revisionOf(next.id) ?? "");
+  return progress.at === "acting" ? [progress.act] : [];
+}
+
+/** On a host that is gone nobody ends a pod; who has no vote may be forgotten at once, and comes up elsewhere. */
+export const strandedObservers = ({ hosts }: Snapshot, view: View): readonly Action[] =>
+  observersOf(view)
+    .filter(({ host, podReady }) => host !== "" && !podReady && !isAlive(hosts, host))
+    .map(({ pod, podUid }) => ({ type: "delete-pod", pod: pod?.metadata?.name ?? "", uid: podUid, force: true }));
+
+/** Objects of observers that nobody wants any more; volumes go with them. */
+export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObserver[]): readonly Action[] {
+  const { cluster, statefulSets, secrets, services } = snapshot;
+  const { name } = cluster.metadata;
+  const isLeft = (id: number): boolean => !wanted.some((one) => one.id === id);
+  const leaves = new Set([...numbers(), FORERUNNER].filter(isLeft).map((id) => leafSecretName(name, id)));
+  const sets = statefulSets.filter(({ metadata }) => {
+    const id = memberOn(metadata?.labels);
+    return id !== undefined && metadata?.name === observerSetName(name, id) && isLeft(id);
+  });
+  const readers =
+    cluster.spec.observers.replicas > 0
+      ? []
+      : services.filter(({ metadata }) => metadata?.name === observersName(name));
+  return [
+    ...sets.flatMap((object) => removal("apps/v1", "StatefulSet", object)),
+    ...readers.flatMap((object) => removal("v1", "Service", object)),
+    ...secrets
+      .filter(({ metadata }) => leaves.has(metadata?.name ?? ""))
+      .flatMap((object) => removal("v1", "Secret", object)),
+  ];
+}
+
+const numbers = (): readonly number[] =>
+  Array.from({ length: FORERUNNER - observerId(0) }, (_, observer) => observerId(observer));
+
+type Named = { metadata?: { name?: string; uid?: string; deletionTimestamp?: unknown } };
+export const removal = (apiVersion: string, kind: string, { metadata }: Named): readonly Action[] =>
+  metadata?.deletionTimestamp === undefined
+    ? [{ type: "delete", apiVersion, kind, name: metadata?.name ?? "", uid: metadata?.uid ?? "" }]
+    : [];
+
+/** All that the spec asks for follow on this release. */
+export const observersAre = (view: View, revision: string): boolean =>
+  view.observers.every((node) => isHealthy(node) && node.podRevision === revision);
+
+/** Without a rollout, an observer that is away is waited for when nothing else is. */
+export function observersMissing({ cluster }: Snapshot, view: View): Wait | undefined {
+  const sick = view.observers.filter((node) => !isHealthy(node));
+  const [first] = sick;
+  if (first === undefined) return undefined;
+  const { name, namespace } = cluster.metadata;
+  return {
+    reason: "ObserversNotReady",
+    message: `Observer ${sick.map(numberOf).join(", ")} is not ready and caught up${reasonOf(first)}. Validators serve without it`,
+    who: first.problem === undefined ? "Operator" : "Platform",
+    command: podsCommand({ cluster: name, namespace }),
+  };
+}
+
+const numberOf = ({ id }: NodeView): number => id - observerId(0);
+
+/** Each observer as people see it. */
+export const observerStatuses = ({ cluster }: Snapshot, view: View): ObserverStatus[] =>
+  view.observers.map((node) => ({
+    id: numberOf(node),
+    pod: node.pod?.metadata?.name ?? podName(observerSetName(cluster.metadata.name, node.id)),
+    host: node.host,
+    revision: node.podRevision ?? "",
+    version: node.status?.version ?? "",
+    state: stateOf(node),
+    ready: node.podReady,
+    problem: (node.problem?.message ?? "").slice(0, 512),
+  }));
