@@ -13,6 +13,8 @@ export const BAD = release("1.2.0");
 export const SLOW = release("1.2.0-slow");
 /** Its process ends five seconds after each start. */
 export const CRASHING = release("1.2.1-crash");
+/** It executes every block to other results than the others. */
+export const DIFFERING = release("1.2.4-differ");
 /** No registry and no host has it. */
 export const MISSING: Release = { version: "1.3.0", image: "local/hmn-node:1.3.0-never-built" };
 
@@ -32,4 +34,5 @@ export const SCENARIO_IMAGES: readonly ImageWanted[] = [
   node(GOOD),
   node(SLOW, "slow=3000"),
   node(CRASHING, "crash=5"),
+  node(DIFFERING, "differ"),
 ];

@@ -4,7 +4,7 @@ import { untilCluster } from "../kit/cluster-state.ts";
 import { followRollout, inState } from "../kit/follow.ts";
 import { isTrue } from "../kit/objects.ts";
 import { kubectlHmn } from "../kit/plugin.ts";
-import { CRASHING, MISSING, type Release, SLOW } from "../kit/releases.ts";
+import { CRASHING, DIFFERING, MISSING, type Release, SLOW } from "../kit/releases.ts";
 import { watchDisruptions } from "../kit/watcher.ts";
 import type { Scenario, Scene } from "./scenario.ts";
 import { VALIDATORS } from "./stage.ts";
@@ -12,7 +12,7 @@ import { claimBackOn, claimBooks, claimIncident, claimOneAtATime, heal, inputsOf
 
 type BadRelease = {
   readonly release: Release;
-  readonly cause: "Release" | "Environment";
+  readonly cause: "Release" | "Environment" | "Safety";
   readonly metric: RegExp | undefined;
 };
 
@@ -34,6 +34,7 @@ async function rollBack({ stage, progress }: Scene, { release, cause, metric }: 
     "the release never reached all validators",
     rollout.status.moved,
   );
+  if (cause === "Safety") claimEqual(rollout.status.moved ?? [], [], "the validators that were moved");
   if (metric !== undefined) {
     const broke = rollout.status.incident?.windows ?? [];
     claim(
@@ -55,8 +56,8 @@ async function rollBack({ stage, progress }: Scene, { release, cause, metric }: 
   await claimBackOn(view, good);
   await claimOneAtATime(watcher);
   const quarantined = (cluster.status.quarantine ?? []).some((one) => one.revision === rollout.spec.to.revision);
-  claimEqual(quarantined, cause === "Release", "whether the inputs are quarantined");
-  if (cause === "Release") {
+  claimEqual(quarantined, cause !== "Environment", "whether the inputs are quarantined");
+  if (cause !== "Environment") {
     claim(
       isTrue(cluster, "Stalled"),
       "the cluster stays Stalled while the spec asks for what was rolled back",
@@ -98,4 +99,15 @@ export const unpullableImage: Scenario = {
     "no acknowledged transfer is lost",
   ],
   run: (scene) => rollBack(scene, { release: MISSING, cause: "Environment", metric: undefined }),
+};
+
+export const differingRoot: Scenario = {
+  name: "differing-root",
+  on: "releases",
+  tier: "second",
+  asserts: [
+    "an observer of a release that comes to other results ends its rollout, with an incident of cause Safety and a quarantine",
+    "no validator is moved; a good spec ends the stall; no acknowledged transfer is lost",
+  ],
+  run: (scene) => rollBack(scene, { release: DIFFERING, cause: "Safety", metric: undefined }),
 };

@@ -59,12 +59,12 @@ export async function claimBackOn(view: View, release: Release): Promise<void> {
   );
 }
 
-export function claimIncident(rollout: HmnRollout, cause: "Release" | "Environment"): void {
+export function claimIncident(rollout: HmnRollout, cause: "Release" | "Environment" | "Safety"): void {
   const { incident } = rollout.status;
   claim(incident !== undefined, "the HmnRollout carries an incident", rollout.status);
   claimEqual(incident.cause, cause, "cause of the incident");
   claim(incident.summary !== "" && incident.suspected !== "", "the incident has a summary and a suspicion", incident);
-  claim(incident.validators.length > 0, "the incident names the validators that were touched", incident);
+  claimEqual(incident.validators, rollout.status.moved ?? [], "the validators that the incident names");
   claim(
     (incident.resolvedAt ?? "") >= incident.detectedAt,
     "the incident was resolved after it was detected",

@@ -3,7 +3,7 @@ import { everyPoint, somePoints } from "../played/every-point.ts";
 import { fieldChanges } from "../played/field-changes.ts";
 import { honestModel } from "../played/honest-model.ts";
 import { leastPrivilege } from "../played/least-privilege.ts";
-import { crashingRelease, slowRelease, unpullableImage } from "./bad-release.ts";
+import { crashingRelease, differingRoot, slowRelease, unpullableImage } from "./bad-release.ts";
 import { bringUp } from "./bring-up.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
 import { drainedHost } from "./drained-host.ts";
@@ -34,6 +34,7 @@ export const scenarios: readonly Scenario[] = [
   gatedUpgrade,
   slowRelease,
   crashingRelease,
+  differingRoot,
   unpullableImage,
   operatorKilled,
   superseded,
