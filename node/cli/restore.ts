@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { OPERATOR_IDS, PATHS } from "../api/contract.ts";
 import type { Restored, RestoreFault } from "../api/contract-restored.ts";
 import { checkManifest } from "../backup/manifest.ts";
@@ -55,6 +55,7 @@ export const restore = command(
     }
     const checked = `${path}.checked`;
     try {
+      mkdirSync(data, { recursive: true });
       if (existsSync(path) && (await isThere(place.value, name.value, data))) {
         world.out(`${path} is there already\n`);
         return 0;
