@@ -57,6 +57,8 @@ async function begun(stand: Stand, namespace: string): Promise<{ readonly sessio
   return { session, before: lasting(await endState(stand.verbs, namespace)) };
 }
 
+/** By storage.retention the volume of a validator that left stays, and with it the cluster is another one. */
+const LEAVES_A_VOLUME = "spec.validators.replicas";
 /** What the schema lets nobody take back. */
 const ONE_WAY: ReadonlySet<string> = new Set(["spec.storage.size", "spec.protocolVersion"]);
 
@@ -86,7 +88,9 @@ async function tryChange(stand: Stand, session: Session, before: State, field: F
         const known = ONE_WAY.has(pathText(field));
         return { taken: true, stays: true, wrong: known ? [] : [`${said}: the API server does not let it go back`] };
       }
-      return { taken: true, wrong: found.map((difference) => `${said}: ${difference}`) };
+      const left = pathText(field) === LEAVES_A_VOLUME;
+      const others = found.filter((difference) => !left || !difference.startsWith("PersistentVolumeClaim/"));
+      return { taken: true, stays: found.length > 0, wrong: others.map((difference) => `${said}: ${difference}`) };
     } catch (error) {
       return { taken: true, stays: true, wrong: [`${said}: ${error instanceof Error ? error.message : error}`] };
     }
