@@ -1,4 +1,5 @@
 import { type SafetyRules, SOUND_RULES } from "../../consensus/rules.ts";
+import { accusesNullify } from "../canaries.ts";
 import { type Bounds, type Network, networkOf, type Restarts } from "./network.ts";
 
 /** Four validators of unequal weight, each under a third; a quorum is all honest ones, or the liar with any two of them. */
@@ -10,6 +11,8 @@ const PLAIN: Bounds = {
   views: 2,
   crashes: { kept: 0, lost: 0 },
   singleVotes: false,
+  evidence: false,
+  genesis: false,
   records: false,
 };
 
@@ -36,6 +39,18 @@ export const SEARCHES: readonly Search[] = [
   {
     name: "three views, the liar leads the second, both crashes",
     bounds: { ...PLAIN, byzantine: 1, views: 3, crashes: BOTH },
+  },
+  {
+    name: "from genesis, two views with evidence",
+    bounds: { ...PLAIN, genesis: true, evidence: true },
+  },
+  {
+    name: "from genesis, three views with evidence, a crash with the journal",
+    bounds: { ...PLAIN, genesis: true, evidence: true, views: 3, crashes: { kept: 1, lost: 0 } },
+  },
+  {
+    name: "an epoch of three views and three of the next, evidence, both crashes",
+    bounds: { ...PLAIN, evidence: true, views: 3, next: { weights: [20, 30, 23, 27], views: 3 }, crashes: BOTH },
   },
 ];
 
@@ -103,6 +118,11 @@ export const MODEL_CANARIES: readonly ModelCanary[] = [
     name: "a second proposal of a view is voted for too",
     network: broken({ mayNotarize: () => true }),
     caughtBy: ["evidence", "report"],
+  },
+  {
+    name: "to notarize and then to nullify is an offence",
+    network: broken({ contradicts: accusesNullify }, { views: 1 }),
+    caughtBy: ["report"],
   },
   {
     name: "the certificates of an epoch are counted with the weights of the one before",

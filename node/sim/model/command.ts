@@ -79,11 +79,11 @@ function timed(name: string, run: (onProgress: (states: number, waiting: number)
     toldAt = performance.now();
     console.log(`  ${name}: ${states} states, ${waiting} to go on from (${seconds()} s)`);
   });
-  const { states, transitions, complete, locals, steps, livenessTried, finalHeight } = found;
+  const { states, transitions, complete, locals, steps, livenessTried, finalHeight, offences } = found;
   console.log(
     `${name}: ${states} states${complete ? ", all there are" : ""}, ${transitions} transitions, ` +
       `${locals.join("+")} local states, ${steps} steps of the code, liveness from ${livenessTried}, ` +
-      `height ${finalHeight} (${seconds()} s)`,
+      `height ${finalHeight}${offences === 0 ? "" : `, ${offences} offences proved`} (${seconds()} s)`,
   );
   return found;
 }

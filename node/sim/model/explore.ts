@@ -2,6 +2,7 @@ import { present } from "../../base/assert.ts";
 import { createCounter, faultOf } from "./agreement.ts";
 import { comesToLife } from "./liveness.ts";
 import { createLocals, type Local } from "./locals.ts";
+import { countedEvidence } from "./machine.ts";
 import { type Chances, createChances, createMoves } from "./moves.ts";
 import type { Network } from "./network.ts";
 import { createTuples } from "./tuples.ts";
@@ -22,6 +23,8 @@ export type Exploration = {
   /** States from which liveness was tried, those aside where too little weight may vote. */
   readonly livenessTried: number;
   readonly finalHeight: number;
+  /** Offences that final blocks of one chain proved, at most. */
+  readonly offences: number;
   readonly violation: { readonly what: string; readonly trace: readonly string[] } | undefined;
 };
 
@@ -56,6 +59,7 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
   let livenessTried = 0;
   let ends = 0;
   let finalHeight = 0;
+  let offences = 0;
   let index = 0;
   let violation: Exploration["violation"];
 
@@ -82,7 +86,10 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
       next[i] = from;
     }
     transitions += ways;
-    for (const { machine } of locals) finalHeight = Math.max(finalHeight, machine.records.length);
+    for (const { machine } of locals) {
+      finalHeight = Math.max(finalHeight, machine.records.length);
+      offences = Math.max(offences, countedEvidence(machine.records).length);
+    }
     if (ways === 0) ends += 1;
     if (ways === 0 ? ends % livenessEvery === 1 : index % livenessEvery === 0) {
       const life = comesToLife(
@@ -103,6 +110,7 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
     bytes: states.bytes(),
     livenessTried,
     finalHeight,
+    offences,
     violation,
   };
 

@@ -15,7 +15,7 @@ export type Life = "lives" | "stuck" | "too-few-voters";
 export function comesToLife(network: Network, from: readonly Machine[]): Life {
   const machines = from.map(cloneMachine);
   // One that waits for a view beyond its lost votes may keep the others from ever getting there (rule 3).
-  const voting = machines.filter((machine) => lookAt(machine).mayVote);
+  const voting = machines.filter((machine) => lookAt(network, machine).mayVote);
   const epochs = new Set(machines.map(({ state }) => state.epoch));
   const enough = [...epochs].every((epoch) => {
     const weights = weightsIn(network, epoch);
@@ -23,10 +23,10 @@ export function comesToLife(network: Network, from: readonly Machine[]): Life {
     return isTwoThirds(weights, weight);
   });
   if (!enough) return "too-few-voters";
-  const goal = Math.max(...machines.map((machine) => lookAt(machine).certifiedHeight)) + 1;
+  const goal = Math.max(...machines.map((machine) => lookAt(network, machine).certifiedHeight)) + 1;
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     settleAll(network, machines, round * ROUND_MS);
-    if (machines.every((machine) => lookAt(machine).height >= goal)) return "lives";
+    if (machines.every((machine) => lookAt(network, machine).height >= goal)) return "lives";
   }
   return "stuck";
 }
@@ -48,7 +48,7 @@ function settleAll(network: Network, machines: readonly Machine[], nowMs: number
   }
   // Catching up by records is the sync room's part: here the missing ones are simply there.
   for (const [at, machine] of machines.entries()) {
-    const ahead = machines.find((other) => lookAt(other).height > lookAt(machine).height);
+    const ahead = machines.find((other) => lookAt(network, other).height > lookAt(network, machine).height);
     for (const record of ahead?.records.slice(machine.records.length) ?? [])
       post(at, apply(network, machine, { type: "record", record }, nowMs));
   }

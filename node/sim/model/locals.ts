@@ -1,6 +1,7 @@
 import { present, unreachable } from "../../base/assert.ts";
 import {
   apply,
+  countedEvidence,
   createMachine,
   forgetTime,
   GIVE_UP_MS,
@@ -12,7 +13,7 @@ import {
   type Said,
   takes,
 } from "./machine.ts";
-import { cloneMachine, createJournalKey, keyOf } from "./machine-state.ts";
+import { cloneMachine, createJournalKey, evidenceKey, keyOf } from "./machine-state.ts";
 import type { Network } from "./network.ts";
 import { createPairs } from "./pairs.ts";
 import type { Event, Vocabulary } from "./vocabulary.ts";
@@ -78,7 +79,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       if (message.type === "vote-answer") offers.add(vocabulary.answer(message.answer));
     }
     if (network.records) for (const record of machine.records) offers.add(vocabulary.record(record));
-    const { epoch, view, leads, proofs } = lookAt(machine);
+    const { epoch, view, leads, proofs } = lookAt(network, machine);
     const ordered = (set: ReadonlySet<number>): readonly number[] => [...set].toSorted((a, b) => a - b);
     const local: Local = {
       machine,
@@ -93,12 +94,13 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       crashesKept: before?.crashesKept ?? 0,
       crashesLost: before?.crashesLost ?? 0,
       syncedBefore: before?.machine.journal.length ?? 0,
-      fault: blame(network, said),
+      fault: blame(network, said) ?? falseEvidence(network, machine),
       ...fields,
     };
     const torn = network.restarts === "sends-before-sync" ? local.machine.journal.length - local.syncedBefore : 0;
     const key = [
       keyOf(machine, vocabulary.nameOf),
+      network.evidence ? evidenceKey(machine, vocabulary.nameOf) : "",
       local.votesId,
       local.offersId,
       local.crashesKept,
@@ -145,7 +147,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
     }
   };
   const rest = (machine: Machine, before: Local, said: Said, fields: Partial<Local> = {}): number => {
-    forgetTime(machine);
+    forgetTime(network, machine);
     return keep(machine, before, said, fields);
   };
 
@@ -218,4 +220,12 @@ function evidenceAgainst(self: number, { votes, offers }: Local, vocabulary: Voc
 function blame({ byzantine }: Network, { reports }: Said): string | undefined {
   const wrong = reports.find((report) => !report.startsWith(`equivocation: validator ${byzantine}:`));
   return wrong === undefined ? undefined : `report: ${wrong}`;
+}
+
+/** What final blocks hold against somebody: only the liar did anything, and each offence counts once (rule 1). */
+function falseEvidence({ byzantine }: Network, { records }: Machine): string | undefined {
+  const counted = countedEvidence(records);
+  if (new Set(counted).size < counted.length) return "evidence: an offence counts twice";
+  const wrong = records.flatMap(({ block }) => block.evidence).find(({ validator }) => validator !== byzantine);
+  return wrong === undefined ? undefined : `evidence: a final block accuses validator ${wrong.validator}`;
 }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from "../../base/assert.ts";
 import { type Hex, toHex } from "../../base/bytes.ts";
+import { kindOf, type Statement } from "../../codec/evidence.ts";
 import type { Vote } from "../../codec/vote.ts";
 import { cloneState } from "../../consensus/clone.ts";
 import { parseJournal } from "../../consensus/journal.ts";
@@ -53,6 +54,20 @@ function viewKey(view: View, nameOf: (hash: Hex) => string): string {
   const proposal = `${name(view.proposal?.block.hash)}${view.proposalRefused}`;
   const certificates = `${name(notarization?.ballot.block)},${view.nullification !== undefined}`;
   return [view.number, proposal, said, certificates, tallies, heard.toSorted()].join("/");
+}
+
+/** What it holds against others, and what it was told of decided views, which what comes late may contradict. */
+export function evidenceKey({ state }: Machine, nameOf: (hash: Hex) => string): string {
+  const told = (said: Statement): string => {
+    const block =
+      said.type === "proposal" ? said.block : said.ballot.kind === "nullify" ? undefined : said.ballot.block;
+    return `${kindOf(said)}${block === undefined ? "" : nameOf(block)}`;
+  };
+  const past = [...state.past].map(([place, { said }]) => {
+    const by = [...said].map(([signer, statements]) => `${signer}=${statements.map(told).toSorted()}`);
+    return `${place}:${by.toSorted()}`;
+  });
+  return [[...state.evidence.keys()], [...state.settledEvidence], past].map((part) => part.toSorted().join()).join("|");
 }
 
 /**

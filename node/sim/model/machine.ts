@@ -4,6 +4,7 @@ import { nanos } from "../../base/units.ts";
 import { type SealedBlock, sealBlock, ZERO_HASH } from "../../codec/block.ts";
 import type { BlockRecord } from "../../codec/block-record.ts";
 import { type Committee, committeeOf } from "../../codec/certificate.ts";
+import { offenceKey } from "../../codec/evidence.ts";
 import { sha256Hex } from "../../codec/hash.ts";
 import { beginEpoch } from "../../consensus/epoch.ts";
 import { encodeJournal } from "../../consensus/journal.ts";
@@ -52,17 +53,14 @@ export const PROPOSE_MS = 1_000;
 export const GIVE_UP_MS = 2 * (PROPOSE_MS + TIMING.maxTimeoutMs);
 const NEXT_SET: Hex = sha256Hex(new TextEncoder().encode("the next set"));
 
-/**
- * A final block with which all begin. Not genesis, in whose first view a node without a journal may vote, as that is how
- * networks start: rule 3 would be broken there by a journal that is lost before anybody has left the view.
- */
-const START_HEIGHT = 1;
-const startTip = ({ chainId }: Network): Tip => ({
-  hash: chainId,
+/** Of the genesis, or of a final block with which all begin. */
+const startHeight = ({ genesis }: Network): number => (genesis ? 0 : 1);
+const startTip = (network: Network): Tip => ({
+  hash: network.chainId,
   epoch: 1,
   view: 0,
   kind: "normal",
-  height: START_HEIGHT,
+  height: startHeight(network),
   time: nanos(START_TIME_NS),
   executed: { height: 0 },
 });
@@ -96,7 +94,7 @@ export function liarsBlock(
   const kind = under !== "normal" ? "tail" : closes(network, epoch) ? "closing" : "normal";
   return sealBlock({
     ...{ epoch, view, kind, proposer },
-    height: (parent?.height ?? START_HEIGHT) + (kind === "tail" ? 0 : 1),
+    height: (parent?.height ?? startHeight(network)) + (kind === "tail" ? 0 : 1),
     parent: parent?.hash ?? network.chainId,
     time: nanos((parent?.time ?? START_TIME_NS) + BigInt(lie)),
     executed: { height, resultsHash: network.resultsHash(height) },
@@ -119,8 +117,8 @@ const configOf = (network: Network, validator: number): ConsensusState["config"]
 });
 
 export function createMachine(network: Network, self: number): Machine {
-  const found = { records: [openedJournal(network, self)], intact: true, fresh: false };
-  return started(network, self, [], found);
+  const records = network.genesis ? [] : [openedJournal(network, self)];
+  return started(network, self, [], { records, intact: true, fresh: network.genesis });
 }
 
 /** The node after a crash: its log with the final blocks is whole, its journal is the given one, or gone (rule 3). */
@@ -153,8 +151,11 @@ function started(network: Network, self: number, records: readonly BlockRecord[]
     nowMs: 0,
   });
   const machine: Machine = { state, records: [...records], journal: [...found.records] };
-  const restored = restore(state, turnOf(network, machine, 0), found);
+  const turn = turnOf(network, machine, 0);
+  const restored = restore(state, turn, found);
   if (!restored.ok) throw new Error(`the own journal is refused: ${restored.detail ?? restored.reason}`);
+  // A new key opens its journal.
+  for (const action of turn.out) if (action.type === "journal") machine.journal.push(action.record);
   return machine;
 }
 
@@ -227,27 +228,33 @@ function carryOut(
 }
 
 /**
- * Every final block is executed at once, and there is never anything to order: the clock alone makes blocks. No block
- * carries evidence, as all of it has counted already.
+ * Every final block is executed at once, and there is never anything to order: the clock alone makes blocks.
  */
 const turnOf = (network: Network, { state, records }: Machine, nowMs: number): Turn => ({
   nowMs,
   wallNs: WALL_NS,
   execution: {
-    height: () => START_HEIGHT + records.length,
+    height: () => startHeight(network) + records.length,
     resultsHash: (height) => network.resultsHash(height),
     closing: () => (closes(network, state.epoch) ? { next: NEXT_SET } : undefined),
-    evidenceFault: () => "evidence that was counted",
+    evidenceFault: (evidence) =>
+      !network.evidence || countedEvidence(records).includes(offenceKey(evidence))
+        ? "evidence that was counted"
+        : undefined,
   },
   payload: { waits: () => false, take: () => new Uint8Array(0), judge: () => "valid", durable: () => true },
   out: [],
 });
 
+/** Offences that final blocks carry, each by its key, in the order of the blocks. */
+export const countedEvidence = (records: readonly BlockRecord[]): readonly string[] =>
+  records.flatMap(({ block }) => block.evidence.map(offenceKey));
+
 /**
  * Forgets how late it is: the explorer lets every clock be at every moment. And forgets whose votes a block could carry: they
  * measure, they decide nothing, and would make as many blocks as there are sets of voters.
  */
-export function forgetTime({ state }: Machine): void {
+export function forgetTime({ evidence }: Network, { state }: Machine): void {
   state.enteredAtMs = 0;
   state.orderSinceMs = undefined;
   state.repeatedAtMs = 0;
@@ -255,16 +262,16 @@ export function forgetTime({ state }: Machine): void {
   state.nullifiedInRow = 0;
   if (state.inquiry !== undefined) state.inquiry = { ...state.inquiry, askedAtMs: 0 };
   for (const { votes } of state.attendances.values()) votes.clear();
-  state.evidence.clear();
+  if (!evidence) state.evidence.clear();
 }
 
 /** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. `proofs`: of this epoch and the one before. */
-export const lookAt = ({ state, records }: Machine) => ({
+export const lookAt = (network: Network, { state, records }: Machine) => ({
   epoch: state.epoch,
   view: state.view,
   mayVote: mayVoteIn(state, state.view),
   leads: leaderOf(state.leaders, state.view) === state.self,
-  height: START_HEIGHT + records.length,
+  height: startHeight(network) + records.length,
   certifiedHeight: certifiedHeight(state),
   proofs: [state.finality, state.previous?.finality].filter((proof) => proof !== undefined),
 });

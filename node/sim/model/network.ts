@@ -19,6 +19,13 @@ export type Bounds = {
    * that is the stronger adversary and the smaller search, as a tally that is no quorum changes nothing that a node does.
    */
   readonly singleVotes: boolean;
+  /** Whether blocks carry evidence of what the liar did; else all of it has counted already. */
+  readonly evidence: boolean;
+  /**
+   * Whether all begin with a new key at the genesis; else with a final block and a journal in which nothing was voted. Not where
+   * a journal is lost: in the first view of a network a node without one may vote, as that is how networks start (rule 3).
+   */
+  readonly genesis: boolean;
   /** Whether nodes also catch up by finalized records; else by the blocks and certificates that stay on offer. */
   readonly records: boolean;
 };
