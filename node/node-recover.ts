@@ -88,7 +88,8 @@ export function recover(
   const fresh = heightOf(chain) === 0 && recovered.cars.length === 0;
   const intact = recovered.votesIntact && whole;
   const restored = restore(consensus, turn, { records: recovered.votes, intact, fresh });
-  if (!restored.ok) throw new Error(`the vote journal is refused: ${restored.detail ?? restored.reason}`);
+  if (!restored.ok)
+    throw new DamagedData("votes", `the vote journal is refused: ${restored.detail ?? restored.reason}`);
   // A volume that lost its journal, now or once, may have lost the own lane's end with it: cars that peers gave back since then
   // do not say what an earlier life said after them (rule 8).
   if (mayHaveLost(consensus)) abandonIncarnation(node.lanes);
@@ -96,6 +97,15 @@ export function recover(
     if (action.type === "journal") effects.push({ type: "persist", stream: "votes", record: action.record });
   }
   return { node, effects };
+}
+
+/** What is on the volume cannot be gone on from, by whatever release wrote it. */
+export class DamagedData extends Error {
+  readonly what: "data" | "votes";
+  constructor(what: DamagedData["what"], message: string) {
+    super(message);
+    this.what = what;
+  }
 }
 
 /** This data folder was written by a later release under rules that this one does not know. */
@@ -122,7 +132,7 @@ function startOf(config: NodeConfig, { snapshot }: Recovered, chainRules: ChainR
   if (!opened.ok) {
     const why = `the snapshot is refused: ${opened.detail ?? opened.reason}`;
     if (opened.reason === PEERS_LIE) throw new PeerSnapshotRefused(why, snapshot.height);
-    throw opened.reason === "state_version_unknown" ? new ReleaseTooOld(why) : new Error(why);
+    throw opened.reason === "state_version_unknown" ? new ReleaseTooOld(why) : new DamagedData("data", why);
   }
   const { chain, head } = opened.value;
   return { chain, recent: head.records, epochs: head.epochs, own: head.own };
@@ -168,11 +178,12 @@ function replay({
 function readRecord(chain: Chain, last: BlockRecord | undefined, bytes: Uint8Array): BlockRecord {
   const height = heightOf(chain) + 1;
   const record = parseRecord(bytes);
-  if (!record.ok) throw new Error(`block ${height} in the log is damaged: ${record.detail ?? record.reason}`);
+  if (!record.ok)
+    throw new DamagedData("data", `block ${height} in the log is damaged: ${record.detail ?? record.reason}`);
   const { block } = record.value;
   const parent = last?.block.hash ?? idOf(chain);
   if (block.height !== height || block.parent !== parent || !isLinked(record.value))
-    throw new Error(`block ${height} in the log does not follow the one before`);
+    throw new DamagedData("data", `block ${height} in the log does not follow the one before`);
   return record.value;
 }
 

@@ -25,7 +25,7 @@ import { askForPart, snapshotWakeAtMs, wantSnapshot } from "./sync/snapshot-sync
 export { DEFAULT_TIMING, type Timing } from "./consensus/timing.ts";
 export { DEFAULT_LANE_PACE, type LanePace } from "./lanes/pace.ts";
 export { type ProofFault, proveExecuted } from "./node-prove.ts";
-export { PeerSnapshotRefused, ReleaseTooOld } from "./node-recover.ts";
+export { DamagedData, PeerSnapshotRefused, ReleaseTooOld } from "./node-recover.ts";
 export type { SnapshotPolicy, Snapshots } from "./node-snapshot.ts";
 export type { Node, NodeConfig } from "./node-state.ts";
 export { certifiedHeightOf, isLive, type NodeView, viewOf } from "./node-view.ts";

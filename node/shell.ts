@@ -18,6 +18,7 @@ import type { MemoryEntry } from "./codec/memory-entry.ts";
 import type { KeyPair } from "./codec/signature.ts";
 import { DEFAULT_TIMING } from "./consensus/timing.ts";
 import { DEFAULT_LANE_PACE } from "./lanes/pace.ts";
+import { DamagedData } from "./node.ts";
 import { type Engine, startEngine } from "./shell-engine.ts";
 import type { Faults } from "./shell-faults.ts";
 import { type Genesis, readGenesis } from "./shell-genesis.ts";
@@ -178,7 +179,7 @@ function openFolder(data: string, log: Logger): Result<Folder, "disk"> {
   const storage = opened.value;
   try {
     const key = loadVoteKey(realDisk, data);
-    if (!key.ok) throw new Error(key.detail);
+    if (!key.ok) throw new DamagedData("votes", key.detail ?? key.reason);
     for (const finding of storage.findings) log.warn({ finding }, "data folder opened");
     return accept({ storage, keyPair: key.value });
   } catch (cause) {

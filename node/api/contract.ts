@@ -321,6 +321,16 @@ export const genesisFileSchema = z.object({
 });
 export type GenesisFile = z.infer<typeof genesisFileSchema>;
 
+/** How a node's process ends where no restart of it helps (sysexits.h: EX_DATAERR, EX_NOINPUT, EX_CONFIG). */
+export const EXIT_CODES = {
+  /** Blocks or snapshot on its volume are damaged beyond repair. */
+  dataDamaged: 65,
+  /** Its vote key or vote journal is. */
+  votesDamaged: 66,
+  /** A later release has written the data folder. */
+  releaseTooOld: 78,
+} as const;
+
 /** Environment variables of the node's container. */
 export const ENVIRONMENT = {
   validator: "HMN_VALIDATOR",

@@ -1,14 +1,12 @@
 import { totalmem } from "node:os";
 import { setFlagsFromString } from "node:v8";
-import { ReleaseTooOld } from "../node.ts";
+import { EXIT_CODES } from "../api/contract.ts";
+import { DamagedData, ReleaseTooOld } from "../node.ts";
 import { type Running, startNode } from "../shell.ts";
 import { loadFaults } from "../shell-faults.ts";
 import { createLog } from "../shell-log.ts";
 import { parseStart, START_HELP } from "../shell-options.ts";
 import type { Command } from "./command.ts";
-
-/** How the process ends where the data folder is a later release's: EX_CONFIG of sysexits.h. No restart helps, only another release. */
-const RELEASE_TOO_OLD_EXIT = 78;
 
 /**
  * V8 counts the bytes of frames towards the next collection of its heap, which they are not in: left to itself it marks the same
@@ -58,9 +56,14 @@ export const start: Command = async (args, world) => {
   try {
     running = await startNode(options.value, faults, log);
   } catch (error) {
-    if (!(error instanceof ReleaseTooOld)) fail(error, "cannot start");
-    log.fatal({ reason: (error as ReleaseTooOld).message }, "this release is too old for the data folder");
-    process.exit(RELEASE_TOO_OLD_EXIT);
+    if (error instanceof ReleaseTooOld) {
+      log.fatal({ reason: error.message }, "this release is too old for the data folder");
+      process.exit(EXIT_CODES.releaseTooOld);
+    }
+    if (!(error instanceof DamagedData)) fail(error, "cannot start");
+    const { what, message } = error as DamagedData;
+    log.fatal({ what, reason: message }, "what is on the volume is damaged");
+    process.exit(what === "votes" ? EXIT_CODES.votesDamaged : EXIT_CODES.dataDamaged);
   }
   return 0;
 };

@@ -1,5 +1,6 @@
 import type { V1ContainerStatus, V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
+import { EXIT_CODES } from "../../node/api/contract.ts";
 import { millis } from "../../node/base/units.ts";
 import { problemOf } from "./problem.ts";
 
@@ -40,6 +41,13 @@ test.each([
     }),
     5,
     "CrashLoop",
+    true,
+  ],
+  [
+    "data that is damaged",
+    pod({ restartCount: 3, state: { running: {} }, lastState: { terminated: { exitCode: EXIT_CODES.dataDamaged } } }),
+    5,
+    "Damaged",
     true,
   ],
   ["no host at first", pod({}, [unscheduled("0/4 nodes are available")]), 10, "Unschedulable", false],

@@ -1,5 +1,5 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import type { NodeStatus } from "../../node/api/contract.ts";
+import { EXIT_CODES, type NodeStatus } from "../../node/api/contract.ts";
 import { type Millis, seconds } from "../../node/base/units.ts";
 import { restoreFailure, restoreStatus } from "./restore-failure.ts";
 import { timeOf } from "./time.ts";
@@ -9,6 +9,7 @@ export type Problem = {
   readonly kind:
     | "ImagePull"
     | "CrashLoop"
+    | "Damaged"
     | "Unschedulable"
     | "Volume"
     | "Container"
@@ -86,6 +87,13 @@ function container(pod: V1Pod, now: Millis): Problem | undefined {
     return { kind: "Container", message: `its container cannot be made (${reason}${detail})`, established: false };
   const times = crashes(pod);
   const ended = status?.state?.terminated ?? status?.lastState?.terminated;
+  const damage = damageOf(ended?.exitCode);
+  if (times > 0 && status === node && status?.ready !== true && damage !== undefined)
+    return {
+      kind: "Damaged",
+      message: `${damage} on its volume is damaged, says its release. Read its log: kubectl logs --previous. Where the release is right, delete its claim and then its pod: it begins anew on an empty volume, and gets a new vote key`,
+      established: times >= CRASHES_MAX,
+    };
   if (times > 0 && status === node && status?.ready !== true && ended !== undefined)
     return {
       kind: "CrashLoop",
@@ -125,7 +133,12 @@ function node(
   return undefined;
 }
 
-/** Problems of what is around a release: going back is right, but the release is not to blame. */
+function damageOf(exitCode: number | undefined): string | undefined {
+  if (exitCode === EXIT_CODES.dataDamaged) return "the log or the snapshot";
+  return exitCode === EXIT_CODES.votesDamaged ? "the vote key or the vote journal" : undefined;
+}
+
+/** Problems of what is around a release: going back is right, but the release is not to blame. One that calls data damaged may be wrong itself. */
 export function isEnvironment(kind: Problem["kind"]): boolean {
-  return kind !== "CrashLoop";
+  return kind !== "CrashLoop" && kind !== "Damaged";
 }
