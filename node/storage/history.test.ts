@@ -112,7 +112,7 @@ describe("history", () => {
 
   it("indexes what was just executed from memory, and reads back what did not fit there", async () => {
     execute(40);
-    const batches = [new Uint8Array(1024 * 1024)];
+    const batches = [new Uint8Array(4 * 1024 * 1024)];
     const history = openHistory(
       {
         ...{ disk, folder: FOLDER, files: openFiles(disk), positions },

@@ -68,8 +68,11 @@ export type History<E extends HistoryEntry> = {
   close(): void;
 };
 
-/** Batches of blocks that wait for the index and are kept in memory. Past that they are read back from the log. */
-const FRESH_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Batches of blocks that wait for the index and are kept in memory. Past that they are read back from the log, which asks the
+ * disk, as large groups are not in the page cache: a few of the largest blocks have to fit.
+ */
+const FRESH_BYTES_MAX = 64 * 1024 * 1024;
 /** Blocks that are looked at in one question: an account whose entries share hash values with busy ones must not take for ever. */
 const RECORDS_MAX = 100_000;
 
