@@ -45,16 +45,23 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
  * Beside the other: a pod that fetches a backup may open connections to anywhere. The port of a store in the cluster is not the one in its
  * URL, and its address none that could stand here. The label goes to false when the volume holds its network.
  */
-export const restorePolicy = (cluster: ClusterObject): KubeObject => ({
-  apiVersion: "networking.k8s.io/v1",
-  kind: "NetworkPolicy",
-  metadata: ownedMetadata(cluster, restorePolicyName(cluster.metadata.name)),
-  spec: {
-    podSelector: { matchLabels: { ...clusterSelector(cluster.metadata.name), [LABELS.restoring]: "true" } },
-    policyTypes: ["Egress"],
-    egress: [{ ports: [{ protocol: "TCP" }] }],
-  },
-});
+export const restorePolicy = (cluster: ClusterObject): KubeObject => {
+  const { name } = cluster.metadata;
+  const both = [clusterSelector(name), observersSelector(name)].map((labels) => labels[LABELS.cluster]);
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: ownedMetadata(cluster, restorePolicyName(name)),
+    spec: {
+      podSelector: {
+        matchLabels: { [LABELS.restoring]: "true" },
+        matchExpressions: [{ key: LABELS.cluster, operator: "In", values: both }],
+      },
+      policyTypes: ["Egress"],
+      egress: [{ ports: [{ protocol: "TCP" }] }],
+    },
+  };
+};
 
 const block = (cidr: string) => ({ ipBlock: { cidr } });
 

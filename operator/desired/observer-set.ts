@@ -9,6 +9,7 @@ import type { KubeObject } from "../reconcile/actions.ts";
 import { affinityOf } from "./affinity.ts";
 import { observersSelector, ownedMetadata } from "./metadata.ts";
 import { FORERUNNER, memberLabels, observerSetName, observersName } from "./names.ts";
+import { restoringTemplate } from "./restore.ts";
 import type { StoredRevision } from "./revision.ts";
 import { volumeClaim } from "./stateful-set.ts";
 import { type PodTemplate, templateFor } from "./template.ts";
@@ -40,7 +41,11 @@ export function observerSet(
 ): KubeObject {
   const { name } = cluster.metadata;
   const selector = { ...observersSelector(name), ...memberLabels(id) };
-  const template = observerTemplate(cluster, id, revision);
+  const own = observerTemplate(cluster, id, revision);
+  const { source } = cluster.status.restore ?? {};
+  // Nobody begins a restored network without the backup, and what an observer writes may go with its pod.
+  const { chainId } = cluster.spec.restoreFrom ?? {};
+  const template = source === undefined ? own : restoringTemplate(own, { holds: false, source, chainId });
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",

@@ -84,7 +84,7 @@ function peerMarks({ cluster, configMaps }: Snapshot, view: View): readonly Acti
 
 /** Whose volume holds its network needs no way to the backup's store any more. */
 const restoredLabels = ({ cluster }: Snapshot, view: View): readonly Action[] =>
-  view.nodes.flatMap((node): Action[] =>
+  [...view.nodes, ...observersOf(view)].flatMap((node): Action[] =>
     cluster.spec.restoreFrom !== undefined &&
     holdsNetwork(node) &&
     node.pod?.metadata?.labels?.[LABELS.restoring] === "true"

@@ -109,6 +109,15 @@ describe.each([0, 1, 2])("seed %i", (seed) => {
   });
 });
 
+test("an observer of a restored network begins with the backup, too", () => {
+  const { world, run } = restoring(0, specOf(store), () => held(100));
+  run.until("restored", () => isReady(world), 300);
+  world.edit((spec) => ({ ...spec, observers: { ...spec.observers, replicas: 1 } }));
+  run.until("an observer that restores", () => templates(world).some((text) => text.includes("initContainers")), 120);
+  run.until("it follows", () => isReady(world) && world.objects("Pod").every((pod) => world.nodes.isReady(pod)), 300);
+  expect(world.objects("Pod").length).toBe(5);
+});
+
 test("without a target it is the HmnBackup's of that name, for good, and only a good one's", () => {
   const { world, run } = restoring(0, specOf({ backup: "daily-1" }), () => held(100));
   run.until("missed", () => stalled(world)?.reason === "BackupMissing");
