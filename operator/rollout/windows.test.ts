@@ -53,3 +53,10 @@ describe("windows", () => {
     expect(specFault(spec)).toContain("spec.rollout.windows has the time zone Mars/Olympus");
   });
 });
+
+test("a window in a time zone that is none never opens, and stops nobody who looks", () => {
+  const nowhere: Window = { ...berlin, timeZone: "a" };
+  const now = millis(Date.parse("2026-03-27T12:00:00Z"));
+  expect(nextOpening([nowhere], now)).toBeGreaterThan(now);
+  expect(nextOpening([nowhere, berlin], now)).toBe(nextOpening([berlin], now));
+});
