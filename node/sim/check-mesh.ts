@@ -92,6 +92,9 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
         check(has(node, { key, version }), "mesh restart", () => `node ${node} comes back without ${key} in its file`);
     },
     onTaken: ({ entry, handedAtMs }) => {
+      // Handed in once more, to a node that has it: nothing is pushed again, and what was owed already is owed then.
+      const again = owed.some(({ key, version }) => key === entry.key && order(version, versionOf(entry)) === 0);
+      if (again) return;
       const dueMs = Number(entry.clock >> 16n) - EPOCH_MS + CLOCK_SPREAD_MS - DUE_MS;
       const moves = handedAtMs < changedAtMs + GOSSIP_MS;
       const byMs = Math.max(handedAtMs, dueMs) + (moves ? EQUAL_MS : GOSSIP_MS);
