@@ -82,7 +82,11 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
       check(newer, checker, () => `node ${node} goes back to an older version of ${entry.key}`);
       holdingsOf(node).set(entry.key, versionOf(entry));
     },
-    onDropped: (node, key) => void holdingsOf(node).delete(key),
+    onDropped: (node, key) => {
+      holdingsOf(node).delete(key);
+      // Its file may say so or not when the process ends.
+      written.get(node)?.delete(key);
+    },
     onWritten: (node) => void written.set(node, new Map(holdingsOf(node))),
     onWiped: (node) => void written.delete(node),
     onRestored: (node, entries) => {
