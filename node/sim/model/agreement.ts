@@ -1,6 +1,8 @@
 import { present } from "../../base/assert.ts";
 import type { Hex } from "../../base/bytes.ts";
+import type { SealedBlock } from "../../codec/block.ts";
 import { isQuorum } from "../../codec/certificate.ts";
+import { type Evidence, offenceKey } from "../../codec/evidence.ts";
 import type { Local } from "./locals.ts";
 import { countedIn } from "./machine.ts";
 import { epochsOf, isTwoThirds, type Network, weightsIn } from "./network.ts";
@@ -16,6 +18,11 @@ export type Standing = {
   readonly signed: ReadonlySet<number>;
   /** Two blocks that both are final by the votes cast, and neither leads to the other. */
   readonly disagreement: string | undefined;
+  /** Evidence in blocks that are final by the votes cast: only the liar did anything, and each offence counts once (rule 1). */
+  readonly falseEvidence: string | undefined;
+  /** The longest chain of final blocks, and the offences in its blocks. */
+  readonly finalHeight: number;
+  readonly offences: number;
 };
 
 /** Counts votes: of every honest validator what it ever signed, of the liar everything that anybody signed. */
@@ -57,8 +64,20 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
     const pair = final.flatMap((one, at) =>
       final.slice(at + 1).flatMap((other) => (leadsTo(one, other) || leadsTo(other, one) ? [] : [[one, other]])),
     )[0];
+    const chains = final.map((top) => {
+      const blocks: SealedBlock[] = [];
+      for (let at = vocabulary.blockOf(top); at !== undefined; at = vocabulary.blockOf(at.parent)) blocks.push(at);
+      return { height: blocks.length, evidence: blocks.flatMap(({ evidence }) => evidence) };
+    });
     const disagreement = pair === undefined ? undefined : `${pair.map(vocabulary.nameOf).join(" and ")} are both final`;
-    return { certificates: certificates.toSorted((a, b) => a - b), hollow, signed, disagreement };
+    return {
+      ...{ certificates: certificates.toSorted((a, b) => a - b), hollow, signed, disagreement },
+      falseEvidence: chains
+        .map(({ evidence }) => faultOfEvidence(network, evidence))
+        .find((fault) => fault !== undefined),
+      finalHeight: Math.max(0, ...chains.map(({ height }) => height)),
+      offences: Math.max(0, ...chains.map(({ evidence }) => evidence.length)),
+    };
   };
 
   return (locals) => {
@@ -71,14 +90,21 @@ export function createCounter(network: Network, vocabulary: Vocabulary): (locals
   };
 }
 
+function faultOfEvidence({ byzantine }: Network, evidence: readonly Evidence[]): string | undefined {
+  if (new Set(evidence.map(offenceKey)).size < evidence.length) return "an offence counts twice";
+  const wrong = evidence.find(({ validator }) => validator !== byzantine);
+  return wrong === undefined ? undefined : `a final block accuses validator ${wrong.validator}`;
+}
+
 /** What is wrong with a state as a whole. */
 export function faultOf(
   locals: readonly Local[],
-  { disagreement, hollow, signed }: Standing,
+  { disagreement, falseEvidence, hollow, signed }: Standing,
   tell: (ballot: number) => string,
 ): string | undefined {
   for (const { fault } of locals) if (fault !== undefined) return fault;
   if (disagreement !== undefined) return `agreement: ${disagreement}`;
+  if (falseEvidence !== undefined) return `evidence: ${falseEvidence}`;
   if (hollow !== undefined) return `certificates: ${hollow} is final for the nodes, and no two thirds signed it`;
   const unproved = locals.flatMap(({ finals }) => finals).find((ballot) => !signed.has(ballot));
   if (unproved !== undefined)

@@ -2,7 +2,6 @@ import { present } from "../../base/assert.ts";
 import { createCounter, faultOf } from "./agreement.ts";
 import { comesToLife } from "./liveness.ts";
 import { createLocals, type Local } from "./locals.ts";
-import { countedEvidence } from "./machine.ts";
 import { type Chances, createChances, createMoves } from "./moves.ts";
 import type { Network } from "./network.ts";
 import { createTuples } from "./tuples.ts";
@@ -86,10 +85,9 @@ export function explore(network: Network, { statesMax, livenessEvery, onProgress
       next[i] = from;
     }
     transitions += ways;
-    for (const { machine } of locals) {
-      finalHeight = Math.max(finalHeight, machine.records.length);
-      offences = Math.max(offences, countedEvidence(machine.records).length);
-    }
+    // By the votes cast: that a node hears of it is a silent step, and the last ones are put off for ever.
+    finalHeight = Math.max(finalHeight, standing.finalHeight);
+    offences = Math.max(offences, standing.offences);
     if (ways === 0) ends += 1;
     if (ways === 0 ? ends % livenessEvery === 1 : index % livenessEvery === 0) {
       const life = comesToLife(

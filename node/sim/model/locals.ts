@@ -1,7 +1,6 @@
 import { present, unreachable } from "../../base/assert.ts";
 import {
   apply,
-  countedEvidence,
   createMachine,
   forgetTime,
   GIVE_UP_MS,
@@ -94,7 +93,7 @@ export function createLocals(network: Network, self: number, vocabulary: Vocabul
       crashesKept: before?.crashesKept ?? 0,
       crashesLost: before?.crashesLost ?? 0,
       syncedBefore: before?.machine.journal.length ?? 0,
-      fault: blame(network, said) ?? falseEvidence(network, machine),
+      fault: blame(network, said),
       ...fields,
     };
     const torn = network.restarts === "sends-before-sync" ? local.machine.journal.length - local.syncedBefore : 0;
@@ -220,12 +219,4 @@ function evidenceAgainst(self: number, { votes, offers }: Local, vocabulary: Voc
 function blame({ byzantine }: Network, { reports }: Said): string | undefined {
   const wrong = reports.find((report) => !report.startsWith(`equivocation: validator ${byzantine}:`));
   return wrong === undefined ? undefined : `report: ${wrong}`;
-}
-
-/** What final blocks hold against somebody: only the liar did anything, and each offence counts once (rule 1). */
-function falseEvidence({ byzantine }: Network, { records }: Machine): string | undefined {
-  const counted = countedEvidence(records);
-  if (new Set(counted).size < counted.length) return "evidence: an offence counts twice";
-  const wrong = records.flatMap(({ block }) => block.evidence).find(({ validator }) => validator !== byzantine);
-  return wrong === undefined ? undefined : `evidence: a final block accuses validator ${wrong.validator}`;
 }

@@ -35,6 +35,7 @@ export type Vocabulary = {
   nameOf(hash: Hex): string;
   tellBallot(ballot: number): string;
   parentOf(hash: Hex): Hex | undefined;
+  blockOf(hash: Hex): SealedBlock | undefined;
   viewOf(hash: Hex): number;
 };
 
@@ -200,6 +201,7 @@ export function createVocabulary(network: Network): Vocabulary {
     nameOf,
     tellBallot: (id) => ballotLabel(present(ballots[id], "ballots are known")),
     parentOf: (hash) => blocks.get(hash)?.block.parent,
+    blockOf: (hash) => blocks.get(hash)?.block,
     viewOf: (hash) => blocks.get(hash)?.block.view ?? 0,
   };
 }
