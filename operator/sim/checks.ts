@@ -39,8 +39,11 @@ export function checkStatus(world: World): void {
   assert((status.observedGeneration ?? 0) <= metadata.generation, "status speaks of no spec to come");
   const ready = status.conditions?.find(({ type }) => type === "Ready");
   if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return;
-  // What leaves is not there any more.
-  const pods = world.objects("Pod").filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  // What leaves is not there any more: it is being deleted, or its StatefulSet is gone and it will be.
+  const sets = new Set(world.objects("StatefulSet").map(({ metadata }) => `${metadata.name}-0`));
+  const pods = world
+    .objects("Pod")
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined && sets.has(metadata.name));
   const wanted = spec.validators.replicas + spec.observers.replicas;
   assert(pods.length === wanted, "a Ready cluster has all its pods");
   assert(
