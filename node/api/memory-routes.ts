@@ -127,7 +127,7 @@ export const MEMORY_ROUTES: readonly Route[] = [
     query: anchorProofInput,
     summary: "Proves that the newest version of an entry is anchored, as long as its block is one of the newest.",
     schema: anchorProofSchema,
-    noun: "proof of an anchor: not anchored, or of an older block (`hmn-node prove`)",
+    noun: "proof of an anchor: not anchored, not named by a later final block yet, or of an older block (`hmn-node prove`)",
     elsewhere: true,
     answer: ({ params, query: { epoch } }, { memory, prove }) => {
       const notes = memory.notesOf(params);
