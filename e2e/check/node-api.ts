@@ -68,7 +68,7 @@ export function openNodeApi({ port, ca, identity }: { port: number; ca: string; 
   // The CA is the network's own, and the name in the certificate has to be this validator's.
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ca, servername: identity, minVersion: "TLSv1.3" });
 
-  const get = (path: string): Promise<{ status: number; body: string }> =>
+  const once = (path: string): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const call = request(
         { agent, host: "127.0.0.1", port, path, timeout: TIMEOUT_MS, headers: { host: identity } },
@@ -85,6 +85,12 @@ export function openNodeApi({ port, ca, identity }: { port: number; ca: string; 
       call.on("timeout", () => call.destroy(new Error(`${identity} did not answer ${path} within ${TIMEOUT_MS} ms`)));
       call.on("error", reject);
       call.end();
+    });
+  /** A connection that was kept may just have been closed by the other side, which then answered nothing: reading again changes nothing. */
+  const get = (path: string): ReturnType<typeof once> =>
+    once(path).catch((error: unknown) => {
+      if (error instanceof Error && "code" in error && error.code === "ECONNRESET") return once(path);
+      throw error;
     });
   const json = async <S extends z.ZodType>(schema: S, path: string): Promise<z.output<S>> => {
     const { status, body } = await get(path);

@@ -34,6 +34,24 @@ const SETTLED_TIMEOUT_MS = 180_000;
 export async function checkFromOutside(view: View, { version, validators, progress }: CheckOptions): Promise<Books> {
   const history = await readHistory(view, (bytes) => progress.detail(`history: ${bytes} bytes read`));
   const promises = parseHistory(history);
+  const { nodes, genesis, commonHeight, commonCheckpoint } = await readNodes(view, { after: 0, progress });
+  return {
+    violations: [
+      ...findViolations({ promises, genesis, nodes, commonHeight, wanted: { validators, version } }),
+      ...orderViolations(history),
+    ],
+    acknowledged: promises.acknowledged.length,
+    refused: promises.refused.length,
+    unanswered: promises.unanswered.length,
+    validators: nodes.length,
+    accounts: nodes[0]?.accounts.length ?? 0,
+    commonHeight,
+    commonCheckpoint,
+  };
+}
+
+/** The whole books of every validator, its journal behind the position `after`. */
+export async function readNodes(view: View, { after, progress }: { after: number; progress: Progress }) {
   const { network, genesis, ca } = await readNetwork(view);
   const pods = (await view.pods()).filter((pod) => !pod.deleting);
   const opened: { validator: number; api: NodeApi; close: () => void }[] = [];
@@ -52,38 +70,31 @@ export async function checkFromOutside(view: View, { version, validators, progre
     const commonCheckpoint = Math.min(...statuses.map((status) => status.checkpoint.height));
     const nodes: NodeBooks[] = [];
     for (const { validator, api } of opened) {
-      const { entries, accounts } = await readBooks(api, (read) => progress.detail(`validator ${validator}: ${read}`));
+      const tell = (read: string): void => progress.detail(`validator ${validator}: ${read}`);
+      const { entries, accounts } = await readBooks(api, after, tell);
       const heads = [await api.head(commonCheckpoint), await api.head(commonHeight)].filter(
         (head) => head !== undefined,
       );
       const status = await api.status();
       nodes.push({ validator, version: status.version, chainId: status.chainId, entries, accounts, heads });
     }
-    return {
-      violations: [
-        ...findViolations({ promises, genesis, nodes, commonHeight, wanted: { validators, version } }),
-        ...orderViolations(history),
-      ],
-      acknowledged: promises.acknowledged.length,
-      refused: promises.refused.length,
-      unanswered: promises.unanswered.length,
-      validators: nodes.length,
-      accounts: nodes[0]?.accounts.length ?? 0,
-      commonHeight,
-      commonCheckpoint,
-    };
+    return { nodes, genesis, commonHeight, commonCheckpoint };
   } finally {
     for (const one of opened) one.close();
   }
 }
 
 /** A closing block may mint while the accounts are read: then both are read on, until they are of one moment. */
-async function readBooks(api: NodeApi, tell: (read: string) => void): Promise<Pick<NodeBooks, "entries" | "accounts">> {
-  const entries = await api.journalAfter(0, (read) => tell(`${read} entries of the journal read`));
+async function readBooks(
+  api: NodeApi,
+  after: number,
+  tell: (read: string) => void,
+): Promise<Pick<NodeBooks, "entries" | "accounts">> {
+  const entries = await api.journalAfter(after, (read) => tell(`${read} entries of the journal read`));
   for (;;) {
     tell("accounts");
     const accounts = await api.accounts();
-    const more = await api.journalAfter(entries.at(-1)?.position ?? 0);
+    const more = await api.journalAfter(entries.at(-1)?.position ?? after);
     if (more.length === 0) return { entries, accounts };
     entries.push(...more);
   }

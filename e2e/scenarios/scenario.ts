@@ -5,7 +5,7 @@ import type { Stand } from "../played/stand.ts";
 import type { Stage } from "./stage.ts";
 
 /** Scenarios of one stage share one HmnCluster and follow each other on it; any of them also runs alone. */
-export type StageName = "releases" | "losses" | "trouble";
+export type StageName = "releases" | "losses" | "trouble" | "restores";
 
 type Described = {
   readonly name: string;

@@ -50,6 +50,19 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
         },
       },
     }),
+    restores: stageOf({
+      cluster,
+      reader,
+      plan: {
+        namespace: "hmn-e2e-restores",
+        spec: {
+          resources: RESOURCES,
+          serviceLevels: SERVICE_LEVELS,
+          rollout: { ...QUICK_ROLLOUT, phases: [{ percent: 100, soakSeconds: 4 }] },
+          storage: { size: "256Mi", retention: "Delete" },
+        },
+      },
+    }),
     trouble: stageOf({
       cluster,
       reader,

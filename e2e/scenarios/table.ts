@@ -3,12 +3,14 @@ import { everyPoint, somePoints } from "../played/every-point.ts";
 import { fieldChanges } from "../played/field-changes.ts";
 import { honestModel } from "../played/honest-model.ts";
 import { leastPrivilege } from "../played/least-privilege.ts";
+import { backupRestore } from "./backup-restore.ts";
 import { crashingRelease, differingRoot, slowRelease, unpullableImage } from "./bad-release.ts";
 import { bringUp } from "./bring-up.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
 import { drainedHost } from "./drained-host.ts";
 import { gatedUpgrade } from "./gated-upgrade.ts";
 import { goodUpgrade } from "./good-upgrade.ts";
+import { hibernation } from "./hibernation.ts";
 import { invalidSpecs } from "./invalid-specs.ts";
 import { lostVolume } from "./lost-volume.ts";
 import { operatorKilled } from "./operator-killed.ts";
@@ -43,6 +45,8 @@ export const scenarios: readonly Scenario[] = [
   scale,
   deletionRetain,
   lostVolume,
+  hibernation,
+  backupRestore,
   unschedulableNode,
   fullDisk,
   deletionDelete,
