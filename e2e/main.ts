@@ -4,7 +4,7 @@ import { type ApiOptions, startApi } from "./cluster/api.ts";
 import { isMinor, KUBERNETES_MINORS } from "./cluster/binaries.ts";
 import { type Cluster, up } from "./cluster/cluster.ts";
 import { takeLock } from "./cluster/lock.ts";
-import { endOnSignals } from "./kit/children.ts";
+import { runProgram } from "./kit/children.ts";
 import { dump } from "./kit/dump.ts";
 import { formatDuration } from "./kit/duration.ts";
 import { ROOT } from "./kit/examples.ts";
@@ -155,13 +155,4 @@ async function withCluster(wanted: readonly OnCluster[], progress: Progress, run
   }
 }
 
-endOnSignals();
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+runProgram(main);

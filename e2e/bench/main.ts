@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { describeMachine, loadAverage } from "../../node/bench/machine.ts";
 import { markdownTable, textTable, writeMarked } from "../../node/bench/report.ts";
-import { endOnSignals } from "../kit/children.ts";
+import { runProgram } from "../kit/children.ts";
 import { ROOT } from "../kit/examples.ts";
 import { openProgress } from "../kit/progress.ts";
 import { benchOperator } from "./operator-bench.ts";
@@ -55,13 +55,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-endOnSignals();
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+runProgram(main);

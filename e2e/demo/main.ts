@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { down, up } from "../cluster/cluster.ts";
 import { takeLock } from "../cluster/lock.ts";
-import { endOnSignals } from "../kit/children.ts";
+import { runProgram } from "../kit/children.ts";
 import { dump, OPERATOR_NAMESPACE } from "../kit/dump.ts";
 import { ROOT } from "../kit/examples.ts";
 import { removeNamespace } from "../kit/namespace.ts";
@@ -93,13 +93,4 @@ async function inCluster(steps: Steps, progress: Progress): Promise<number> {
   }
 }
 
-endOnSignals();
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(`demo: FAILED: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  },
-);
+runProgram(main, (error) => console.error(`demo: FAILED: ${error instanceof Error ? error.message : String(error)}`));

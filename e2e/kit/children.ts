@@ -8,8 +8,25 @@ export function tie(child: ChildProcess): void {
   child.once("exit", () => children.delete(child));
 }
 
-/** To be called once by a program: signals then end it through its exit handlers, and these end the children. */
-export function endOnSignals(): void {
+/** A program of this process: what `main` answers is its exit code, and signals end it with its children. `tell` says why it failed. */
+export function runProgram(
+  main: (args: readonly string[]) => Promise<number>,
+  tell: (error: unknown) => void = console.error,
+): void {
+  endOnSignals();
+  main(process.argv.slice(2)).then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      tell(error);
+      process.exitCode = 1;
+    },
+  );
+}
+
+/** Signals end the process through its exit handlers, and these end the children. */
+function endOnSignals(): void {
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
