@@ -9,6 +9,7 @@ import { chainId, createChain } from "./chain/chain.ts";
 import { trustOfGenesis } from "./chain/proof-trust.ts";
 import { type Disk, isDiskRefusal } from "./storage/disk.ts";
 import { snapshotHeights } from "./storage/snapshot-files.ts";
+import { writeWhole } from "./storage/whole-file.ts";
 
 export type Genesis = { readonly file: GenesisFile; readonly chainId: Hex };
 
@@ -86,16 +87,8 @@ export function readChainId(data: string): Hex | undefined {
 }
 
 function writeChainId(disk: Disk, data: string, id: Hex): Result<void, "unusable"> {
-  const temporary = `${chainPath(data)}.new`;
   try {
-    const file = disk.open(temporary, "create");
-    try {
-      disk.write(file, 0, new TextEncoder().encode(`${id}\n`));
-      disk.sync(file);
-    } finally {
-      disk.close(file);
-    }
-    disk.rename(temporary, chainPath(data));
+    writeWhole(disk, chainPath(data), new TextEncoder().encode(`${id}\n`));
     return accept(undefined);
   } catch (cause) {
     if (!isDiskRefusal(cause)) throw cause;

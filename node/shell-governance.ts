@@ -1,11 +1,10 @@
 import { type NodeStatus, OPERATOR_IDS } from "./api/contract.ts";
 import { equalBytes, type Hex, toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
+import { NANOS_PER_MILLI } from "./base/units.ts";
 import { authoritySerialOf, type Chain, parameterViewsOf, validatorStates } from "./chain/chain.ts";
 import { BODY_BYTES, encodeAuthorityBody, readAuthorityBody, voteKeyMessage } from "./codec/authority-body.ts";
 import { type KeyPair, sign } from "./codec/signature.ts";
-
-const NANOS_PER_MILLI = 1_000_000n;
 
 /** What the operator needs to know of the chain to let validators join and leave, and to change parameters. */
 export const governanceOf = (chain: Chain): NonNullable<NodeStatus["governance"]> => ({

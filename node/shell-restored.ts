@@ -1,21 +1,15 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Restored, restoredSchema } from "./api/contract-restored.ts";
 import { isMissing } from "./base/missing.ts";
+import { realDisk } from "./storage/disk.ts";
+import { writeWhole } from "./storage/whole-file.ts";
 
 /** Beside the state of a backup: what a genesis has to say that goes on from it, so that nobody has to read the state for it. */
 const path = (data: string): string => join(data, "restored.json");
 
-export function writeRestored(data: string, restored: Restored): void {
-  const file = openSync(`${path(data)}.new`, "w", 0o600);
-  try {
-    writeSync(file, JSON.stringify(restoredSchema.parse(restored)));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(`${path(data)}.new`, path(data));
-}
+export const writeRestored = (data: string, restored: Restored): void =>
+  writeWhole(realDisk, path(data), Buffer.from(JSON.stringify(restoredSchema.parse(restored))));
 
 /** undefined where nothing was restored; a text that is none of ours was written by somebody else, and is nothing either. */
 export function readRestored(data: string): Restored | undefined {

@@ -2,7 +2,7 @@ import {
   isObserver,
   type NodeState,
   type NodeStatus,
-  OBSERVER_IDS,
+  observerNumber,
   WIRE_VERSION,
   WIRE_VERSIONS,
 } from "./api/contract.ts";
@@ -112,9 +112,7 @@ export function statusOf(facts: Facts): NodeStatus {
     ...(facts.governance === undefined ? {} : { governance: facts.governance }),
     connectedPeers: [...facts.connectedPeers],
     refusedPeers: facts.refusedPeers.map(({ peer, reason: why }) => ({ peer, reason: why.slice(0, REASON_MAX) })),
-    ...(isObserver(facts.validator)
-      ? {}
-      : { observers: facts.connectedObservers.map((id) => id - OBSERVER_IDS.first) }),
+    ...(isObserver(facts.validator) ? {} : { observers: facts.connectedObservers.map(observerNumber) }),
     resultsDiffer: view?.resultsDiffer ?? false,
     finality: view?.finality ?? null,
     ...(facts.restored === undefined ? {} : { restored: facts.restored }),

@@ -11,8 +11,8 @@ import {
   type NodeStatus,
   nodeIdentity,
   nodeStatusSchema,
-  OBSERVER_IDS,
   observerId,
+  observerNumber,
   operatorIdentity,
 } from "./api/contract.ts";
 import type { Target } from "./client/connection.ts";
@@ -177,7 +177,7 @@ function testNode({
       // By the environment: an earlier release that a benchmark runs beside this one does not know the flag.
       const { mesh, ...listening } = ports;
       const all = {
-        ...(isObserver(id) ? { observer: id - OBSERVER_IDS.first } : { validator: id }),
+        ...(isObserver(id) ? { observer: observerNumber(id) } : { validator: id }),
         ...folders,
         host: HOST,
         ...Object.fromEntries(Object.entries(listening).map(([k, v]) => [`${k}-port`, v])),

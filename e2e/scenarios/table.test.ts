@@ -11,5 +11,5 @@ test("every scenario has a name of its own and says what it asserts", () => {
 
 test("a stage is left before the next one begins, so that two clusters never run at once", () => {
   const order = scenarios.map((one) => one.on).filter((on, index, all) => on !== all[index - 1]);
-  expect(order).toEqual(["api", "played", "releases", "losses", "trouble"]);
+  expect(order).toEqual([...new Set(order)]);
 });

@@ -22,10 +22,11 @@ export const isObserver = (id: number): boolean =>
   id >= OBSERVER_IDS.first && id < OBSERVER_IDS.first + OBSERVER_IDS.count;
 /** By the number of an observer, from 0. */
 export const observerId = (observer: number): number => OBSERVER_IDS.first + observer;
+export const observerNumber = (id: number): number => id - OBSERVER_IDS.first;
 
 /** The transport identity of a validator or an observer, a DNS subject alternative name of its certificate. */
 export const nodeIdentity = (id: number, network: string): string =>
-  isObserver(id) ? `observer-${id - OBSERVER_IDS.first}.${network}` : `${id}.${network}`;
+  isObserver(id) ? `observer-${observerNumber(id)}.${network}` : `${id}.${network}`;
 /** The identity with which the operator reads nodes. */
 export const operatorIdentity = (network: string): string => `operator.${network}`;
 

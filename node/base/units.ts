@@ -13,4 +13,5 @@ export const seconds = (value: number): Millis => (value * 1000) as Millis;
 export const nanos = (value: bigint): Nanos => value as Nanos;
 export const ppm = (value: number): Ppm => value as Ppm;
 
+export const NANOS_PER_MILLI = 1_000_000n;
 export const PPM = 1_000_000;

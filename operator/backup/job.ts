@@ -1,7 +1,7 @@
 import { PATHS } from "../../node/api/contract.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import { API_VERSION, BACKUP_SUFFIX, FIELD_MANAGER, LABELS } from "../api/group.ts";
-import { lesser } from "../api/quantity.ts";
+import { cpuBeside } from "../desired/beside.ts";
 import { genesisName } from "../desired/names.ts";
 import { podLocks, processLocks } from "../desired/security.ts";
 import { storeAccess } from "../desired/store-arguments.ts";
@@ -28,9 +28,6 @@ export type Source = {
   readonly imagePullPolicy: string;
 };
 
-/** A host that is full with its validator still has room for it; it may take as much as a validator. */
-const CPU_REQUEST = "50m";
-
 /**
  * Writes the backup, fetches it again and begins a scratch network with it in memory, then forgets what is beyond the schedule's
  * number. It has no token and asks the API server for nothing: its containers' last words say how it went.
@@ -51,13 +48,12 @@ export function backupJob(
   const { place, store, keyed, keyMount, targetMounts, targetVolumes } = storeAccess(spec.target);
   const said = ["--report", "/dev/termination-log"];
   const { cpu, memory } = resources;
-  const requested = lesser(cpu, CPU_REQUEST);
   const step = (name: string, args: readonly string[], mounts: readonly object[] = []) => ({
     name,
     image: source.image,
     imagePullPolicy: source.imagePullPolicy,
     args,
-    resources: { requests: { cpu: requested, memory }, limits: { cpu, memory } },
+    resources: { requests: { cpu: cpuBeside(cpu), memory }, limits: { cpu, memory } },
     terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: processLocks,
     ...(s3 === undefined ? {} : { envFrom: [{ secretRef: { name: s3.credentialsSecret } }] }),

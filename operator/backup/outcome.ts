@@ -1,11 +1,10 @@
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
-import type { Millis } from "../../node/base/units.ts";
+import { type Millis, NANOS_PER_MILLI } from "../../node/base/units.ts";
 import type { BackupStatus } from "../api/backup.ts";
 import { timeText } from "../rollout/time.ts";
 import { STEPS } from "./job.ts";
 
 const MESSAGE_MAX = 900;
-const NANOS_PER_MILLI = 1_000_000n;
 
 /** What became of a backup by its Job and the last words of its containers; undefined while it runs. */
 export function outcomeOf(job: V1Job, pods: readonly V1Pod[], now: Millis): BackupStatus | undefined {

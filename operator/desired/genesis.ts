@@ -1,7 +1,7 @@
 import { type GenesisFile, LEDGERS } from "../../node/api/contract.ts";
 import type { Restored } from "../../node/api/contract-restored.ts";
 import type { Hex } from "../../node/base/bytes.ts";
-import type { Millis } from "../../node/base/units.ts";
+import { type Millis, NANOS_PER_MILLI } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
@@ -16,7 +16,6 @@ const BOND = 1_000_000_000n;
  */
 export const BONDING_ACCOUNT = (1n << 128n) - 2n;
 const VALIDATORS_MAX = 100;
-const NANOS_PER_MILLI = 1_000_000n;
 
 /** The state before the first block. Written once, when all validators have shown the keys that they made on their volumes. */
 export function genesisFile(

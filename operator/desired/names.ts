@@ -1,15 +1,17 @@
-import { isObserver, OBSERVER_IDS, observerId } from "../../node/api/contract.ts";
+import { isObserver, OBSERVER_IDS, observerId, observerNumber } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
 
 /** The observer that follows a new release before any validator runs it. The numbers below its are the spec's. */
 export const FORERUNNER = observerId(OBSERVER_IDS.count - 1);
-const numberOf = (observer: number): number => observer - OBSERVER_IDS.first;
+/** Of so many observers, from the first one on. */
+export const observerIds = (count: number): readonly number[] =>
+  Array.from({ length: count }, (_, number) => observerId(number));
 /** A node in its objects' names. */
-export const memberName = (id: number): string => (isObserver(id) ? `observer${numberOf(id)}` : `${id}`);
+export const memberName = (id: number): string => (isObserver(id) ? `observer${observerNumber(id)}` : `${id}`);
 /** A node in what people read. */
-export const nodeName = (id: number): string => (isObserver(id) ? `observer ${numberOf(id)}` : `node ${id}`);
+export const nodeName = (id: number): string => (isObserver(id) ? `observer ${observerNumber(id)}` : `node ${id}`);
 export const memberLabels = (id: number): Readonly<Record<string, string>> =>
-  isObserver(id) ? { [LABELS.observer]: `${numberOf(id)}` } : { [LABELS.validator]: `${id}` };
+  isObserver(id) ? { [LABELS.observer]: `${observerNumber(id)}` } : { [LABELS.validator]: `${id}` };
 /** The node that an object belongs to, by its labels. */
 export function memberOn(labels: Readonly<Record<string, string>> | undefined): number | undefined {
   const [validator, observer] = [labels?.[LABELS.validator], labels?.[LABELS.observer]];

@@ -12,8 +12,7 @@ const tcp = (port: number) => ({ protocol: "TCP", port });
 /** Everything else is denied, in and out. */
 export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]): KubeObject {
   const { name } = cluster.metadata;
-  const both = [clusterSelector(name), observersSelector(name)].map((labels) => labels[LABELS.cluster]);
-  const selector = { matchExpressions: [{ key: LABELS.cluster, operator: "In", values: both }] };
+  const selector = nodesOf(name);
   const pods = { podSelector: selector };
   return {
     apiVersion: "networking.k8s.io/v1",
@@ -47,21 +46,23 @@ export function networkPolicy(cluster: ClusterObject, hosts: readonly V1Node[]):
  */
 export const restorePolicy = (cluster: ClusterObject): KubeObject => {
   const { name } = cluster.metadata;
-  const both = [clusterSelector(name), observersSelector(name)].map((labels) => labels[LABELS.cluster]);
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
     metadata: ownedMetadata(cluster, restorePolicyName(name)),
     spec: {
-      podSelector: {
-        matchLabels: { [LABELS.restoring]: "true" },
-        matchExpressions: [{ key: LABELS.cluster, operator: "In", values: both }],
-      },
+      podSelector: { matchLabels: { [LABELS.restoring]: "true" }, ...nodesOf(name) },
       policyTypes: ["Egress"],
       egress: [{ ports: [{ protocol: "TCP" }] }],
     },
   };
 };
+
+/** Pods of validators and observers. */
+function nodesOf(cluster: string) {
+  const both = [clusterSelector(cluster), observersSelector(cluster)].map((labels) => labels[LABELS.cluster]);
+  return { matchExpressions: [{ key: LABELS.cluster, operator: "In", values: both }] };
+}
 
 const block = (cidr: string) => ({ ipBlock: { cidr } });
 

@@ -1,12 +1,12 @@
 import type { V1StatefulSet } from "@kubernetes/client-node";
-import { ENVIRONMENT, isObserver, OBSERVER_IDS } from "../../node/api/contract.ts";
+import { ENVIRONMENT, observerNumber } from "../../node/api/contract.ts";
 import { LABELS } from "../api/group.ts";
 import { isAsleep } from "../api/hibernation.ts";
 import type { Placement } from "../api/placement.ts";
-import { lesser } from "../api/quantity.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { affinityOf } from "./affinity.ts";
+import { cpuBeside } from "./beside.ts";
 import { observersSelector, ownedMetadata } from "./metadata.ts";
 import { FORERUNNER, memberLabels, observerSetName, observersName } from "./names.ts";
 import { restoringTemplate } from "./restore.ts";
@@ -14,8 +14,6 @@ import type { StoredRevision } from "./revision.ts";
 import { volumeClaim } from "./stateful-set.ts";
 import { type PodTemplate, templateFor } from "./template.ts";
 
-/** A host that is full with its validator still has room for the one that comes and goes; it may take as much as a validator. */
-const FORERUNNER_CPU = "50m";
 const ZONE = "topology.kubernetes.io/zone";
 
 /** What of a pod an observer has otherwise than a validator. */
@@ -94,11 +92,11 @@ function observerTemplate(cluster: ClusterObject, id: number, { template, inputs
         ...container,
         env: container.env.map((variable) =>
           variable.name === ENVIRONMENT.validator
-            ? { name: ENVIRONMENT.observer, value: `${isObserver(id) ? id - OBSERVER_IDS.first : id}` }
+            ? { name: ENVIRONMENT.observer, value: `${observerNumber(id)}` }
             : variable,
         ),
         resources: temporary
-          ? { ...container.resources, requests: { ...container.resources.requests, cpu: lesser(cpu, FORERUNNER_CPU) } }
+          ? { ...container.resources, requests: { ...container.resources.requests, cpu: cpuBeside(cpu) } }
           : container.resources,
       })),
       volumes: temporary ? [...pod.volumes, { name: "data", emptyDir: {} }] : pod.volumes,

@@ -4,7 +4,7 @@ import { nodeLeaf, operatorLeaf } from "../desired/secrets.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import { isUsable } from "./leaf-age.ts";
-import { observersOf } from "./observers.ts";
+import { everybodyOf } from "./observers.ts";
 
 export type CertificatesReady = {
   readonly status: "True" | "False" | "Unknown";
@@ -22,7 +22,7 @@ export function certificatesReady(
   const { cluster, authority, leaves, now } = snapshot;
   if (authority === undefined)
     return { status: "Unknown", reason: "NotIssued", message: "There is no certificate authority yet" };
-  const everybody = [...view.nodes, ...observersOf(view)];
+  const everybody = everybodyOf(view);
   const issues = [operatorLeaf(cluster), ...everybody.map(({ id }) => nodeLeaf(cluster, id))];
   const bad = issues.filter(({ secret }) => !isUsable(leaves.get(secret), now)).map(({ secret }) => secret);
   if (bad.length > 0)

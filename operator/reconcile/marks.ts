@@ -4,7 +4,7 @@ import { ANNOTATIONS, configName, genesisName, leafSecretName } from "../desired
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
-import { observersOf } from "./observers.ts";
+import { everybodyOf } from "./observers.ts";
 import { formerVoters, wantedMinAvailable } from "./plan.ts";
 import { holdsNetwork } from "./restoring.ts";
 
@@ -25,7 +25,7 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
   const file = snapshot.configMaps.find((object) => object.metadata?.name === name)?.data?.["genesis.json"];
   if (file === undefined) return [];
   const hash = shortHash(file);
-  return [...view.nodes, ...observersOf(view)].flatMap((node): Action[] => {
+  return everybodyOf(view).flatMap((node): Action[] => {
     const marked = node.pod?.metadata?.annotations?.[ANNOTATIONS.genesis] === hash;
     if (node.pod === undefined || node.stopping || marked || node.status?.state !== "WaitingForGenesis") return [];
     return [
@@ -41,7 +41,7 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
 
 /** A node that still uses other certificates than those in its Secret and the bundle gets them at once in the same way. */
 function tlsMarks({ authority, leaves, cluster }: Snapshot, view: View): readonly Action[] {
-  return [...view.nodes, ...observersOf(view)].flatMap((node): Action[] => {
+  return everybodyOf(view).flatMap((node): Action[] => {
     const leaf = leaves.get(leafSecretName(cluster.metadata.name, node.id));
     const { pod, status } = node;
     if (authority === undefined || leaf === undefined || pod === undefined || status === undefined || node.stopping)
@@ -84,7 +84,7 @@ function peerMarks({ cluster, configMaps }: Snapshot, view: View): readonly Acti
 
 /** Whose volume holds its network needs no way to the backup's store any more. */
 const restoredLabels = ({ cluster }: Snapshot, view: View): readonly Action[] =>
-  [...view.nodes, ...observersOf(view)].flatMap((node): Action[] =>
+  everybodyOf(view).flatMap((node): Action[] =>
     cluster.spec.restoreFrom !== undefined &&
     holdsNetwork(node) &&
     node.pod?.metadata?.labels?.[LABELS.restoring] === "true"

@@ -1,7 +1,15 @@
-import { observerId } from "../../node/api/contract.ts";
-import type { ObserverStatus } from "../api/observers.ts";
+import { observerNumber } from "../../node/api/contract.ts";
+import { OBSERVERS_MAX, type ObserverStatus } from "../api/observers.ts";
 import { observersBudget } from "../desired/budget.ts";
-import { FORERUNNER, leafSecretName, memberOn, observerSetName, observersName, podName } from "../desired/names.ts";
+import {
+  FORERUNNER,
+  leafSecretName,
+  memberOn,
+  observerIds,
+  observerSetName,
+  observersName,
+  podName,
+} from "../desired/names.ts";
 import { observerSet } from "../desired/observer-set.ts";
 import type { StoredRevision } from "../desired/revision.ts";
 import { observersService } from "../desired/services.ts";
@@ -25,7 +33,7 @@ export function wantedObservers(
   current: string,
 ): readonly WantedObserver[] {
   const revision = observersRevision(active, current);
-  const ids = Array.from({ length: cluster.spec.observers.replicas }, (_, observer) => observerId(observer));
+  const ids = observerIds(cluster.spec.observers.replicas);
   return [
     ...(revision === undefined ? [] : ids.map((id) => ({ id, revision }))),
     ...(active !== undefined && isObserving(active) ? [{ id: FORERUNNER, revision: active.spec.to.revision }] : []),
@@ -35,6 +43,9 @@ export function wantedObservers(
 /** All that carry a certificate of their own beside the validators. */
 export const observersOf = ({ observers, forerunner }: View): readonly NodeView[] =>
   [...observers, forerunner].filter(({ pod }) => pod !== undefined);
+
+/** All nodes with a certificate of their own, voters first. */
+export const everybodyOf = (view: View): readonly NodeView[] => [...view.nodes, ...observersOf(view)];
 
 export function observerObjects(
   { cluster, statefulSets }: Snapshot,
@@ -81,7 +92,9 @@ export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObs
   const { cluster, statefulSets, secrets, services } = snapshot;
   const { name } = cluster.metadata;
   const isLeft = (id: number): boolean => !wanted.some((one) => one.id === id);
-  const leaves = new Set([...numbers(), FORERUNNER].filter(isLeft).map((id) => leafSecretName(name, id)));
+  const leaves = new Set(
+    [...observerIds(OBSERVERS_MAX), FORERUNNER].filter(isLeft).map((id) => leafSecretName(name, id)),
+  );
   const sets = statefulSets.filter(({ metadata }) => {
     const id = memberOn(metadata?.labels);
     return id !== undefined && metadata?.name === observerSetName(name, id) && isLeft(id);
@@ -98,9 +111,6 @@ export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObs
       .flatMap((object) => removal("v1", "Secret", object)),
   ];
 }
-
-const numbers = (): readonly number[] =>
-  Array.from({ length: FORERUNNER - observerId(0) }, (_, observer) => observerId(observer));
 
 type Named = { metadata?: { name?: string; uid?: string; deletionTimestamp?: unknown } };
 export const removal = (apiVersion: string, kind: string, { metadata }: Named): readonly Action[] =>
@@ -120,18 +130,16 @@ export function observersMissing({ cluster }: Snapshot, view: View): Wait | unde
   const { name, namespace } = cluster.metadata;
   return {
     reason: "ObserversNotReady",
-    message: `Observer ${sick.map(numberOf).join(", ")} is not ready and caught up${reasonOf(first)}. Validators serve without it`,
+    message: `Observer ${sick.map(({ id }) => observerNumber(id)).join(", ")} is not ready and caught up${reasonOf(first)}. Validators serve without it`,
     who: first.problem === undefined ? "Operator" : "Platform",
     command: podsCommand({ cluster: name, namespace }),
   };
 }
 
-const numberOf = ({ id }: NodeView): number => id - observerId(0);
-
 /** Each observer as people see it. */
 export const observerStatuses = ({ cluster }: Snapshot, view: View): ObserverStatus[] =>
   view.observers.map((node) => ({
-    id: numberOf(node),
+    id: observerNumber(node.id),
     pod: node.pod?.metadata?.name ?? podName(observerSetName(cluster.metadata.name, node.id)),
     host: node.host,
     revision: node.podRevision ?? "",

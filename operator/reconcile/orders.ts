@@ -2,6 +2,7 @@ import { networkParameters, PARAMETER_NUMBERS } from "../../node/api/contract.ts
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { concatBytes, fromHex, type Hex } from "../../node/base/bytes.ts";
 import { accept, type Result, refuse } from "../../node/base/result.ts";
+import { NANOS_PER_MILLI } from "../../node/base/units.ts";
 import {
   type AuthorityRecord,
   authorityMessage,
@@ -22,7 +23,6 @@ export type GovernanceKey = { readonly seed: string; readonly publicKey: Hex };
 
 /** How long a batch may wait for its block. */
 const EXPIRY_MS = 60_000;
-const NANOS_PER_MILLI = 1_000_000n;
 
 /** Signs orders and hands them to nodes, and remembers for people why one was not taken. */
 export type Orders = {

@@ -1,4 +1,5 @@
 import type { Restored, RestoreFault } from "../../node/api/contract-restored.ts";
+import { NANOS_PER_MILLI } from "../../node/base/units.ts";
 import { RESTORE_CONTAINER, type RestoreSource, type RestoreStatus } from "../api/restore.ts";
 import { canonicalJson } from "../desired/hash.ts";
 import { claimName, genesisName, governanceSecretName, podName, statefulSetName } from "../desired/names.ts";
@@ -10,8 +11,6 @@ import { podsCommand, specCommand } from "../rollout/situation.ts";
 import { timeText } from "../rollout/time.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 import type { Obstacle } from "./plan.ts";
-
-const NANOS_PER_MILLI = 1_000_000n;
 
 export type Restore = {
   readonly status: RestoreStatus | undefined;

@@ -11,7 +11,7 @@ import { elapsed, timeText } from "../rollout/time.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
 import { dueAt, isDue, isUsable } from "./leaf-age.ts";
-import { observersOf } from "./observers.ts";
+import { everybodyOf, observersOf } from "./observers.ts";
 
 /** How long a release that does not tell which certificate it uses is given to have read a new one. */
 const SILENT_PATIENCE = seconds(180);
@@ -66,7 +66,7 @@ export function rotate(snapshot: Snapshot, view: View, free: boolean): Turn {
     }
     case "Overlap": {
       // Some came back, or got theirs in a hurry.
-      const behind = everybody(view).filter((node) => holdsFiles(node) && !uses(snapshot, node, status.since));
+      const behind = everybodyOf(view).filter((node) => holdsFiles(node) && !uses(snapshot, node, status.since));
       if (behind.length === 0 && over) return at("Drop");
       return { ...rest, wait: waitFor(snapshot, `the last certificates to be used${named(behind)}`, behind) };
     }
@@ -148,14 +148,12 @@ function renewed(snapshot: Snapshot, view: View, rest: Turn, free: boolean): Tur
     : { ...rest, wait: waitFor(snapshot, "what moves nodes now to end", []) };
 }
 
-const everybody = (view: View): readonly NodeView[] => [...view.nodes, ...observersOf(view)];
-
 /** A process that runs holds what it read; one that starts reads what is there. */
 const holdsFiles = (node: NodeView): boolean => node.pod?.status?.phase === "Running" && !node.stopping;
 
 /** Nodes that do not trust the present bundle yet. */
 const untrusting = (view: View, { bundleHash }: AuthorityFacts): readonly NodeView[] =>
-  everybody(view).filter((node) => holdsFiles(node) && node.status?.caBundleHash !== bundleHash);
+  everybodyOf(view).filter((node) => holdsFiles(node) && node.status?.caBundleHash !== bundleHash);
 
 function uses({ cluster, leaves, now }: Snapshot, node: NodeView, since: string): boolean {
   const told = node.status?.certificateHash;

@@ -2,7 +2,7 @@ import { seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { startFailure } from "./failure.ts";
-import { inState, noted } from "./history.ts";
+import { inState, noted, phaseStarted } from "./history.ts";
 import { straysOf } from "./image-pin.ts";
 import { held } from "./incident.ts";
 import { moving, phaseCount, soakBegun } from "./moving.ts";
@@ -64,12 +64,7 @@ function nextPhase(situation: Situation, status: RolloutStatus): RolloutStatus {
     next = noted(next, now, "PhaseSkipped", `phase ${phase} adds no node`);
     phase += 1;
   }
-  return noted(
-    { ...inState(next, now, "Moving"), phase },
-    now,
-    "PhaseStarted",
-    `phase ${phase}: up to ${counts[phase - 1]} nodes`,
-  );
+  return phaseStarted(next, now, phase, counts[phase - 1] ?? 0);
 }
 
 function starting(situation: Situation, missing: readonly NodeView[]): Step {

@@ -20,6 +20,10 @@ export function inState(status: RolloutStatus, now: Millis, state: RolloutState)
 export const resumed = (status: RolloutStatus, now: Millis): RolloutStatus =>
   inState(status, now, status.phase === 0 ? "Observing" : "Moving");
 
+/** A phase begins to move nodes: up to so many in all. */
+export const phaseStarted = (status: RolloutStatus, now: Millis, phase: number, count: number): RolloutStatus =>
+  noted({ ...inState(status, now, "Moving"), phase }, now, "PhaseStarted", `phase ${phase}: up to ${count} nodes`);
+
 export function ended(
   status: RolloutStatus,
   now: Millis,

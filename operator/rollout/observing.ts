@@ -1,7 +1,7 @@
 import { seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import { startFailure } from "./failure.ts";
-import { inState, noted } from "./history.ts";
+import { noted, phaseStarted } from "./history.ts";
 import { goBack } from "./incident.ts";
 import { phaseCounts } from "./phases.ts";
 import { tolerated } from "./quorum.ts";
@@ -72,11 +72,6 @@ const isNews = ({ reading }: NodeView, since: string): boolean => (reading?.at ?
 
 function phaseOne({ now, rollout, spec }: Situation, status: RolloutStatus): RolloutStatus {
   const counts = phaseCounts(rollout.spec.phases, spec.validators.replicas);
-  const passed = noted(status, now, "PhasePassed", `phase 0: the observer has followed with the validators' results`);
-  return noted(
-    { ...inState(passed, now, "Moving"), phase: 1 },
-    now,
-    "PhaseStarted",
-    `phase 1: up to ${counts[0]} nodes`,
-  );
+  const passed = noted(status, now, "PhasePassed", "phase 0: the observer has followed with the validators' results");
+  return phaseStarted(passed, now, 1, counts[0] ?? 0);
 }

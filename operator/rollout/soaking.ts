@@ -1,6 +1,6 @@
 import { seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
-import { ended, inState, judged, noted } from "./history.ts";
+import { ended, inState, judged, noted, phaseStarted } from "./history.ts";
 import { goBack } from "./incident.ts";
 import { phaseCounts } from "./phases.ts";
 import { record, recordAndFree, rolloutCommand, type Situation, type Step, waitFor } from "./situation.ts";
@@ -83,12 +83,7 @@ export function nextPhase(situation: Situation, status: RolloutStatus): RolloutS
   let next = status;
   for (let phase = (status.phase ?? 1) + 1; phase <= counts.length; phase += 1) {
     if ((counts[phase - 1] ?? 0) > (counts[phase - 2] ?? 0))
-      return noted(
-        { ...inState(next, now, "Moving"), phase },
-        now,
-        "PhaseStarted",
-        `phase ${phase}: up to ${counts[phase - 1]} nodes`,
-      );
+      return phaseStarted(next, now, phase, counts[phase - 1] ?? 0);
     next = noted(next, now, "PhaseSkipped", `phase ${phase} adds no node`);
   }
   return ended(next, now, "Succeeded", `all ${spec.validators.replicas} nodes run ${rollout.spec.to.version}`);

@@ -1,9 +1,9 @@
 import type { V1Pod, V1StatefulSet } from "@kubernetes/client-node";
-import { isObserver, type NodeStatus, observerId } from "../../node/api/contract.ts";
+import { isObserver, type NodeStatus } from "../../node/api/contract.ts";
 import { seconds } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
-import { FORERUNNER, memberOn } from "../desired/names.ts";
+import { FORERUNNER, memberOn, observerIds } from "../desired/names.ts";
 import type { NodeReading, Snapshot } from "../observe/snapshot.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
@@ -55,9 +55,7 @@ export function viewOf(snapshot: Snapshot): View {
   const nodes = Array.from({ length: snapshot.cluster.spec.validators.replicas }, (_, id) =>
     nodeView(snapshot, voters, id),
   );
-  const observers = Array.from({ length: snapshot.cluster.spec.observers.replicas }, (_, observer) =>
-    nodeView(snapshot, voters, observerId(observer)),
-  );
+  const observers = observerIds(snapshot.cluster.spec.observers.replicas).map((id) => nodeView(snapshot, voters, id));
   const forerunner = nodeView(snapshot, voters, FORERUNNER);
   return { nodes, observers, forerunner, voters, totalWeight: voters.reduce((sum, voter) => sum + voter.weight, 0) };
 }

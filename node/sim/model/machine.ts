@@ -247,7 +247,7 @@ const turnOf = (network: Network, { state, records }: Machine, nowMs: number): T
 });
 
 /** Offences that final blocks carry, each by its key, in the order of the blocks. */
-export const countedEvidence = (records: readonly BlockRecord[]): readonly string[] =>
+const countedEvidence = (records: readonly BlockRecord[]): readonly string[] =>
   records.flatMap(({ block }) => block.evidence.map(offenceKey));
 
 /**
