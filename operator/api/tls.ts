@@ -1,14 +1,18 @@
 import { z } from "zod";
+import { objectName } from "./backup.ts";
 import { timeField } from "./fields.ts";
 
 /** How the cluster's certificates are replaced. Identity is the name in a certificate, so a new one is the same node. */
 export const tlsSchema = z.object({
+  authoritySecret: objectName(
+    "Secret in the same namespace with an authority that somebody else makes and renews, such as cert-manager: its certificate, which signs itself, in tls.crt and its key in tls.key. It needs the label hmn.dev/cluster with the name of this HmnCluster. Without it the operator makes its own.",
+  ).optional(),
   rotate: z
     .string()
     .max(64)
     .default("")
     .describe(
-      "Any new text here replaces the certificate authority and every certificate under it, without a restart.",
+      "Any new text here replaces the certificate authority and every certificate under it, without a restart. With authoritySecret it does nothing: have that one renewed.",
     ),
   overlapSeconds: z
     .int()
@@ -32,9 +36,9 @@ export const tlsStatusSchema = z.object({
     ),
   since: timeField("Since when."),
   cause: z
-    .enum(["Requested", "Age", "Given", ""])
+    .enum(["Requested", "Age", "Given", "Issuer", ""])
     .describe(
-      "Why the authority is replaced: spec.tls.rotate, its age, or a next one that a user put into its Secret.",
+      "Why the authority is replaced: spec.tls.rotate, its age, a next one that a user put into its Secret, or another one in spec.tls.authoritySecret.",
     ),
   rotateHandled: z.string().max(64).describe("The last value of spec.tls.rotate that was acted on."),
   nextRotation: timeField("When the first certificate is replaced by its age.").optional(),

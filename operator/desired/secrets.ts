@@ -23,9 +23,11 @@ const hosts = (service: string, namespace: string): readonly string[] => [
 
 export function authority(cluster: ClusterObject): Issue {
   const { name } = cluster.metadata;
+  const { authoritySecret } = cluster.spec.tls;
   return {
     type: "issue",
     what: "authority",
+    ...(authoritySecret === undefined ? {} : { issuer: authoritySecret }),
     secret: authorityName(name),
     commonName: `${cluster.spec.network} CA`,
     dnsNames: [],

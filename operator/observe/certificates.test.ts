@@ -1,7 +1,8 @@
 import type { V1Secret } from "@kubernetes/client-node";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { issueAuthority, issueLeaf, type KeyAndCertificate } from "../runtime/pki.ts";
-import { readAuthority, readLeaf } from "./certificates.ts";
+import { foreignAuthority } from "../runtime/test-authority.ts";
+import { readAuthority, readGiven, readLeaf } from "./certificates.ts";
 
 const now = Date.now();
 const secret = (data: Readonly<Record<string, string>>): V1Secret => ({
@@ -13,10 +14,15 @@ const leafSecret = ({ certificate, key }: KeyAndCertificate): V1Secret =>
 let first: KeyAndCertificate;
 let second: KeyAndCertificate;
 let leaf: KeyAndCertificate;
+let below: KeyAndCertificate;
+let ed25519: KeyAndCertificate;
 beforeAll(async () => {
   first = await issueAuthority("payments CA", now);
   second = await issueAuthority("payments CA 2", now);
   leaf = await issueLeaf({ commonName: "0.payments", dnsNames: ["0.payments", "payments-0"] }, first, now);
+  const foreign = { commonName: "issued", keyId: "00", nowMs: now };
+  below = await foreignAuthority({ ...foreign, algorithm: "p256", isBelow: true });
+  ed25519 = await foreignAuthority({ ...foreign, algorithm: "ed25519" });
 });
 const authority = (more: Readonly<Record<string, string>> = {}) =>
   secret({ "ca.crt": first.certificate, "ca.key": first.key, ...more });
@@ -58,4 +64,33 @@ test("a leaf does not outlive its authority", async () => {
   const late = await issueLeaf({ commonName: "x", dnsNames: ["x"] }, first, now + tenYears - 86_400_000);
   const ends = readLeaf(leafSecret(late), authority())?.notAfter;
   expect(ends).toBe(readAuthority(authority())?.current.notAfter);
+});
+
+describe("an authority that somebody else makes", () => {
+  const given = ({ certificate, key }: Partial<KeyAndCertificate>) =>
+    secret({ "tls.crt": certificate ?? "", "tls.key": key ?? "" });
+
+  test("stands beside the cluster's own, whose keys tell its place", () => {
+    const own = authority({ "next.crt": second.certificate, "next.key": second.key });
+    expect(readGiven(given(first), own)).toMatchObject({ ok: true, value: { stands: "Current" } });
+    expect(readGiven(given(second), own)).toMatchObject({ ok: true, value: { stands: "Next" } });
+    expect(readGiven(given(second), authority())).toMatchObject({ ok: true, value: { stands: "New" } });
+    expect(readGiven(given(first), undefined)).toMatchObject({ ok: true, value: { stands: "New" } });
+  });
+
+  test.each<[said: string, () => V1Secret | undefined]>([
+    ["none of that name", () => undefined],
+    ["is empty", () => given({ certificate: first.certificate })],
+    ["is empty", () => secret({ "ca.crt": first.certificate, "ca.key": first.key })],
+    ["no certificate in PEM", () => given({ certificate: "nonsense", key: first.key })],
+    ["no private key in PEM", () => given({ certificate: first.certificate, key: "nonsense" })],
+    ["isCA: true", () => given(leaf)],
+    ["not the key of", () => given({ certificate: first.certificate, key: second.key })],
+    ["signs itself", () => given(below)],
+    ["neither ECDSA", () => given(ed25519)],
+  ])("refused: %s", (said, what) => {
+    const answer = readGiven(what(), authority());
+    expect(answer).toMatchObject({ ok: false, detail: expect.stringContaining(said) });
+    expect(JSON.stringify(answer)).not.toContain("PRIVATE KEY");
+  });
 });

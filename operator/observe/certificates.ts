@@ -1,7 +1,10 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import type { V1Secret } from "@kubernetes/client-node";
+import { present } from "../../node/base/assert.ts";
+import { accept, refuse } from "../../node/base/result.ts";
 import { millis } from "../../node/base/units.ts";
-import type { AuthorityFacts, CertificateFacts, LeafFacts } from "./snapshot.ts";
+import { authorityIn } from "./given-authority.ts";
+import type { AuthorityFacts, CertificateFacts, GivenAuthority, LeafFacts } from "./snapshot.ts";
 
 /** Keys of the authority's Secret: the one that signs, the one that will, and the one that signed before. */
 const authorityKeys = ["ca.crt", "next.crt", "previous.crt"] as const;
@@ -33,6 +36,25 @@ export function readAuthority(secret: V1Secret | undefined): AuthorityFacts | un
   });
 }
 
+/** What the Secret that `spec.tls.authoritySecret` names holds, beside the cluster's own. */
+export function readGiven(secret: V1Secret | undefined, own: V1Secret | undefined): GivenAuthority {
+  if (secret === undefined)
+    return refuse("IssuerSecretMissing", "there is none of that name with the label hmn.dev/cluster");
+  const beside = own?.metadata?.resourceVersion ?? "";
+  const facts = remembered(givens, secret, beside, (): GivenAuthority => {
+    const pair = authorityIn({ "tls.crt": textOf(secret, "tls.crt"), "tls.key": textOf(secret, "tls.key") });
+    if (!pair.ok) return pair;
+    const certificate = new X509Certificate(pair.value.certificate);
+    const is = (key: string): boolean =>
+      own !== undefined && parsed(textOf(own, key))?.fingerprint256 === certificate.fingerprint256;
+    return accept({
+      stands: is("ca.crt") ? "Current" : is("next.crt") ? "Next" : "New",
+      certificate: factsOf(certificate),
+    });
+  });
+  return present(facts, "a Secret that is there has been read");
+}
+
 /** Undefined for what is no certificate with its key. */
 export function readLeaf(secret: V1Secret, authority: V1Secret): LeafFacts | undefined {
   return remembered(leaves, secret, readAuthority(authority)?.bundleHash ?? "", () => {
@@ -58,6 +80,7 @@ export function readLeaf(secret: V1Secret, authority: V1Secret): LeafFacts | und
 type Known<Facts> = WeakMap<V1Secret, { readonly beside: string; readonly facts: Facts | undefined }>;
 const authorities: Known<AuthorityFacts> = new WeakMap();
 const leaves: Known<LeafFacts> = new WeakMap();
+const givens: Known<GivenAuthority> = new WeakMap();
 
 /** `beside`: what else the answer depends on. */
 function remembered<Facts>(known: Known<Facts>, secret: V1Secret, beside: string, read: () => Facts | undefined) {

@@ -5,7 +5,7 @@ import { BACKUP_SUFFIX, LABELS } from "../api/group.ts";
 import { authorityName } from "../desired/names.ts";
 import type { Item } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
-import { readAuthority, readLeaf } from "./certificates.ts";
+import { readAuthority, readGiven, readLeaf } from "./certificates.ts";
 import { decodeApproval, decodeBackup, decodeBackupSchedule, decodeCluster, decodeRollout } from "./decode.ts";
 import type { KindName } from "./resources.ts";
 import type {
@@ -53,6 +53,8 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
   const pods = of<V1Pod>("Pod");
   const isNode = ({ metadata }: V1Pod): boolean => !metadata?.labels?.[LABELS.cluster]?.endsWith(BACKUP_SUFFIX);
   const authority = secrets.find(({ metadata }) => metadata?.name === authorityName(item.metadata.name));
+  const { authoritySecret } = cluster.value.spec.tls;
+  const given = secrets.find(({ metadata }) => metadata?.name === authoritySecret);
   const metricSource = findings.metricSource(clusterKey);
   return {
     now,
@@ -70,7 +72,14 @@ export function observe(caches: Caches, findings: Findings, clusterKey: string, 
     configMaps: of("ConfigMap"),
     secrets,
     authority: readAuthority(authority),
-    leaves: authority === undefined ? new Map() : leavesOf(secrets, authority),
+    ...(authoritySecret === undefined ? {} : { given: readGiven(given, authority) }),
+    leaves:
+      authority === undefined
+        ? new Map()
+        : leavesOf(
+            secrets.filter((secret) => secret !== given),
+            authority,
+          ),
     budgets: of("PodDisruptionBudget"),
     networkPolicies: of("NetworkPolicy"),
     serviceAccounts: of("ServiceAccount"),

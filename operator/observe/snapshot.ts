@@ -16,6 +16,7 @@ import type {
 } from "@kubernetes/client-node";
 import type { NodeStatus } from "../../node/api/contract.ts";
 import type { Hex } from "../../node/base/bytes.ts";
+import type { Result } from "../../node/base/result.ts";
 import type { Millis } from "../../node/base/units.ts";
 import type { ApprovalSpec, ApprovalStatus } from "../api/approval.ts";
 import type { BackupScheduleSpec, BackupScheduleStatus, BackupSpec, BackupStatus } from "../api/backup.ts";
@@ -124,6 +125,12 @@ export type AuthorityFacts = {
   readonly previous?: CertificateFacts;
 };
 
+/** The authority that somebody else gives (`spec.tls.authoritySecret`), beside the one that the cluster uses; or why it is none. */
+export type GivenAuthority = Result<{
+  readonly stands: "Current" | "Next" | "New";
+  readonly certificate: CertificateFacts;
+}>;
+
 /** A certificate with which a node or the operator shows itself. */
 export type LeafFacts = CertificateFacts & {
   /** SHA-256 of its file. */
@@ -155,6 +162,8 @@ export type Snapshot = {
   readonly secrets: readonly V1Secret[];
   /** Undefined without a Secret that holds one. */
   readonly authority: AuthorityFacts | undefined;
+  /** Absent where the operator makes the authority itself. */
+  readonly given?: GivenAuthority;
   /** By the name of the Secret; only what is a certificate with its key. */
   readonly leaves: ReadonlyMap<string, LeafFacts>;
   readonly budgets: readonly V1PodDisruptionBudget[];

@@ -65,7 +65,7 @@ export type Action =
       readonly dnsNames: readonly string[];
       /** A leaf's Secret with this resourceVersion gets a new key and certificate. */
       readonly replaces?: string;
-      /** Secret of the CA that signs a leaf. */
+      /** Secret of the CA that signs a leaf; of an authority, the one that somebody else made and that is taken. */
       readonly issuer?: string;
       readonly labels: Readonly<Record<string, string>>;
       /** Absent: the Secret outlives the cluster. */
@@ -78,6 +78,8 @@ export type Action =
       readonly replaces: string;
       readonly step: "add" | "switch" | "drop";
       readonly commonName: string;
+      /** Where the one to add is taken from, if somebody else made it. */
+      readonly issuer?: string;
     }
   /**
    * Signs an order with the authority's key, which owns every validator that the operator makes, and hands it to a node.

@@ -4,6 +4,7 @@ import { readLeaf } from "../observe/certificates.ts";
 import type { KindName } from "../observe/resources.ts";
 import { createRecorder } from "../runtime/events.ts";
 import { fakeItem, fakeParts, readsSecrets, status } from "../runtime/fake-api.ts";
+import { issueAuthority, type KeyAndCertificate } from "../runtime/pki.ts";
 import type { Item } from "../runtime/resource.ts";
 import { itemKey } from "../runtime/resource.ts";
 import type { Action } from "./actions.ts";
@@ -193,6 +194,26 @@ test("issues an authority, a leaf under it and a governance key, once, and logs 
   const logged = parts.log.lines.join("\n");
   expect(logged).toContain("c-governance");
   for (const text of [governance.stringData.seed, "PRIVATE KEY"]) expect(logged).not.toContain(text);
+});
+
+test("takes an authority that somebody else made, as it is at that moment, and logs nothing of it", async () => {
+  const path = (name: string) => `/api/v1/namespaces/a/secrets/${name}`;
+  const foreign = await issueAuthority("somebody else's", Date.now());
+  const give = ({ certificate, key }: KeyAndCertificate) =>
+    parts.api.objects.set(path("given"), {
+      metadata: { name: "given", namespace: "a", resourceVersion: "7" },
+      stringData: { "tls.crt": certificate, "tls.key": key },
+    });
+  parts.api.intercept = readsSecrets(parts.api);
+  const take = { ...issue("authority", "c-ca"), issuer: "given" } as Action;
+  give({ ...foreign, certificate: "nonsense" });
+  expect(await run(take)).toMatchObject({ type: "conflict", message: expect.stringContaining("tls.crt") });
+  expect(parts.api.objects.has(path("c-ca"))).toBe(false);
+  give(foreign);
+  expect(await run(take, issue("leaf", "c-0-tls"))).toEqual({ type: "done" });
+  const leaf = new X509Certificate(stored(path("c-0-tls")).stringData["tls.crt"]);
+  expect(leaf.verify(new X509Certificate(foreign.certificate).publicKey)).toBe(true);
+  expect(parts.log.lines.join("\n")).not.toContain("PRIVATE KEY");
 });
 
 test("replaces a leaf and changes an authority only over the version that was decided on", async () => {

@@ -112,18 +112,16 @@ export function createApplier(options: ApplierOptions): Applier {
         return removed(kind, name, uid);
       }
       case "issue": {
-        if (action.replaces !== undefined) {
-          const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace, span);
-          const { stringData } = await issuedSecret(action, namespace, authority, now());
-          return patchSecret(clusterKey, namespace, action, stringData);
-        }
-        if (caches.get("Secret", keyOf(namespace, action.secret)) !== undefined) return;
-        const authority = action.issuer === undefined ? undefined : await secretText(action.issuer, namespace, span);
-        return create("Secret", await issuedSecret(action, namespace, authority, now()));
+        const known = caches.get("Secret", keyOf(namespace, action.secret)) !== undefined;
+        if (action.replaces === undefined && known) return;
+        const secret = await issuedSecret(action, namespace, await issuerOf(action, namespace, span), now());
+        if (action.replaces === undefined) return create("Secret", secret);
+        return patchSecret(clusterKey, namespace, action, secret.stringData);
       }
       case "rotate-authority": {
         const before = await secretText(action.secret, namespace, span);
-        return patchSecret(clusterKey, namespace, action, await rotatedAuthority(action, before, now()));
+        const issuer = await issuerOf(action, namespace, span);
+        return patchSecret(clusterKey, namespace, action, await rotatedAuthority(action, before, issuer, now()));
       }
       case "order": {
         const target = readingTargets(caches, clusterKey)[0];
@@ -179,6 +177,9 @@ export function createApplier(options: ApplierOptions): Applier {
     const decode = (value: string) => Buffer.from(value, "base64").toString("utf8");
     return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, decode(value)]));
   };
+
+  const issuerOf = async ({ issuer }: { readonly issuer?: string }, namespace: string, span: Span) =>
+    issuer === undefined ? undefined : secretText(issuer, namespace, span);
 
   return async (cluster, clusterKey, actions, span = noSpan) => {
     for (const action of actions) {

@@ -34,13 +34,19 @@ export type Facts = {
   readonly changing: boolean;
 };
 
+const authorityFaults: readonly string[] = [
+  "AuthorityMissing",
+  "AuthorityUnusable",
+  "IssuerSecretMissing",
+  "IssuerSecretUnusable",
+  "IssuerSecretEnding",
+];
 /** Reasons of waiting that only a person ends: by the conventions these and no others are `Stalled`. */
 export const stalledReasons: readonly string[] = [
+  ...authorityFaults,
   "Quarantined",
   "FirstDeploymentFailed",
   "RevisionMissing",
-  "AuthorityMissing",
-  "AuthorityUnusable",
   "GenesisMissing",
   "KeysNotDistinct",
   "SpecInvalid",
@@ -162,7 +168,7 @@ function available({ snapshot, view, phase }: Facts): Statement {
 }
 
 function certificates({ snapshot, view, tls, obstacle }: Facts): Statement {
-  if (obstacle?.reason === "AuthorityMissing" || obstacle?.reason === "AuthorityUnusable")
+  if (obstacle !== undefined && authorityFaults.includes(obstacle.reason))
     return { status: "False", reason: obstacle.reason, message: obstacle.message };
   return certificatesReady(snapshot, view, tls, snapshot.cluster.status.disruption?.kind === "Rotation");
 }

@@ -79,8 +79,9 @@ export function idle(
         command: podsCommand(who),
       },
     };
-  // What is wrong with the spec stands in status; nothing begins on the strength of it.
-  if (!stored.has(target) || specFault(cluster.spec) !== undefined) return mending;
+  // What is wrong stands in status; nothing begins on the strength of it. Without certificates no node starts.
+  const uncertified = snapshot.authority === undefined && snapshot.given?.ok === false;
+  if (!stored.has(target) || specFault(cluster.spec) !== undefined || (current === "" && uncertified)) return mending;
   if (current !== "" && !stored.has(current))
     return {
       ...mending,

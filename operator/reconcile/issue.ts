@@ -1,4 +1,6 @@
 import { assert, unreachable } from "../../node/base/assert.ts";
+import { authorityIn } from "../observe/given-authority.ts";
+import { ApiError } from "../runtime/api-error.ts";
 import { generateSigningKey, issueAuthority, issueLeaf, type KeyAndCertificate } from "../runtime/pki.ts";
 import type { Action, KubeObject } from "./actions.ts";
 
@@ -9,7 +11,7 @@ export type SecretText = Readonly<Record<string, string>>;
 /** Longest common name of an X.509 subject (RFC 5280, ub-common-name); identities stand in the alternative names. */
 const COMMON_NAME_MAX = 64;
 
-/** Makes the keys that the action asks for, as the Secret that will hold them. `authority`: the issuer's Secret. */
+/** Makes the keys that the action asks for, as the Secret that will hold them. `authority`: the Secret that `issuer` names. */
 export async function issuedSecret(
   action: Issue,
   namespace: string,
@@ -37,7 +39,8 @@ async function contentOf(action: Issue, authority: SecretText | undefined, nowMs
   const commonName = action.commonName.slice(0, COMMON_NAME_MAX);
   switch (action.what) {
     case "authority": {
-      const { certificate, key } = await issueAuthority(commonName, nowMs);
+      const { certificate, key } =
+        action.issuer === undefined ? await issueAuthority(commonName, nowMs) : given(authority);
       return { type: "Opaque", stringData: { "ca.crt": certificate, "ca.key": key } };
     }
     case "leaf": {
@@ -59,15 +62,24 @@ async function contentOf(action: Issue, authority: SecretText | undefined, nowMs
 
 type Rotate = Extract<Action, { type: "rotate-authority" }>;
 
+/** What somebody else made, as it is now: if it is none any more, what was decided is. */
+function given(text: SecretText | undefined): KeyAndCertificate {
+  const pair = authorityIn({ "tls.crt": text?.["tls.crt"], "tls.key": text?.["tls.key"] });
+  if (!pair.ok) throw new ApiError(409, "Conflict", pair.detail ?? pair.reason);
+  return pair.value;
+}
+
 /** The keys of the authority's Secret that one step of its change sets, or removes by null. */
 export async function rotatedAuthority(
   { step, commonName }: Rotate,
   before: SecretText,
+  issuer: SecretText | undefined,
   nowMs: number,
 ): Promise<Readonly<Record<string, string | null>>> {
   switch (step) {
     case "add": {
-      const { certificate, key } = await issueAuthority(commonName.slice(0, COMMON_NAME_MAX), nowMs);
+      const { certificate, key } =
+        issuer === undefined ? await issueAuthority(commonName.slice(0, COMMON_NAME_MAX), nowMs) : given(issuer);
       return { "next.crt": certificate, "next.key": key };
     }
     case "switch": {

@@ -1,5 +1,5 @@
 import { type Millis, millis } from "../../node/base/units.ts";
-import type { CertificateFacts, LeafFacts } from "../observe/snapshot.ts";
+import type { AuthorityFacts, CertificateFacts, LeafFacts } from "../observe/snapshot.ts";
 
 /** A certificate is replaced by its age after two thirds of its life: of a year's, four months before its end. */
 export const dueAt = ({ notBefore, notAfter }: CertificateFacts): Millis =>
@@ -13,5 +13,14 @@ export const urgentAt = ({ notBefore, notAfter }: CertificateFacts): Millis =>
 export const isUsable = (leaf: LeafFacts | undefined, now: Millis): leaf is LeafFacts =>
   leaf !== undefined && leaf.signer !== "Other" && now < urgentAt(leaf);
 
-export const isDue = (leaf: LeafFacts, dnsNames: readonly string[], now: Millis): boolean =>
-  leaf.signer !== "Current" || now >= dueAt(leaf) || dnsNames.some((name) => !leaf.dnsNames.includes(name));
+/** It ends with its authority: a new one under that would not live longer. */
+export const endsWith = (leaf: LeafFacts, { current }: AuthorityFacts): boolean =>
+  leaf.signer === "Current" && leaf.notAfter >= current.notAfter;
+
+export const isDue = (
+  leaf: LeafFacts,
+  { authority, dnsNames, now }: { authority: AuthorityFacts; dnsNames: readonly string[]; now: Millis },
+): boolean =>
+  leaf.signer !== "Current" ||
+  (now >= dueAt(leaf) && !endsWith(leaf, authority)) ||
+  dnsNames.some((name) => !leaf.dnsNames.includes(name));

@@ -15,11 +15,12 @@ import { specFault } from "../desired/spec-fault.ts";
 import { statefulSet } from "../desired/stateful-set.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { specCommand } from "../rollout/situation.ts";
+import { timeText } from "../rollout/time.ts";
 import type { View } from "../rollout/view.ts";
 import type { Action, KubeObject } from "./actions.ts";
 import { contest, type Differing } from "./contest.ts";
 import { fulfils } from "./differ.ts";
-import { isUsable } from "./leaf-age.ts";
+import { endsWith, isUsable, urgentAt } from "./leaf-age.ts";
 import { observerObjects, type WantedObserver } from "./observers.ts";
 import { type Restore, restoring, restoringOf } from "./restoring.ts";
 import { version } from "./rotation.ts";
@@ -96,16 +97,23 @@ function issues(snapshot: Snapshot, observers: readonly WantedObserver[]): Part 
   const root = authority(cluster);
   // A second CA would cut off every node that trusts the first.
   const lost = absent(root) && named(snapshot.configMaps, authorityName(name)) !== undefined;
+  const fault = givenFault(snapshot);
   const broken = !absent(root) && signer?.signs !== true;
   // What it signs would be as useless; the rotation brings another one first.
   const expired = signer !== undefined && snapshot.now >= signer.current.notAfter;
   const first = [root, ...(began ? [] : [governance(cluster)])];
   const useless = leaves
-    .filter((leaf) => !absent(leaf) && !isUsable(snapshot.leaves.get(leaf.secret), snapshot.now))
+    .filter((issue) => {
+      const leaf = snapshot.leaves.get(issue.secret);
+      const last = leaf !== undefined && signer !== undefined && endsWith(leaf, signer);
+      return !absent(issue) && !last && !isUsable(leaf, snapshot.now);
+    })
     .map((leaf) => ({ ...leaf, ...version(snapshot, leaf.secret) }));
   return {
     actions:
-      lost || broken ? [] : [...first.filter(absent), ...(expired ? [] : [...leaves.filter(absent), ...useless])],
+      lost || broken || (absent(root) && fault !== undefined)
+        ? []
+        : [...first.filter(absent), ...(expired ? [] : [...leaves.filter(absent), ...useless])],
     obstacle: broken
       ? {
           reason: "AuthorityUnusable",
@@ -118,7 +126,25 @@ function issues(snapshot: Snapshot, observers: readonly WantedObserver[]): Part 
             message: `Secret ${authorityName(name)} is gone: no certificate can be issued. Restore it from a backup; nodes keep running on theirs`,
             command: objectsCommand(snapshot),
           }
-        : undefined,
+        : fault,
+  };
+}
+
+/** What is wrong with the Secret in which somebody else gives the authority. */
+function givenFault(snapshot: Snapshot): Obstacle | undefined {
+  const { given, now, cluster } = snapshot;
+  const tell = (detail: string): Omit<Obstacle, "reason"> => ({
+    message: `Secret ${cluster.spec.tls.authoritySecret} (spec.tls.authoritySecret): ${detail}. Nodes keep running on the certificates that they have`,
+    command: `kubectl get secret,certificate ${cluster.spec.tls.authoritySecret} -n ${cluster.metadata.namespace}`,
+  });
+  if (given === undefined) return undefined;
+  if (!given.ok) return { reason: given.reason, ...tell(given.detail ?? "it cannot be used") };
+  const { certificate } = given.value;
+  if (now < urgentAt(certificate)) return undefined;
+  const end = timeText(certificate.notAfter);
+  return {
+    reason: "IssuerSecretEnding",
+    ...tell(`its authority ends at ${end} and has not been renewed: look at the Certificate that makes it`),
   };
 }
 

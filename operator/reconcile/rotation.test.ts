@@ -1,27 +1,48 @@
 import { describe, expect, test } from "vitest";
-import type { ClusterSpec } from "../api/cluster.ts";
+import { present } from "../../node/base/assert.ts";
+import { type ClusterSpec, type ClusterSpecInput, clusterSpecSchema } from "../api/cluster.ts";
+import { LABELS } from "../api/group.ts";
 import { createWorld, type World } from "./world.ts";
 import type { Lives } from "./world-certificates.ts";
 import { createRunner, type Runner } from "./world-run.ts";
 
 const OVERLAP_SECONDS = 40;
 
-function begin(seed: number, lives?: Lives): { world: World; run: Runner } {
+const base: ClusterSpecInput["tls"] = { overlapSeconds: OVERLAP_SECONDS };
+
+function created(seed: number, tls: ClusterSpecInput["tls"] = base, lives?: Lives): { world: World; run: Runner } {
   const world = createWorld({
     spec: {
       version: "1.0.0",
       image: { reference: "hmn-node:1.0.0" },
       network: "payments",
-      tls: { overlapSeconds: OVERLAP_SECONDS },
+      tls,
       rollout: { phases: [{ percent: 100, soakSeconds: 8 }], settleSeconds: 2, intervalSeconds: 4, minimumSamples: 10 },
     },
     behaviour: () => ({ latencySeconds: 0.004, pullable: true }),
     ...(lives === undefined ? {} : { lives }),
   });
-  const run = createRunner(world, { seed: BigInt(seed), faults: seed > 0 });
+  return { world, run: createRunner(world, { seed: BigInt(seed), faults: seed > 0 }) };
+}
+
+function begin(seed: number, lives?: Lives): { world: World; run: Runner } {
+  const { world, run } = created(seed, base, lives);
   run.until("the first deployment is ready", () => condition(world, "Ready").status === "True");
   return { world, run };
 }
+
+const given = { ...base, authoritySecret: "payments-issued" };
+/** What another program does when it makes or renews its authority. */
+function give(world: World): void {
+  const name = given.authoritySecret;
+  world.remove("Secret", name);
+  const metadata = { name, labels: { [LABELS.cluster]: "payments" } };
+  world.create({ apiVersion: "v1", kind: "Secret", metadata, data: world.certificates.foreign(world.now()) });
+}
+const serialIn = (world: World, secret: string, key: string): number => {
+  const data = present(world.find("Secret", secret), secret).data as Readonly<Record<string, string>>;
+  return (JSON.parse(atob(data[key] ?? "")) as { serial: number }).serial;
+};
 
 const condition = (world: World, type: string) =>
   world.status().conditions?.find((candidate) => candidate.type === type) ?? { status: "", reason: "", message: "" };
@@ -135,4 +156,81 @@ test("certificates that have expired are issued anew with no node to speak to, a
   run.pass(30);
   expect(world.certificates.distrust()).toBe(broken);
   expect(pods(world)).toEqual(before);
+});
+
+describe.each([0, 1])("an authority that somebody else makes, seed %i", (seed) => {
+  test("is waited for, signs everything, and when it is renewed every certificate follows without a restart", () => {
+    const { world, run } = created(seed, given);
+    run.pass(2_000);
+    expect(world.status().waitingFor).toMatchObject({ reason: "IssuerSecretMissing", who: "User" });
+    expect([world.objects("Secret"), world.rollouts(), condition(world, "Stalled").reason]).toEqual([
+      [],
+      [],
+      "IssuerSecretMissing",
+    ]);
+    give(world);
+    run.until("ready", () => condition(world, "Ready").status === "True");
+    expect(serialIn(world, "payments-ca", "ca.crt")).toBe(serialIn(world, "payments-issued", "tls.crt"));
+    // It asks for an own one, which there is none of.
+    world.edit(rotateWord("now"));
+    expectSteady(world, run);
+    const before = pods(world);
+    for (const time of [1, 2]) {
+      give(world);
+      run.until(`renewed ${time} times`, () => world.status().tls?.cause === "Issuer");
+      run.until(`rotated ${time} times`, () => world.status().tls?.step === "Rest");
+      expect(serialIn(world, "payments-ca", "ca.crt")).toBe(serialIn(world, "payments-issued", "tls.crt"));
+    }
+    expect(world.certificates.distrust()).toBe(0);
+    expect([pods(world), run.lostSeconds()]).toEqual([before, 0]);
+    expectSteady(world, run);
+  });
+
+  test("takes over from the operator's own, and gives back to it", () => {
+    const { world, run } = begin(seed);
+    const steady = (spec: ClusterSpecInput["tls"]) =>
+      world.edit((all) => clusterSpecSchema.parse({ ...all, tls: spec }));
+    steady(given);
+    run.pass(30);
+    expect(world.status().waitingFor?.reason).toBe("IssuerSecretMissing");
+    // Nothing is hurt meanwhile.
+    expect(condition(world, "Ready").status).toBe("True");
+    expect(condition(world, "CertificatesReady")).toMatchObject({ status: "False", reason: "IssuerSecretMissing" });
+    give(world);
+    run.until("rotated", () => world.status().tls?.completionTime !== undefined);
+    expect(serialIn(world, "payments-ca", "ca.crt")).toBe(serialIn(world, "payments-issued", "tls.crt"));
+    steady({ ...base, rotate: "own" });
+    world.remove("Secret", "payments-issued");
+    run.until("begun", () => world.status().tls?.cause === "Requested");
+    run.until("rotated", () => world.status().tls?.step === "Rest");
+    expect(world.certificates.distrust()).toBe(0);
+    expectSteady(world, run);
+  });
+
+  test("taken away before its turn, nothing begins", () => {
+    const { world, run } = begin(seed);
+    give(world);
+    world.edit((all) => clusterSpecSchema.parse({ ...all, tls: given }));
+    run.until("recorded", () => world.status().tls?.step === "Trust");
+    if (authorityKeys(world).includes("next.crt")) return;
+    world.remove("Secret", "payments-issued");
+    run.until("nothing begun", () => world.status().tls?.step === "Rest");
+    expect(authorityKeys(world)).toEqual(["ca.crt", "ca.key"]);
+  });
+});
+
+test("one that is not renewed is told of in time, and no certificate is made again and again towards its end", () => {
+  const { world, run } = created(0, given, { authoritySeconds: 1_200, leafSeconds: 1e9 });
+  give(world);
+  run.until("ready", () => condition(world, "Ready").status === "True");
+  const before = serials(world);
+  const made = world.certificates.foreign(0);
+  run.until("told", () => world.status().waitingFor?.reason === "IssuerSecretEnding", 1_200);
+  run.pass(60);
+  expect(serials(world)).toEqual(before);
+  const [serial, later] = [made, world.certificates.foreign(0)].map(
+    (data) => JSON.parse(atob(data["tls.crt"] ?? "")).serial,
+  );
+  // Only the two of this test.
+  expect(later).toBe(serial + 1);
 });

@@ -39,15 +39,18 @@ export function rotate(snapshot: Snapshot, view: View, free: boolean): Turn {
   const slot = cluster.status.disruption?.kind === "Rotation" ? cluster.status.disruption : undefined;
   const rest: Turn = { status, slot, acts: [] };
   if (authority?.signs !== true || cluster.spec.paused) return rest;
-  const at = (step: TlsStatus["step"]): Turn => ({
+  const at = (step: TlsStatus["step"], cause = status.cause): Turn => ({
     ...rest,
-    status: { ...status, step, since: timeText(snapshot.now) },
+    status: { ...status, step, cause, since: timeText(snapshot.now) },
   });
   const over = elapsed(snapshot.now, status.since) >= seconds(cluster.spec.tls.overlapSeconds);
   switch (status.step) {
     case "Rest":
       return begun(snapshot, rest) ?? renewed(snapshot, view, rest, free);
     case "Trust": {
+      const theirs = status.cause === "Issuer" || snapshot.given !== undefined;
+      // Taken away again, or no good any more.
+      if (authority.next === undefined && theirs && !isNew(snapshot.given)) return at("Rest", "");
       // The overlap is counted from here: a pause may lie between the record and the authority itself.
       if (authority.next === undefined)
         return elapsed(snapshot.now, status.since) < ADD_AT_ONCE
@@ -75,8 +78,8 @@ export function rotate(snapshot: Snapshot, view: View, free: boolean): Turn {
       const behind = untrusting(view, authority);
       if (behind.length > 0)
         return { ...rest, wait: waitFor(snapshot, `the old authority to be forgotten${named(behind)}`, behind) };
-      const done = at("Rest");
-      return { ...done, status: { ...done.status, cause: "", completionTime: timeText(snapshot.now) } };
+      const done = at("Rest", "");
+      return { ...done, status: { ...done.status, completionTime: timeText(snapshot.now) } };
     }
     default:
       return unreachable(status.step);
@@ -90,35 +93,43 @@ function recorded({ cluster, now }: Snapshot): TlsStatus {
   );
 }
 
-function nextRotation({ authority, leaves }: Snapshot): Pick<TlsStatus, "nextRotation"> {
+function nextRotation({ authority, given, leaves }: Snapshot): Pick<TlsStatus, "nextRotation"> {
   if (authority === undefined) return {};
-  const first = Math.min(dueAt(authority.current), ...[...leaves.values()].map(dueAt));
+  // When somebody else renews theirs, nobody here knows.
+  const first = Math.min(...[...(given === undefined ? [authority.current] : []), ...leaves.values()].map(dueAt));
+  if (first === Number.POSITIVE_INFINITY) return {};
   return { nextRotation: timeText(first as Millis) };
 }
 
-/** A change of the authority: because it is asked for, because of its age, or because a user gave the next one. */
-function begun({ cluster, authority, now }: Snapshot, rest: Turn): Turn | undefined {
+const isNew = (given: Snapshot["given"]): boolean => given?.ok === true && given.value.stands === "New";
+
+/** A change of the authority: because it is asked for, because of its age, or because somebody gave the next one. */
+function begun({ cluster, authority, given, now }: Snapshot, rest: Turn): Turn | undefined {
   const { rotate: word } = cluster.spec.tls;
   const fresh = word !== rest.status.rotateHandled;
+  const own = given === undefined;
   const cause =
-    fresh && word !== ""
+    own && fresh && word !== ""
       ? "Requested"
       : authority?.next !== undefined
         ? "Given"
-        : authority !== undefined && now >= dueAt(authority.current)
-          ? "Age"
-          : undefined;
+        : isNew(given)
+          ? "Issuer"
+          : own && authority !== undefined && now >= dueAt(authority.current)
+            ? "Age"
+            : undefined;
   if (cause === undefined) return fresh ? { ...rest, status: { ...rest.status, rotateHandled: word } } : undefined;
   return { ...rest, status: { ...rest.status, step: "Trust", since: timeText(now), cause, rotateHandled: word } };
 }
 
 /** Certificates that are due, the operator's own first, then each node's, one at a time and confirmed. */
 function renewed(snapshot: Snapshot, view: View, rest: Turn, free: boolean): Turn {
-  const { cluster, leaves, now } = snapshot;
+  const { cluster, authority, leaves, now } = snapshot;
+  if (authority === undefined) return rest;
   const due = (issue: ReturnType<typeof operatorLeaf>): boolean => {
     const leaf = leaves.get(issue.secret);
     // What is missing or no good any more is issued at once, by the plan.
-    return isUsable(leaf, now) && isDue(leaf, issue.dnsNames, now);
+    return isUsable(leaf, now) && isDue(leaf, { authority, dnsNames: issue.dnsNames, now });
   };
   const own = operatorLeaf(cluster);
   if (due(own)) return { ...rest, acts: [replacing(snapshot, own)] };
@@ -163,12 +174,13 @@ function uses({ cluster, leaves, now }: Snapshot, node: NodeView, since: string)
 
 function change(snapshot: Snapshot, step: "add" | "switch" | "drop"): Action {
   const { cluster, now } = snapshot;
-  const { secret, commonName } = authorityIssue(cluster);
-  // In one bundle names have to differ: OpenSSL looks an issuer up by its name.
+  const { secret, commonName, issuer } = authorityIssue(cluster);
+  // For people, and for programs that look an issuer up by its name alone.
   return {
     type: "rotate-authority",
     secret,
     step,
+    ...(step === "add" && issuer !== undefined ? { issuer } : {}),
     commonName: `${commonName} ${timeText(now).slice(0, 19)}Z`,
     ...version(snapshot, secret),
   };

@@ -1,4 +1,5 @@
 import { assert, present } from "../../node/base/assert.ts";
+import { accept, refuse } from "../../node/base/result.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import { ANNOTATIONS, leafSecretName, memberOn } from "../desired/names.ts";
 import type { AuthorityFacts, LeafFacts, Snapshot } from "../observe/snapshot.ts";
@@ -14,8 +15,15 @@ export type Lives = { readonly authoritySeconds: number; readonly leafSeconds: n
 export type ModelCertificates = {
   /** Data of the Secret that an action makes or changes. */
   issued(action: Extract<Action, { type: "issue" }>, issuer: Thing | undefined, now: number): Record<string, string>;
-  rotated(action: Extract<Action, { type: "rotate-authority" }>, before: Thing, now: number): Record<string, string>;
-  facts(): Pick<Snapshot, "authority" | "leaves">;
+  rotated(
+    action: Extract<Action, { type: "rotate-authority" }>,
+    before: Thing,
+    issuer: Thing | undefined,
+    now: number,
+  ): Record<string, string>;
+  /** Data of a Secret with an authority, as another program makes it. */
+  foreign(now: number): Record<string, string>;
+  facts(): Pick<Snapshot, "authority" | "given" | "leaves">;
   tick(now: Millis): void;
   /** What the process of a pod has read: hashes as its status tells them. Undefined while it can't be spoken to. */
   told(pod: Thing): { readonly caBundleHash: string; readonly certificateHash: string } | undefined;
@@ -41,8 +49,10 @@ export function createCertificates(options: {
   readonly find: (kind: string, name: string) => Thing | undefined;
   readonly objects: (kind: string) => readonly Thing[];
   readonly runs: (pod: Thing) => boolean;
+  /** The name in spec.tls.authoritySecret. */
+  readonly authoritySecret: () => string | undefined;
 }): ModelCertificates {
-  const { name, lives, find, objects, runs } = options;
+  const { name, lives, find, objects, runs, authoritySecret } = options;
   const files = new Map<string, Files>();
   const published: { at: number; bundle: readonly number[] }[] = [];
   let serial = 0;
@@ -74,14 +84,23 @@ export function createCertificates(options: {
   return {
     issued: (action, issuer, now) => {
       if (action.what === "governance") return { seed: btoa("5".repeat(64)), publicKey: btoa("a".repeat(64)) };
-      if (action.what === "authority") return { "ca.crt": encoded(make(now, 0, [])), "ca.key": encoded({}) };
+      if (action.what === "authority") {
+        const taken = action.issuer === undefined ? make(now, 0, []) : present(read(issuer, "tls.crt"), "it is there");
+        return { "ca.crt": encoded(taken), "ca.key": encoded({}) };
+      }
       const signer = present(read(issuer, "ca.crt"), "a leaf has its CA");
-      return { "tls.crt": encoded(make(now, signer.serial, action.dnsNames)), "tls.key": encoded({}) };
+      const leaf = make(now, signer.serial, action.dnsNames);
+      const notAfter = Math.min(leaf.notAfter, signer.notAfter);
+      return { "tls.crt": encoded({ ...leaf, notAfter }), "tls.key": encoded({}) };
     },
-    rotated: ({ step }, before, now) => {
+    foreign: (now) => ({ "tls.crt": encoded(make(now, 0, [])), "tls.key": encoded({}) }),
+    rotated: ({ step, issuer: from }, before, issuer, now) => {
       const data = { ...(before.data as Record<string, string>) };
       const { "next.crt": next, "ca.crt": current, "previous.crt": _previous, ...rest } = data;
-      if (step === "add") return { ...data, "next.crt": encoded(make(now, 0, [])) };
+      if (step === "add") {
+        const added = from === undefined ? make(now, 0, []) : present(read(issuer, "tls.crt"), "it is there");
+        return { ...data, "next.crt": encoded(added) };
+      }
       if (step === "drop")
         return { ...rest, "ca.crt": current ?? "", ...(next === undefined ? {} : { "next.crt": next }) };
       assert(next !== undefined && current !== undefined, "the next authority is there");
@@ -89,7 +108,15 @@ export function createCertificates(options: {
     },
     facts: () => {
       const [current, next, previous] = ["ca.crt", "next.crt", "previous.crt"].map((key) => read(authority(), key));
-      if (current === undefined) return { authority: undefined, leaves: new Map() };
+      const [theirs, own] = [authoritySecret(), [current?.serial, next?.serial]];
+      const there = theirs === undefined ? undefined : read(find("Secret", theirs), "tls.crt");
+      const stands = there === undefined ? -1 : own.indexOf(there.serial);
+      const given: Snapshot["given"] =
+        there === undefined
+          ? refuse("IssuerSecretMissing", "there is none")
+          : accept({ stands: (["New", "Current", "Next"] as const)[stands + 1] ?? "New", certificate: dates(there) });
+      const beside = theirs === undefined ? {} : { given };
+      if (current === undefined) return { authority: undefined, leaves: new Map(), ...beside };
       const facts: AuthorityFacts = {
         bundle: trusted().join(" "),
         bundleHash: hashOf(trusted()),
@@ -100,14 +127,14 @@ export function createCertificates(options: {
       };
       const leaves = objects("Secret").flatMap((secret): readonly (readonly [string, LeafFacts])[] => {
         const leaf = read(secret, "tls.crt");
-        if (leaf === undefined) return [];
+        if (leaf === undefined || secret.metadata.name === theirs) return [];
         const signer =
           leaf.issuer === current.serial ? "Current" : leaf.issuer === previous?.serial ? "Previous" : "Other";
         return [
           [secret.metadata.name, { ...dates(leaf), hash: hashOf([leaf.serial]), signer, dnsNames: leaf.dnsNames }],
         ];
       });
-      return { authority: facts, leaves: new Map(leaves) };
+      return { authority: facts, leaves: new Map(leaves), ...beside };
     },
     tick: (now) => {
       time = now;

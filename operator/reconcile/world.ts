@@ -169,7 +169,7 @@ export function createWorld(options: {
       case "rotate-authority": {
         const before = find("Secret", action.secret);
         if (before === undefined || before.metadata.resourceVersion !== action.replaces) return false;
-        before.data = certificates.rotated(action, before, now);
+        before.data = certificates.rotated(action, before, find("Secret", action.issuer ?? ""), now);
         touch(before);
         return true;
       }
@@ -196,6 +196,7 @@ export function createWorld(options: {
   });
   const certificates = createCertificates({
     ...{ name: NAME, find, objects },
+    authoritySecret: () => spec.tls.authoritySecret,
     lives: options.lives ?? { authoritySeconds: 3_650 * DAY_SECONDS, leafSeconds: 365 * DAY_SECONDS },
     runs: (pod) =>
       (pod.status as { phase?: string }).phase === "Running" &&

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { beforeAll, expect, test } from "vitest";
 import { generateSigningKey, issueAuthority, issueLeaf, type KeyAndCertificate } from "./pki.ts";
+import { foreignAuthority } from "./test-authority.ts";
 
 const now = Date.now();
 let authority: KeyAndCertificate;
@@ -17,10 +18,15 @@ beforeAll(async () => {
 });
 
 /** Name of the client as the server saw it, or why there was no connection. */
-async function handshake(client: KeyAndCertificate | undefined, ca: string, servername: string): Promise<string> {
+async function handshake(
+  client: KeyAndCertificate | undefined,
+  ca: string,
+  servername: string,
+  own = { ...node, ca: authority.certificate },
+): Promise<string> {
   const seen = Promise.withResolvers<string>();
   const server = createServer(
-    { key: node.key, cert: node.certificate, ca: authority.certificate, requestCert: true, minVersion: "TLSv1.3" },
+    { key: own.key, cert: own.certificate, ca: own.ca, requestCert: true, minVersion: "TLSv1.3" },
     (socket: TLSSocket) => {
       seen.resolve(String(socket.getPeerCertificate().subjectaltname));
       socket.end();
@@ -94,3 +100,23 @@ test("a signing key's public half belongs to its seed", () => {
   expect(verify(null, Buffer.from("x"), createPublicKey({ key: jwk, format: "jwk" }), signature)).toBe(true);
   expect(generateSigningKey().seed).not.toBe(seed);
 });
+
+test.each(["p256", "p384", "rsa"] as const)(
+  "authorities that another program made (%s) may share a name in one bundle, whatever identifies their keys",
+  async (algorithm) => {
+    const made = (keyId: string) => foreignAuthority({ algorithm, commonName: "issued", keyId, nowMs: now });
+    const [old, renewed] = [await made("0a0b0c"), await made("ff".repeat(32))];
+    const bundle = `${renewed.certificate}\n${old.certificate}`;
+    const leafOf = (name: string, issuer: KeyAndCertificate) =>
+      issueLeaf({ commonName: name, dnsNames: [name] }, issuer, now);
+    for (const [server, client] of [
+      [old, renewed],
+      [renewed, old],
+    ] as const) {
+      const own = { ...(await leafOf("0.payments", server)), ca: bundle };
+      const theirs = await leafOf("operator.payments", client);
+      expect(await handshake(theirs, bundle, "0.payments", own)).toBe("DNS:operator.payments");
+      expect(await handshake(theirs, client.certificate, "0.payments", own)).toMatch(/^server: /);
+    }
+  },
+);

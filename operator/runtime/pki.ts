@@ -50,6 +50,14 @@ export async function issueAuthority(commonName: string, nowMs: number): Promise
   return { certificate: `${certificate.toString("pem")}\n`, key: await keyPem(keys.privateKey) };
 }
 
+/** How an authority's key signs; somebody else's may be RSA or of a larger curve. */
+function algorithmOf(key: string) {
+  const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key);
+  if (asymmetricKeyType === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  const wide = asymmetricKeyDetails?.namedCurve === "secp384r1";
+  return wide ? { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" } : algorithm;
+}
+
 /** A certificate for both ends of a connection, under an authority. Who it speaks for stands in `dnsNames` alone. */
 export async function issueLeaf(
   request: { readonly commonName: string; readonly dnsNames: readonly string[] },
@@ -59,13 +67,16 @@ export async function issueLeaf(
   assert(request.dnsNames.length > 0, "a leaf certificate has a DNS name");
   const x509 = await loadX509();
   const issuer = new x509.X509Certificate(authority.certificate);
+  const signingAlgorithm = algorithmOf(authority.key);
   const signingKey = await webcrypto.subtle.importKey(
     "pkcs8",
     x509.PemConverter.decodeFirst(authority.key),
-    algorithm,
+    signingAlgorithm,
     false,
     ["sign"],
   );
+  // As the issuer says it: how a key's identifier is made is each program's own (RFC 5280 4.2.1.2, RFC 7093), and OpenSSL compares.
+  const issuerKeyId = issuer.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
   const keys = await generate();
   const { KeyUsageFlags, ExtendedKeyUsage } = x509;
   const certificate = await x509.X509CertificateGenerator.create({
@@ -75,7 +86,7 @@ export async function issueLeaf(
     notBefore: new Date(nowMs - BACKDATE_MS),
     // Beyond its authority's life nobody would trust it.
     notAfter: new Date(Math.min(nowMs + LEAF_DAYS * DAY_MS, issuer.notAfter.getTime())),
-    signingAlgorithm: algorithm,
+    signingAlgorithm,
     publicKey: keys.publicKey,
     signingKey,
     extensions: [
@@ -83,7 +94,9 @@ export async function issueLeaf(
       new x509.KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
       new x509.SubjectAlternativeNameExtension(request.dnsNames.map((value) => ({ type: "dns", value }))),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      issuerKeyId === undefined
+        ? await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
+        : new x509.AuthorityKeyIdentifierExtension(issuerKeyId),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
