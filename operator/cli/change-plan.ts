@@ -1,7 +1,7 @@
 import { type Millis, millis, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import { minAvailable } from "../desired/budget.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { canonicalJson, equalJson } from "../desired/hash.ts";
 import { describeDifference, type Inputs, inputsOf, revisionOf } from "../desired/inputs.ts";
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import { phaseCounts } from "../rollout/phases.ts";
@@ -242,7 +242,7 @@ function stepOf(nodes: readonly Voter[], next: Voter, totalWeight: number): Plan
 function changedFields(before: ClusterSpec, after: ClusterSpec): readonly string[] {
   const found: string[] = [];
   const compare = (path: string, a: unknown, b: unknown) => {
-    if (canonicalJson(a ?? null) === canonicalJson(b ?? null)) return;
+    if (equalJson(a, b)) return;
     if (isFields(a) && isFields(b)) {
       for (const key of [...new Set([...Object.keys(a), ...Object.keys(b)])].toSorted())
         compare(`${path}.${key}`, a[key], b[key]);

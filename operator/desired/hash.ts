@@ -13,6 +13,18 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** Whether two values are the same JSON; a field that is undefined counts as absent. */
+export function equalJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [fields, others] = [a, b] as readonly Readonly<Record<string, unknown>>[] as readonly [Fields, Fields];
+  for (const key of Object.keys(fields)) if (!equalJson(fields[key], others[key])) return false;
+  for (const key of Object.keys(others)) if (others[key] !== undefined && fields[key] === undefined) return false;
+  return true;
+}
+type Fields = Readonly<Record<string, unknown>>;
+
 /** Ten hexadecimal digits of SHA-256: short enough for names and labels. */
 export const shortHash = (value: unknown): string =>
   createHash("sha256").update(canonicalJson(value)).digest("hex").slice(0, 10);

@@ -1,5 +1,6 @@
 import type { ClusterSpec } from "../api/cluster.ts";
-import { canonicalJson, shortHash } from "./hash.ts";
+import { equalJson, shortHash } from "./hash.ts";
+import { createMemory } from "./memory.ts";
 
 /** Fields that are in the inputs only where the user gives them. */
 type Given<T> = { readonly [Field in keyof T]?: T[Field] };
@@ -21,7 +22,10 @@ export type Inputs = Pick<ClusterSpec, "version" | "image" | "environment" | "re
  * The first version's fields stand here always. One that was added since is left out where nothing is given: otherwise an
  * upgrade of the operator would make every cluster's inputs a new release.
  */
-export function inputsOf(spec: ClusterSpec): Inputs {
+export const inputsOf = (spec: ClusterSpec): Inputs => knownInputs(spec, "", [], () => readInputs(spec));
+const knownInputs = createMemory<Inputs>();
+
+function readInputs(spec: ClusterSpec): Inputs {
   const { allowSharedHosts, nodeSelector, ...addedPlacement } = spec.placement;
   const pods = given(spec.pods);
   return {
@@ -44,7 +48,8 @@ const given = <T extends object>(fields: T): Given<T> =>
     ),
   ) as Given<T>;
 
-export const revisionOf = (inputs: Inputs): string => shortHash(inputs);
+export const revisionOf = (inputs: Inputs): string => knownRevisions(inputs, "", [], () => shortHash(inputs));
+const knownRevisions = createMemory<string>();
 
 /** The difference of two releases in words. Values of variables stay out: somebody may have put a secret there after all. */
 export function describeDifference(from: Inputs | undefined, to: Inputs): string {
@@ -66,9 +71,9 @@ export function describeDifference(from: Inputs | undefined, to: Inputs): string
     else if (before.get(name) !== after.get(name)) changes.push(`environment ${name} changed`);
   }
   if (shortHash(from.placement) !== shortHash(to.placement)) changes.push("placement changed");
-  if (canonicalJson(from.restoreFrom) !== canonicalJson(to.restoreFrom)) changes.push("restoreFrom changed");
+  if (!equalJson(from.restoreFrom, to.restoreFrom)) changes.push("restoreFrom changed");
   const pods = { ...from.pods, ...to.pods };
   for (const field of Object.keys(pods).toSorted() as (keyof typeof pods)[])
-    if (canonicalJson(from.pods?.[field]) !== canonicalJson(to.pods?.[field])) changes.push(`pods.${field} changed`);
+    if (!equalJson(from.pods?.[field], to.pods?.[field])) changes.push(`pods.${field} changed`);
   return changes.length === 0 ? "no difference of inputs" : changes.join(", ");
 }

@@ -39,6 +39,14 @@ export function leafSecretName(cluster: string, id: number): string {
   const { before, after } = leafSecretParts(cluster);
   return `${before}${memberName(id)}${after}`;
 }
+/** The node whose leaf Secret has this name; undefined for every other Secret. */
+export function memberOfLeaf(cluster: string, secret: string): number | undefined {
+  const { before, after } = leafSecretParts(cluster);
+  if (!secret.startsWith(before) || !secret.endsWith(after)) return undefined;
+  const [, observer, number] = /^(observer)?(0|[1-9]\d{0,2})$/.exec(secret.slice(before.length, -after.length)) ?? [];
+  if (number === undefined) return undefined;
+  return observer === undefined ? Number(number) : observerId(Number(number));
+}
 export const operatorSecretName = (cluster: string): string => `${cluster}-operator-tls`;
 export const governanceSecretName = (cluster: string): string => `${cluster}-governance`;
 /** Secret with the CA's key, and the ConfigMap with its certificate for clients. */

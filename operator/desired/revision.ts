@@ -3,6 +3,7 @@ import { FIELD_MANAGER, LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { type Inputs, revisionOf } from "./inputs.ts";
+import { createMemory } from "./memory.ts";
 import { ownedMetadata } from "./metadata.ts";
 import { revisionName } from "./names.ts";
 import { renderTemplate, type StoredTemplate } from "./template.ts";
@@ -34,7 +35,12 @@ export function revisionObject(cluster: ClusterObject, inputs: Inputs): KubeObje
 export const isOurs = (object: V1ControllerRevision): boolean =>
   object.metadata?.labels?.[LABELS.managedBy] === FIELD_MANAGER;
 
-export function storedRevisions(objects: readonly V1ControllerRevision[]): ReadonlyMap<string, StoredRevision> {
+type Stored = ReadonlyMap<string, StoredRevision>;
+export const storedRevisions = (objects: readonly V1ControllerRevision[]): Stored =>
+  known(objects, "", [], () => readRevisions(objects));
+const known = createMemory<Stored>();
+
+function readRevisions(objects: readonly V1ControllerRevision[]): Stored {
   const found = new Map<string, StoredRevision>();
   for (const object of objects) {
     const revision = object.metadata?.labels?.[LABELS.revision];

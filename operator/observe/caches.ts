@@ -13,6 +13,7 @@ export type Caches = {
   readonly get: (kind: KindName, key: string) => Item | undefined;
   /** All objects of a kind that belong to this HmnCluster, by name. */
   readonly ofCluster: (kind: KindName, clusterKey: string) => readonly Item[];
+  /** Both lists are the very same ones until one of their objects changes, where one watch alone has such objects. */
   readonly items: (kind: KindName) => readonly Item[];
   /** Up to which version the watch that shows this namespace has come. */
   readonly version: (kind: KindName, namespace: string) => string;
@@ -79,6 +80,12 @@ function trim(kind: KindName, item: Item): Item {
   return Object.assign({ ...whole, metadata }, { status: rest });
 }
 
+/** A list that is alone in having items is handed out itself. */
+function joined(lists: readonly (readonly Item[])[]): readonly Item[] {
+  const full = lists.filter(({ length }) => length > 0);
+  return full.length > 1 ? full.flat() : (full[0] ?? lists[0] ?? []);
+}
+
 export function watchAll(options: CachesOptions): Caches {
   const { namespaces, onChange, metrics } = options;
   const watches = new Map<KindName, readonly ListWatch[]>();
@@ -111,8 +118,8 @@ export function watchAll(options: CachesOptions): Caches {
       }
       return undefined;
     },
-    ofCluster: (kind, clusterKey) => of(kind).flatMap(({ cache }) => cache.indexed(clusterKey)),
-    items: (kind) => of(kind).flatMap(({ cache }) => cache.items()),
+    ofCluster: (kind, clusterKey) => joined(of(kind).map(({ cache }) => cache.indexed(clusterKey))),
+    items: (kind) => joined(of(kind).map(({ cache }) => cache.items())),
     version: (kind, namespace) => {
       const at = namespaces.length === 0 ? 0 : namespaces.indexOf(namespace);
       return of(kind)[at]?.cache.version() ?? "";

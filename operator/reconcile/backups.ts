@@ -3,7 +3,7 @@ import { API_VERSION } from "../api/group.ts";
 import { backupJob, jobName, type Source } from "../backup/job.ts";
 import { outcomeOf, waitOf } from "../backup/outcome.ts";
 import { turnOf } from "../backup/schedule.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { equalJson } from "../desired/hash.ts";
 import { genesisName } from "../desired/names.ts";
 import type { BackupObject, Snapshot } from "../observe/snapshot.ts";
 import { isHealthy } from "../rollout/replace.ts";
@@ -22,9 +22,7 @@ export function backups(snapshot: Snapshot, view: View): readonly Action[] {
   }));
   return [
     ...turns.flatMap(({ schedule: { metadata, status: before }, status }): Action[] =>
-      canonicalJson(before) === canonicalJson(status)
-        ? []
-        : [{ type: "status", kind: "HmnBackupSchedule", ...identity(metadata), status }],
+      equalJson(before, status) ? [] : [{ type: "status", kind: "HmnBackupSchedule", ...identity(metadata), status }],
     ),
     ...turns.flatMap(({ due }): Action[] => (due === undefined ? [] : [{ type: "create", object: due }])),
     ...turns.flatMap(({ expired }) =>
@@ -50,7 +48,7 @@ function backupActions(snapshot: Snapshot, view: View, backup: BackupObject): re
   const { metadata, status } = backup;
   const record = (next: BackupStatus): Action[] => {
     const whole = { ...status, ...next };
-    if (canonicalJson(whole) === canonicalJson(status)) return [];
+    if (equalJson(whole, status)) return [];
     return [{ type: "status", kind: "HmnBackup", ...identity(metadata), status: whole }];
   };
   const name = jobName(metadata.name);

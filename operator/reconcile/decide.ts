@@ -1,7 +1,7 @@
 import { millis, seconds } from "../../node/base/units.ts";
 import type { Quarantined } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { equalJson } from "../desired/hash.ts";
 import { describeDifference, inputsOf, revisionOf } from "../desired/inputs.ts";
 import { type StoredRevision, storedRevisions } from "../desired/revision.ts";
 import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
@@ -119,13 +119,11 @@ export function decide(asked: Snapshot): Decision {
     retryHandled: retry.handled,
   });
   const { metadata } = cluster;
-  const changed = canonicalJson(status) !== canonicalJson(cluster.status);
+  const changed = !equalJson(status, cluster.status);
   // Acts rest on the slot, and on the verdict, as recorded.
   const recorded =
-    step.status === undefined &&
-    canonicalJson(slot ?? null) === canonicalJson(cluster.status.disruption ?? null) &&
-    step.quarantine === undefined;
-  const tlsRecorded = canonicalJson(turn.status) === canonicalJson(cluster.status.tls ?? null);
+    step.status === undefined && equalJson(slot, cluster.status.disruption) && step.quarantine === undefined;
+  const tlsRecorded = equalJson(turn.status, cluster.status.tls);
   const actions: Action[] = [
     ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),
     ...(active !== undefined && step.status !== undefined
@@ -194,7 +192,7 @@ function dormant(
     quarantine,
     retryHandled: handled,
   });
-  const changed = canonicalJson(status) !== canonicalJson(before);
+  const changed = !equalJson(status, before);
   const actions: Action[] = [
     ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),
     ...planned,
@@ -210,6 +208,7 @@ const stands = (wait: Wait | undefined): Wait | undefined =>
 
 const ofSize = (snapshot: Snapshot, replicas: number): Snapshot => {
   const { cluster } = snapshot;
+  if (cluster.spec.validators.replicas === replicas) return snapshot;
   const spec = { ...cluster.spec, validators: { ...cluster.spec.validators, replicas } };
   return { ...snapshot, cluster: { ...cluster, spec } };
 };
@@ -270,7 +269,7 @@ function situationOf(
   const { cluster } = snapshot;
   const from = stored.get(rollout.spec.from.revision)?.inputs;
   const to = stored.get(rollout.spec.to.revision)?.inputs;
-  const scheduling = (inputs: typeof to) => canonicalJson([inputs?.resources, inputs?.placement, inputs?.pods]);
+  const scheduling = (inputs: typeof to) => [inputs?.resources, inputs?.placement, inputs?.pods];
   return {
     now: snapshot.now,
     cluster: cluster.metadata.name,
@@ -287,6 +286,6 @@ function situationOf(
     crashLogs: snapshot.crashLogs,
     difference: to === undefined ? "" : describeDifference(from, to),
     hold: holdOf(cluster, snapshot.fleet, snapshot.now),
-    schedulingChanged: scheduling(from) !== scheduling(to),
+    schedulingChanged: !equalJson(scheduling(from), scheduling(to)),
   };
 }

@@ -90,6 +90,7 @@ const claimOf = ({ cluster, claims }: Snapshot, node: NodeView): V1PersistentVol
 
 /** A size that is not told is not less. */
 function isLess(actual: string | undefined, wanted: string): boolean {
+  if (actual === wanted) return false;
   const [a, b] = [quantity(actual), quantity(wanted)];
   return a !== undefined && b !== undefined && a < b;
 }

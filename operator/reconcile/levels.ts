@@ -17,7 +17,10 @@ export function serviceLevels(snapshot: Snapshot, view: View): Levels {
   const { serviceLevels: levels, rollout } = snapshot.cluster.spec;
   const broken: string[] = [];
   let served = false;
-  const recent = within(snapshot.samples, millis(snapshot.now - LOOK_BACK), snapshot.now);
+  const from = millis(snapshot.now - LOOK_BACK);
+  // They are kept for longer, the oldest first.
+  const last = snapshot.samples.slice(snapshot.samples.findLastIndex(({ to }) => to <= from) + 1);
+  const recent = within(last, from, snapshot.now);
   for (const node of view.nodes) {
     const series = seriesOf(node.id, sinceReady(recent, node.podUid));
     const enough = series.batches >= rollout.minimumSamples;

@@ -24,10 +24,10 @@ function genesisMarks(snapshot: Snapshot, view: View): readonly Action[] {
   const name = genesisName(snapshot.cluster.metadata.name);
   const file = snapshot.configMaps.find((object) => object.metadata?.name === name)?.data?.["genesis.json"];
   if (file === undefined) return [];
-  const hash = shortHash(file);
   return everybodyOf(view).flatMap((node): Action[] => {
-    const marked = node.pod?.metadata?.annotations?.[ANNOTATIONS.genesis] === hash;
-    if (node.pod === undefined || node.stopping || marked || node.status?.state !== "WaitingForGenesis") return [];
+    if (node.pod === undefined || node.stopping || node.status?.state !== "WaitingForGenesis") return [];
+    const hash = shortHash(file);
+    if (node.pod.metadata?.annotations?.[ANNOTATIONS.genesis] === hash) return [];
     return [
       {
         type: "mark-pod",

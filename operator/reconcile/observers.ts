@@ -1,9 +1,9 @@
-import { observerNumber } from "../../node/api/contract.ts";
-import { OBSERVERS_MAX, type ObserverStatus } from "../api/observers.ts";
+import { isObserver, observerNumber } from "../../node/api/contract.ts";
+import type { ObserverStatus } from "../api/observers.ts";
 import { observersBudget } from "../desired/budget.ts";
 import {
   FORERUNNER,
-  leafSecretName,
+  memberOfLeaf,
   memberOn,
   observerIds,
   observerSetName,
@@ -92,9 +92,10 @@ export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObs
   const { cluster, statefulSets, secrets, services } = snapshot;
   const { name } = cluster.metadata;
   const isLeft = (id: number): boolean => !wanted.some((one) => one.id === id);
-  const leaves = new Set(
-    [...observerIds(OBSERVERS_MAX), FORERUNNER].filter(isLeft).map((id) => leafSecretName(name, id)),
-  );
+  const isLeaf = (secret: string): boolean => {
+    const id = memberOfLeaf(name, secret);
+    return id !== undefined && isObserver(id) && isLeft(id);
+  };
   const sets = statefulSets.filter(({ metadata }) => {
     const id = memberOn(metadata?.labels);
     return id !== undefined && metadata?.name === observerSetName(name, id) && isLeft(id);
@@ -107,7 +108,7 @@ export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObs
     ...sets.flatMap((object) => removal("apps/v1", "StatefulSet", object)),
     ...readers.flatMap((object) => removal("v1", "Service", object)),
     ...secrets
-      .filter(({ metadata }) => leaves.has(metadata?.name ?? ""))
+      .filter(({ metadata }) => isLeaf(metadata?.name ?? ""))
       .flatMap((object) => removal("v1", "Secret", object)),
   ];
 }

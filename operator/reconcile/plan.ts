@@ -5,6 +5,7 @@ import { budget, minAvailable } from "../desired/budget.ts";
 import { authorityConfig, networkConfig } from "../desired/config.ts";
 import { genesisConfig, genesisFile, restoredGenesisFile } from "../desired/genesis.ts";
 import { inputsOf, revisionOf } from "../desired/inputs.ts";
+import { createMemory } from "../desired/memory.ts";
 import { authorityName, genesisName, governanceSecretName, statefulSetName } from "../desired/names.ts";
 import { networkPolicy, restorePolicy } from "../desired/network-policy.ts";
 import { revisionObject, type StoredRevision } from "../desired/revision.ts";
@@ -39,6 +40,12 @@ export function secretText(snapshot: Snapshot, secret: string, key: string): str
 /** Why the plan cannot go on by itself, and the command that shows or changes it. */
 export type Obstacle = { readonly reason: string; readonly message: string; readonly command: string };
 
+/** A steady cluster is looked at again and again, and renders and compares nothing anew. */
+const rendered = createMemory<KubeObject>();
+const fulfilled = createMemory<boolean>();
+const leavesOf = createMemory<readonly Issue[]>();
+const kinded = createMemory<NonNullable<Differing["actual"]>>();
+
 type Part = { readonly actions: readonly Action[]; readonly obstacle: Obstacle | undefined };
 export type Plan = Part & { readonly repairs: readonly Repair[]; readonly restore: Restore };
 
@@ -54,7 +61,7 @@ export function plan(
   const restore = restoring(snapshot, view);
   const genesis = genesisPlan(snapshot, view, restore);
   const differing = objects(snapshot, view, stored, { assigned, observers, restore }).filter(
-    ({ actual, wanted }) => !fulfils(actual, wanted),
+    ({ actual, wanted }) => !fulfilled(wanted, "", [actual], () => fulfils(actual, wanted)),
   );
   const { write, repairs, obstacle: fight } = contest(snapshot, differing);
   return {
@@ -88,11 +95,11 @@ function issues(snapshot: Snapshot, observers: readonly WantedObserver[]): Part 
   const { cluster, authority: signer } = snapshot;
   const { name } = cluster.metadata;
   const absent = ({ secret }: Issue) => named(snapshot.secrets, secret) === undefined;
-  const leaves = [
+  const ofValidators = leavesOf(cluster, "", [], () => [
     operatorLeaf(cluster),
     ...Array.from({ length: cluster.spec.validators.replicas }, (_, id) => nodeLeaf(cluster, id)),
-    ...observers.map(({ id }) => nodeLeaf(cluster, id)),
-  ];
+  ]);
+  const leaves = [...ofValidators, ...observers.map(({ id }) => nodeLeaf(cluster, id))];
   const began = named(snapshot.configMaps, genesisName(name)) !== undefined;
   const root = authority(cluster);
   // A second CA would cut off every node that trusts the first.
@@ -168,26 +175,59 @@ function objects(
     actual: withKind(named(objects, wanted.metadata.name), wanted),
     wanted,
   });
+  /** What an object is made of beside the cluster stands in `beside`. */
+  const once = (what: string, make: () => KubeObject, ...beside: readonly unknown[]): KubeObject =>
+    rendered(cluster, what, beside, make);
   const ids = view.nodes.map(({ id }) => id);
   const certificate = snapshot.authority?.bundle;
+  const least = wantedMinAvailable(snapshot, view);
   return [
-    pair(snapshot.serviceAccounts, serviceAccount(cluster)),
-    pair(snapshot.networkPolicies, networkPolicy(cluster, snapshot.hosts)),
+    pair(
+      snapshot.serviceAccounts,
+      once("account", () => serviceAccount(cluster)),
+    ),
+    pair(
+      snapshot.networkPolicies,
+      once("policy", () => networkPolicy(cluster, snapshot.hosts), snapshot.hosts),
+    ),
     ...(restore.status?.source?.target.s3 === undefined
       ? []
       : [pair(snapshot.networkPolicies, restorePolicy(cluster))]),
-    pair(snapshot.budgets, budget(cluster, wantedMinAvailable(snapshot, view))),
-    pair(snapshot.configMaps, networkConfig(cluster)),
-    ...(certificate === undefined ? [] : [pair(snapshot.configMaps, authorityConfig(cluster, certificate))]),
-    pair(snapshot.services, clientService(cluster)),
-    ...ids.map((id) => pair(snapshot.services, validatorService(cluster, id))),
+    pair(
+      snapshot.budgets,
+      once("budget", () => budget(cluster, least), least),
+    ),
+    pair(
+      snapshot.configMaps,
+      once("network", () => networkConfig(cluster)),
+    ),
+    ...(certificate === undefined
+      ? []
+      : [
+          pair(
+            snapshot.configMaps,
+            once("authority", () => authorityConfig(cluster, certificate), certificate),
+          ),
+        ]),
+    pair(
+      snapshot.services,
+      once("clients", () => clientService(cluster)),
+    ),
+    ...ids.map((id) =>
+      pair(
+        snapshot.services,
+        once(`service ${id}`, () => validatorService(cluster, id)),
+      ),
+    ),
     ...view.nodes.flatMap((node) => {
       const { id, incarnation } = node;
       const actual = named(snapshot.statefulSets, statefulSetName(name, id, incarnation));
       const revision = stored.get(assigned(id) ?? "");
       if (revision === undefined || restore.waits) return [];
-      const wanted = statefulSet(cluster, id, revision, actual, restoringOf(snapshot, node, restore));
-      return [{ actual: withKind(actual, wanted), wanted: basedOn(actual, wanted) }];
+      const restored = restoringOf(snapshot, node, restore);
+      const make = () => basedOn(actual, statefulSet(cluster, id, revision, actual, restored));
+      const wanted = once(`set ${id}`, make, revision, actual, restored);
+      return [{ actual: withKind(actual, wanted), wanted }];
     }),
     ...observerObjects(snapshot, observers, stored).map((wanted) => {
       if (wanted.kind !== "StatefulSet")
@@ -200,7 +240,9 @@ function objects(
 
 /** Lists of the API carry no kind in their items. */
 const withKind = (actual: Differing["actual"], wanted: KubeObject) =>
-  actual === undefined ? undefined : { ...actual, apiVersion: wanted.apiVersion, kind: wanted.kind };
+  actual === undefined
+    ? undefined
+    : kinded(actual, "", [], () => ({ ...actual, apiVersion: wanted.apiVersion, kind: wanted.kind }));
 
 /** A template is written only onto the object that it was decided on. */
 function basedOn(actual: Snapshot["statefulSets"][number] | undefined, wanted: KubeObject): KubeObject {

@@ -1,7 +1,7 @@
 import type { Restored, RestoreFault } from "../../node/api/contract-restored.ts";
 import { NANOS_PER_MILLI } from "../../node/base/units.ts";
 import { RESTORE_CONTAINER, type RestoreSource, type RestoreStatus } from "../api/restore.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { equalJson } from "../desired/hash.ts";
 import { claimName, genesisName, governanceSecretName, podName, statefulSetName } from "../desired/names.ts";
 import type { Restoring } from "../desired/restore.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
@@ -39,7 +39,7 @@ export function restoring(snapshot: Snapshot, view: View): Restore {
     const obstacle = missing(snapshot);
     return { ...NOTHING, status: { state: "Waiting", message: obstacle.message }, obstacle, waits: true };
   }
-  const recorded = canonicalJson(before?.source) === canonicalJson(source);
+  const recorded = equalJson(before?.source, source);
   const told = view.nodes.flatMap(({ status }) => (status?.restored === undefined ? [] : [status.restored]));
   const [first] = told;
   const obstacle = failureOf(snapshot, view) ?? disagreement(snapshot, view, told);
@@ -131,7 +131,7 @@ function disagreement({ cluster }: Snapshot, view: View, told: readonly Restored
     };
   const [first] = told;
   if (first === undefined) return undefined;
-  if (told.some(({ from }) => canonicalJson(from) !== canonicalJson(first.from)))
+  if (told.some(({ from }) => !equalJson(from, first.from)))
     return {
       reason: "BackupsDiffer",
       message: `Validators hold different states under the name ${cluster.spec.restoreFrom?.backup}: it was written anew meanwhile. Delete the HmnCluster and its claims, and begin again`,

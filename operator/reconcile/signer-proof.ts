@@ -1,6 +1,7 @@
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
 import { deletionPolicy, deletionPolicyBinding } from "../api/deletion-policy.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { equalJson } from "../desired/hash.ts";
+import { createMemory } from "../desired/memory.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { SignerProof } from "../rollout/approvals.ts";
 import { timeOf } from "../rollout/time.ts";
@@ -30,10 +31,13 @@ function standing(
   const binding = admissionBindings.find(({ metadata }) => metadata?.name === shippedBinding.metadata.name);
   if (policy === undefined) return { missing: `ValidatingAdmissionPolicy ${name} is not there` };
   if (binding === undefined) return { missing: `ValidatingAdmissionPolicyBinding ${name} is not there` };
-  if (!isAsShipped(policy.spec, shippedPolicy.spec) || !isAsShipped(binding.spec, shippedBinding.spec))
-    return { missing: `ValidatingAdmissionPolicy ${name} or its binding is not as shipped` };
-  return { since: Math.max(changedAt(policy), changedAt(binding)) };
+  return standings(policy, "", [binding], () =>
+    isAsShipped(policy.spec, shippedPolicy.spec) && isAsShipped(binding.spec, shippedBinding.spec)
+      ? { since: Math.max(changedAt(policy), changedAt(binding)) }
+      : { missing: `ValidatingAdmissionPolicy ${name} or its binding is not as shipped` },
+  );
 }
+const standings = createMemory<SignerProof>();
 
 /** What the API server adds by itself: it matches everything and restricts nothing. */
 const defaults: readonly (readonly [field: string, value: unknown])[] = [
@@ -44,18 +48,14 @@ const defaults: readonly (readonly [field: string, value: unknown])[] = [
 ];
 
 /** Equal to ours but for defaults: an exception, a condition or a narrower match would let others sign. */
-const isAsShipped = (actual: unknown, shipped: unknown): boolean =>
-  canonicalJson(withoutDefaults(actual)) === canonicalJson(shipped);
+const isAsShipped = (actual: unknown, shipped: unknown): boolean => equalJson(withoutDefaults(actual), shipped);
 
 function withoutDefaults(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutDefaults);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(
-        ([key, part]) =>
-          !defaults.some(([field, usual]) => key === field && canonicalJson(part) === canonicalJson(usual)),
-      )
+      .filter(([key, part]) => !defaults.some(([field, usual]) => key === field && equalJson(part, usual)))
       .map(([key, part]) => [key, withoutDefaults(part)]),
   );
 }

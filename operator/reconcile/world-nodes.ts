@@ -157,9 +157,13 @@ export function createNodes(options: {
           lastState,
         },
       ];
+      // The time is that of the last change: a kubelet that has nothing new to say writes nothing.
+      const before = status.conditions.find((condition) => "type" in condition && condition.type === "Ready");
+      const readiness = { type: "Ready", status: ready ? "True" : "False" };
+      const same = before !== undefined && "status" in before && before.status === readiness.status;
       status.conditions = [
         { type: "PodScheduled", status: "True" },
-        { type: "Ready", status: ready ? "True" : "False", ...since(new Date(now).toISOString()) },
+        same ? before : { ...readiness, ...since(new Date(now).toISOString()) },
       ];
     };
     if (!behaviour.pullable) {

@@ -34,9 +34,9 @@ export function countAbove(value: number, bounds: readonly number[], counts: rea
 
 /** Counts bucket by bucket; empty if there are none. */
 export function sumOfCounts(histograms: readonly (readonly number[])[]): readonly number[] {
-  const sum: number[] = [];
-  for (const counts of histograms)
-    for (const [bucket, count] of counts.entries()) sum[bucket] = (sum[bucket] ?? 0) + count;
+  const sum = [...(histograms[0] ?? [])];
+  for (const counts of histograms.slice(1))
+    for (let bucket = 0; bucket < counts.length; bucket += 1) sum[bucket] = (sum[bucket] ?? 0) + (counts[bucket] ?? 0);
   return sum;
 }
 

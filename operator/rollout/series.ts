@@ -35,12 +35,11 @@ const p95Of = (counts: readonly number[]): number | undefined => {
 };
 
 /** Samples never change, and each is looked at in many windows. */
-const known = new WeakMap<Sample, number>();
+const known = new WeakMap<Sample, number | undefined>();
 
 function p95OfSample(sample: Sample): number | undefined {
-  const value = known.get(sample) ?? p95Of(sample.latencyCounts);
-  if (value !== undefined) known.set(sample, value);
-  return value;
+  if (!known.has(sample)) known.set(sample, p95Of(sample.latencyCounts));
+  return known.get(sample);
 }
 
 export function seriesOf(validator: number, samples: readonly Sample[]): Series {

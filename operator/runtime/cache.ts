@@ -5,8 +5,9 @@ export type Change = { readonly type: "set" | "removed"; readonly item: Item };
 /** What the watch of one kind has shown so far. */
 export type Cache = {
   readonly get: (key: string) => Item | undefined;
-  /** The items of one index key, by name. */
+  /** The items of one index key, by name: the very same list until one of them changes. */
   readonly indexed: (indexKey: string) => readonly Item[];
+  /** The very same list until an item changes. */
   readonly items: () => readonly Item[];
   readonly size: () => number;
   /** Everything up to this version has been seen; empty before the first list. */
@@ -31,9 +32,13 @@ export type CacheOptions = {
 export function createCache({ index = () => [], trim = (item) => item }: CacheOptions = {}): MutableCache {
   const byKey = new Map<string, Item>();
   const byIndex = new Map<string, Map<string, Item>>();
+  /** Lists that have been asked for since their items changed. */
+  const lists = new Map<string, readonly Item[]>();
+  let all: readonly Item[] | undefined;
   let seen = "";
   const unindex = (key: string, item: Item) => {
     for (const indexKey of index(item)) {
+      lists.delete(indexKey);
       const group = byIndex.get(indexKey);
       group?.delete(key);
       if (group?.size === 0) byIndex.delete(indexKey);
@@ -45,7 +50,9 @@ export function createCache({ index = () => [], trim = (item) => item }: CacheOp
     const before = byKey.get(key);
     if (before !== undefined) unindex(key, before);
     byKey.set(key, item);
+    all = undefined;
     for (const indexKey of index(item)) {
+      lists.delete(indexKey);
       const group = byIndex.get(indexKey) ?? new Map<string, Item>();
       group.set(key, item);
       byIndex.set(indexKey, group);
@@ -57,12 +64,22 @@ export function createCache({ index = () => [], trim = (item) => item }: CacheOp
     const before = byKey.get(key);
     if (before !== undefined) unindex(key, before);
     byKey.delete(key);
+    all = undefined;
     return { type: "removed", item: before ?? item };
   };
   return {
     get: (key) => byKey.get(key),
-    indexed: (indexKey) => [...(byIndex.get(indexKey)?.entries() ?? [])].toSorted(byName).map(([, item]) => item),
-    items: () => [...byKey.values()],
+    indexed: (indexKey) => {
+      const group = byIndex.get(indexKey);
+      if (group === undefined) return NONE;
+      const list = lists.get(indexKey) ?? [...group].toSorted(byName).map(([, item]) => item);
+      lists.set(indexKey, list);
+      return list;
+    },
+    items: () => {
+      all ??= [...byKey.values()];
+      return all;
+    },
     size: () => byKey.size,
     version: () => seen,
     set,
@@ -87,6 +104,7 @@ export function createCache({ index = () => [], trim = (item) => item }: CacheOp
   };
 }
 
+const NONE: readonly Item[] = [];
 const byName = ([a]: readonly [string, Item], [b]: readonly [string, Item]): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Whether `have` is at least as new as `wanted`. Versions of one kind are ordered numbers (KEP-5504). */

@@ -92,3 +92,21 @@ test("of several later times the earliest counts, once", async () => {
   await queue.stop();
   expect(worked).toBe(1);
 });
+
+test("what comes in together is one piece of work", async () => {
+  let worked = 0;
+  const queue = start({
+    work: async () => {
+      worked += 1;
+      return { result: "success" };
+    },
+  });
+  for (const _ of [1, 2, 3]) {
+    queue.add("a");
+    // As events of one answer of a watch come in.
+    await Promise.resolve();
+  }
+  await until(() => worked > 0);
+  await queue.stop();
+  expect(worked).toBe(1);
+});

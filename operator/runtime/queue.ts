@@ -36,6 +36,7 @@ export function createQueue(options: QueueOptions): Queue {
   const timers = new Map<string, { readonly at: number; readonly timer: NodeJS.Timeout }>();
   let running = false;
   let ended = false;
+  let called = false;
 
   const add = (key: string) => {
     if (ended) return;
@@ -48,7 +49,16 @@ export function createQueue(options: QueueOptions): Queue {
       metrics.queueAdds.inc({ name });
       metrics.queueDepth.set({ name }, waiting.size);
     }
-    next();
+    soon();
+  };
+  /** After what else comes in with it: many changes of a key at once are one piece of work, and nothing else is kept waiting. */
+  const soon = () => {
+    if (called) return;
+    called = true;
+    setImmediate(() => {
+      called = false;
+      next();
+    });
   };
   const addAfter = (key: string, delayMs: number) => {
     if (ended) return;
@@ -75,7 +85,7 @@ export function createQueue(options: QueueOptions): Queue {
         working.delete(key);
         metrics.activeWorkers.set({ controller: name }, working.size);
         if (again.delete(key)) add(key);
-        next();
+        soon();
       });
       working.set(key, task);
       metrics.activeWorkers.set({ controller: name }, working.size);

@@ -2,7 +2,7 @@ import { assert, unreachable } from "../../node/base/assert.ts";
 import { millis } from "../../node/base/units.ts";
 import { clusterSpecSchema, type Disruption } from "../api/cluster.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
-import { canonicalJson } from "../desired/hash.ts";
+import { canonicalJson, equalJson } from "../desired/hash.ts";
 import { FORERUNNER } from "../desired/names.ts";
 import { advance } from "../rollout/advance.ts";
 import { isActive } from "../rollout/history.ts";
@@ -226,8 +226,7 @@ function pathTo(known: readonly Known[], place: number): string {
 const essential = ({ timeline: _, incident: __, rollbackReason: ___, ...status }: RolloutStatus): RolloutStatus =>
   status;
 
-const same = (a: Disruption | undefined, b: Disruption | undefined): boolean =>
-  canonicalJson(a ?? null) === canonicalJson(b ?? null);
+const same = (a: Disruption | undefined, b: Disruption | undefined): boolean => equalJson(a, b);
 
 const metadata = () => ({
   ...{ name: "c-1", namespace: "ns", uid: "r", resourceVersion: "1", generation: 1, labels: {}, annotations: {} },
