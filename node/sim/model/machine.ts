@@ -252,7 +252,8 @@ const countedEvidence = (records: readonly BlockRecord[]): readonly string[] =>
 
 /**
  * Forgets how late it is: the explorer lets every clock be at every moment. And forgets whose votes a block could carry: they
- * measure, they decide nothing, and would make as many blocks as there are sets of voters.
+ * measure, they decide nothing, and would make as many blocks as there are sets of voters. Without evidence to look for, what was
+ * heard in decided views goes as well: it is in the key of a state only where it can matter.
  */
 export function forgetTime({ evidence }: Network, { state }: Machine): void {
   state.enteredAtMs = 0;
@@ -262,7 +263,10 @@ export function forgetTime({ evidence }: Network, { state }: Machine): void {
   state.nullifiedInRow = 0;
   if (state.inquiry !== undefined) state.inquiry = { ...state.inquiry, askedAtMs: 0 };
   for (const { votes } of state.attendances.values()) votes.clear();
-  if (!evidence) state.evidence.clear();
+  if (evidence) return;
+  state.evidence.clear();
+  state.past.clear();
+  state.pastStatements = 0;
 }
 
 /** What the explorer looks at. `certifiedHeight`: of the newest block whose finality this node has proof of. `proofs`: of this epoch and the one before. */
