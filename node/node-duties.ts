@@ -68,14 +68,18 @@ export function orderAnchors(node: Node, step: Step, payload: Uint8Array): void 
 
 const isDue = ({ duties }: Node, name: string, nowMs: number): boolean => (duties.signed.get(name) ?? 0) <= nowMs;
 
-/** In the own lane, or in that of a member for one who has none; not at all where there is no such way. */
+/**
+ * In the own lane, or in that of a member for one who has none; not at all where there is no such way. Each time another member
+ * is asked: one of them may be a liar that keeps it to itself.
+ */
 function order(
   { duties, config, chain, connected, consensus, lanes }: Node,
   { turn, effects }: Step,
   content: { readonly type: "validator" | "reports" | "anchors"; readonly payload: Uint8Array },
 ): boolean {
-  const peer = [...connected].toSorted((a, b) => a - b)[0];
   const member = consensus.self !== undefined;
+  const peers = epochOf(chain).members.filter(({ id }) => connected.has(id));
+  const peer = peers[Number(duties.sequence % BigInt(Math.max(1, peers.length)))]?.id;
   if (!member && peer === undefined) return false;
   duties.stream ??= turn.wallNs;
   const batch = encodeBatch({

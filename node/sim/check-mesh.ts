@@ -38,6 +38,8 @@ export type MeshChecker = {
   onHealed(nowMs: number): void;
   /** In a whole network: is anything overdue? `members`: the validators of now; undefined while two nodes disagree about them. */
   tick(nowMs: number, members: readonly number[] | undefined): void;
+  /** When the validators changed last, and with them the places of the shards. */
+  movedAtMs(): number;
   /** Shards of which two honest replicas hold different versions. */
   unequalShards(members: readonly number[]): readonly number[];
   /** A client's question in a whole network of equal replicas is answered with the newest version. */
@@ -125,6 +127,7 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
         return lacking.length > 0;
       });
     },
+    movedAtMs: () => changedAtMs,
     unequalShards: (members) =>
       honestHolders(members).flatMap((holders, shard) => {
         const contents = holders.map((node) => textOf(holdingsOf(node), shard));

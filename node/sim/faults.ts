@@ -29,6 +29,7 @@ export const FAULTS = [
   "vote regained",
   "validator left",
   "validator joined",
+  "stranger joined",
   "validator jailed",
   "version raised",
   "liar slashed",

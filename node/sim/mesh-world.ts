@@ -77,7 +77,7 @@ export function createMeshWorld({
   const authors = createAuthors({
     ...{ keys: scenario.clientKeys, chainId, random, faults, checker, liars: byzantine !== undefined },
   });
-  const hosts = scenario.bonds.map((_, id) => createMeshHost(id));
+  const hosts = scenario.keys.map((_, id) => createMeshHost(id));
   const liar =
     byzantine === undefined
       ? undefined
@@ -209,7 +209,7 @@ export function createMeshWorld({
       const members = membersNow();
       if (members === undefined) return "nodes disagree about the validators";
       const unequal = checker.unequalShards(members);
-      const late = world.nowMs() > quietAtMs + EQUAL_MS;
+      const late = world.nowMs() > Math.max(quietAtMs, checker.movedAtMs()) + EQUAL_MS;
       check(!late || unequal.length === 0, "mesh convergence", () => `shards ${unequal} differ between replicas`);
       if (unequal.length > 0) return `shards ${unequal} differ`;
       if (asked === 0) ask();

@@ -31,6 +31,8 @@ const PROBE_MS = 2_000;
 const PROBED_STORM_MS = 30_000;
 /** Epochs of ten seconds, and what closing one may take. */
 const EPOCH_MAX_MS = 15_000;
+/** In calm weather an order comes true within so many epochs. */
+const ORDER_EPOCHS_MAX = 3;
 const CLIENTS_AFTER_MS = 2_000;
 
 /** One network under one seed, from genesis through a storm until everything has come right. */
@@ -72,7 +74,7 @@ function createSimulation(
   const { finality } = referee;
   const clients = createClients(scenario, setting.chainId, random, faults);
   const orders = createOrders(scenario, { chainId: setting.chainId, clients, faults });
-  const hosts = scenario.bonds.map((_, id) => createHost(id, random));
+  const hosts = scenario.keys.map((_, id) => createHost(id, random));
   const isHonest = (host: Host): boolean => host.id !== scenario.byzantine;
   const honest = hosts.filter(isHonest);
   const leads = ({ epoch, view }: { epoch: number; view: number }): boolean => {
@@ -91,6 +93,7 @@ function createSimulation(
           leads,
         });
   const probes = untilEpoch > 1 || scenario.stormMs >= PROBED_STORM_MS;
+  const epochsMax = untilEpoch + orders.waiting() * ORDER_EPOCHS_MAX;
   let [nowMs, stormy, done] = [0, true, false];
   const later = (afterMs: number, work: () => void): void => queue.add(nowMs + afterMs, { type: "work", work });
   const note = (...parts: readonly (string | number | Uint8Array)[]): void => {
@@ -217,7 +220,7 @@ function createSimulation(
     if (stormy && nowMs >= scenario.stormMs) heal();
     if (stormy && random.oneIn(4)) storm(hosts, world, networks, later);
     const first = newest();
-    if (stormy && first !== undefined) orders.tick(nowMs, first);
+    if (first !== undefined) orders.tick(nowMs, first);
     clients.tick(nowMs, nowMs < scenario.stormMs + CLIENTS_AFTER_MS, (request, batch) => {
       const up = hosts.filter((host) => host.node !== undefined);
       if (up.length === 0) return false;
@@ -231,7 +234,7 @@ function createSimulation(
       for (const host of hosts) feed(host, world, { type: "probe", peers: othersUp(host).map(({ id }) => id) });
     if (nowMs >= scenario.stormMs + CLIENTS_AFTER_MS && allIsWell()) done = true;
     else queue.add(nowMs + TICK_MS, { type: "tick" });
-    check(nowMs < scenario.stormMs + HEAL_MS + untilEpoch * EPOCH_MAX_MS, "liveness", () => standing());
+    check(nowMs < scenario.stormMs + HEAL_MS + epochsMax * EPOCH_MAX_MS, "liveness", () => standing());
   }
 
   /** The weather clears: all wires whole, all machines up, all clocks about right. Liars go on lying. */
@@ -249,7 +252,7 @@ function createSimulation(
   }
 
   function allIsWell(): boolean {
-    if (clients.outstanding() > 0) return false;
+    if (clients.outstanding() > 0 || orders.waiting() > 0) return false;
     const views = honest.map((host) => host.node && viewOf(host.node));
     const height = finality.chain().length;
     const level = views.every(
@@ -266,7 +269,7 @@ function createSimulation(
   }
 
   const standing = (): string =>
-    `${clients.outstanding()} batches wait; mesh: ${mesh.awaited()}; ${honest
+    `${clients.outstanding()} batches and ${orders.waiting()} orders wait; mesh: ${mesh.awaited()}; ${honest
       .map(({ id, node }) => {
         const view = node && viewOf(node);
         return `node ${id} is ${view?.state} at height ${view?.height}, view ${view?.view}`;
@@ -274,7 +277,12 @@ function createSimulation(
       .join("; ")}`;
 
   function run(): void {
-    for (const host of hosts) start(host, world);
+    for (const host of hosts) {
+      const isStranger = host.id === scenario.stranger;
+      // It comes when there are blocks to catch up with.
+      if (isStranger) later(random.below(scenario.stormMs / 2), () => host.node === undefined && start(host, world));
+      else start(host, world);
+    }
     queue.add(0, { type: "tick" });
     while (!done) {
       const next = present(queue.next(), "a network is never out of events");

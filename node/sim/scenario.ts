@@ -1,4 +1,4 @@
-import type { GenesisFile } from "../api/contract.ts";
+import { type GenesisFile, LEDGERS } from "../api/contract.ts";
 import { toHex } from "../base/bytes.ts";
 import { type Random, seededRandom } from "../base/random.ts";
 import { sha256 } from "../codec/hash.ts";
@@ -19,6 +19,8 @@ export const EPOCH_LENGTH_NS = 10_000_000_000n;
 export type Scenario = Weather & {
   readonly seed: number;
   readonly bonds: readonly bigint[];
+  /** A node that the genesis does not know: it comes in the storm, follows, and asks to join. Only where there are orders. */
+  readonly stranger: number | undefined;
   /** Validator that lies, if any. */
   readonly byzantine: number | undefined;
   /** Validator whose volume loses the vote journal, if any; never in a network with a liar, who already spends the third. */
@@ -48,7 +50,7 @@ export type Shape = {
   readonly emptyBlockMs?: number;
   /** Whether a validator is under denial of service. */
   readonly denied?: boolean;
-  /** Whether a validator leaves and comes back, and the state version is raised. */
+  /** Whether a validator leaves and comes back, a stranger joins, and the state version is raised. */
   readonly orders?: boolean;
 };
 
@@ -59,13 +61,17 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
   const random = seededRandom(BigInt(seed) * 2n + 1n);
   const nodes = shape.bonds?.length ?? shape.nodes ?? random.pick([4, 4, 4, 5, 6, 7]);
   const bonds = (shape.bonds ?? drawBonds(random, nodes)).map((atr) => BigInt(atr) * 1_000_000n);
-  const keys = bonds.map((_, id) => keyOf(`validator ${id} of ${seed}`));
+  const stranger = shape.orders === true ? nodes : undefined;
+  const keys = [...bonds.keys(), ...(stranger === undefined ? [] : [stranger])].map((id) =>
+    keyOf(`validator ${id} of ${seed}`),
+  );
   const clientKeys = Array.from({ length: CLIENTS }, (_, client) => keyOf(`client ${client} of ${seed}`));
   const odd = random.below(4);
   const liar = shape.byzantine ?? (shape.amnesiac !== true && odd < 2);
   return {
     seed,
     bonds,
+    stranger,
     byzantine: liar ? random.below(nodes) : undefined,
     amnesiac: !liar && (shape.amnesiac ?? odd === 2) ? random.below(nodes) : undefined,
     stormMs,
@@ -97,15 +103,31 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
         ownerKey: toHex(ownerKeyOf(id, seed).publicKey),
         bond: String(bond),
       })),
-      accounts: clientKeys.map((key, client) => ({
-        id: String(accountId(client)),
-        ownerKey: toHex(key.publicKey),
-        ledger: 1,
-        balance: String(ACCOUNT_BALANCE),
-      })),
+      accounts: [
+        ...clientKeys.map((key, client) => ({
+          id: String(accountId(client)),
+          ownerKey: toHex(key.publicKey),
+          ledger: LEDGERS.FLX,
+          balance: String(ACCOUNT_BALANCE),
+        })),
+        ...(stranger === undefined
+          ? []
+          : [
+              {
+                id: String(STRANGERS_ACCOUNT),
+                ownerKey: toHex(ownerKeyOf(stranger, seed).publicKey),
+                ledger: LEDGERS.ATR,
+                balance: String(STRANGERS_BOND),
+              },
+            ]),
+      ],
     },
   };
 }
+
+/** What the stranger pays its bond from; in 10⁻⁶ ATR. */
+export const STRANGERS_ACCOUNT = (1n << 64n) + 2000n;
+export const STRANGERS_BOND = 50_000_000n;
 
 export const accountId = (client: number): bigint => (1n << 64n) + 1000n + BigInt(client);
 

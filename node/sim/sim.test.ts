@@ -27,12 +27,18 @@ describe("a network under a seed", () => {
     addFaults(totals, faults);
   });
 
-  it("lets a validator leave and come back, and raises its state version meanwhile (seed 4)", () => {
-    const shape = { nodes: 5, orders: true };
-    const { violation, faults } = runSeed({ seed: 4, stormMs: LONG_STORM_MS, shape });
-    expect(violation, "seed 4 with orders").toBeUndefined();
-    addFaults(totals, faults);
-  });
+  // A liar that is the first peer of whoever wants to join (seed 1).
+  it.each([
+    { seed: 4, shape: { nodes: 5 } },
+    { seed: 1, shape: {} },
+  ])(
+    "lets a validator leave and come back, and a stranger join, and raises its state version (seed $seed)",
+    ({ seed, shape }) => {
+      const { violation, faults } = runSeed({ seed, stormMs: LONG_STORM_MS, shape: { ...shape, orders: true } });
+      expect(violation).toBeUndefined();
+      addFaults(totals, faults);
+    },
+  );
 
   it("measures the same coherence and mints by it, epoch after epoch (seed 2)", () => {
     const report = runSeed({ seed: 2, stormMs: 2_000, untilEpoch: 8 });
