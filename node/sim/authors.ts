@@ -19,9 +19,9 @@ const IDS = 150;
 const AHEAD_MS = 6_000;
 const TOO_FAR_MS = 120_000;
 
-/** An entry that a node took, and when it was handed to it. */
-export type Taken = { readonly entry: MemoryEntry; readonly handedAtMs: number };
-type Pending = { readonly entry: MemoryEntry; retryAtMs: number };
+/** An entry that a node took, and when it was handed to it, and to anybody for the first time. */
+export type Taken = { readonly entry: MemoryEntry; readonly firstAtMs: number; readonly handedAtMs: number };
+type Pending = Pick<Taken, "entry" | "firstAtMs"> & { retryAtMs: number };
 /** Hands an entry to some node; false: none is up. */
 type Submit = (request: number, entry: Uint8Array) => boolean;
 
@@ -92,11 +92,11 @@ export function createAuthors({
     if (clock < hybridTimeAt(wall + AHEAD_MS / 2)) author.last = clock;
     const entry = version(author, clock);
     checker.onSigned(entry.bytes);
-    pending.set(entry.digest, { entry, retryAtMs: nowMs + RETRY_MS });
-    hand({ entry, handedAtMs: nowMs }, undefined, submit);
+    pending.set(entry.digest, { entry, firstAtMs: nowMs, retryAtMs: nowMs + RETRY_MS });
+    hand({ entry, firstAtMs: nowMs, handedAtMs: nowMs }, undefined, submit);
     if (!random.oneIn(10)) return;
     const { entry: worse, bad } = badEntry(author.keyPair, clock);
-    hand({ entry: worse, handedAtMs: nowMs }, bad, submit);
+    hand({ entry: worse, firstAtMs: nowMs, handedAtMs: nowMs }, bad, submit);
   };
 
   return {
@@ -106,12 +106,12 @@ export function createAuthors({
         if (waiting.retryAtMs > nowMs) continue;
         waiting.retryAtMs = nowMs + RETRY_MS + random.below(1_000);
         faults["entry tried again"] += 1;
-        hand({ entry: waiting.entry, handedAtMs: nowMs }, undefined, submit);
+        hand({ entry: waiting.entry, firstAtMs: waiting.firstAtMs, handedAtMs: nowMs }, undefined, submit);
       }
       if (more) for (const author of authors) if (random.oneIn(2)) begin(author, nowMs, submit);
     },
     onAnswer: (request, result, nowMs) => {
-      const { entry, handedAtMs, bad } = present(requests.get(request), "an answer is to a question");
+      const { entry, firstAtMs, handedAtMs, bad } = present(requests.get(request), "an answer is to a question");
       requests.delete(request);
       if (bad !== undefined) {
         check(!result.ok, "mesh answers", () => `${entry.key} is taken, and should be refused: ${bad}`);
@@ -121,7 +121,7 @@ export function createAuthors({
       if (result.ok || result.reason === "stale") {
         pending.delete(entry.digest);
         if (result.ok) faults[`entry ${result.value.state}`] += 1;
-        return result.ok ? { entry, handedAtMs } : undefined;
+        return result.ok ? { entry, firstAtMs, handedAtMs } : undefined;
       }
       // A replica that lies may refuse anything.
       const forNow = liars || ["unanswered", "not_held", "too_many_waiting"].includes(result.reason);

@@ -55,6 +55,7 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
   let owed: Owed[] = [];
   let memberNames = "";
   let changedAtMs = Number.NEGATIVE_INFINITY;
+  let healedAtMs = Number.POSITIVE_INFINITY;
 
   const holdingsOf = (node: number): Holdings => {
     const of = held.get(node) ?? new Map<string, Version>();
@@ -97,16 +98,19 @@ export function createMeshChecker({ byzantine }: { byzantine: number | undefined
       for (const [key, version] of written.get(node) ?? [])
         check(has(node, { key, version }), "mesh restart", () => `node ${node} comes back without ${key} in its file`);
     },
-    onTaken: ({ entry, handedAtMs }) => {
+    onTaken: ({ entry, firstAtMs, handedAtMs }) => {
       // Handed in once more, to a node that has it: nothing is pushed again, and what was owed already is owed then.
       const again = owed.some(({ key, version }) => key === entry.key && order(version, versionOf(entry)) === 0);
       if (again) return;
       const dueMs = Number(entry.clock >> 16n) - EPOCH_MS + CLOCK_SPREAD_MS - DUE_MS;
       const moves = handedAtMs < changedAtMs + GOSSIP_MS;
-      const byMs = Math.max(handedAtMs, dueMs) + (moves ? EQUAL_MS : GOSSIP_MS);
+      // It may wait since before: who brought it first pushed it, into a network that was not whole.
+      const mayWait = firstAtMs < healedAtMs;
+      const byMs = Math.max(handedAtMs, dueMs) + (moves || mayWait ? EQUAL_MS : GOSSIP_MS);
       owed.push({ key: entry.key, version: versionOf(entry), byMs });
     },
     onHealed: (nowMs) => {
+      healedAtMs = nowMs;
       for (const [node, holdings] of held)
         if (node !== byzantine)
           for (const [key, version] of holdings) owed.push({ key, version, byMs: nowMs + EQUAL_MS });
