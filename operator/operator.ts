@@ -115,7 +115,7 @@ export async function startOperator(surroundings: Surroundings): Promise<Operato
           resource: { "service.name": "hmn-operator", "service.instance.id": identity },
           log,
         });
-  const recorder = createRecorder({ verbs, log, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
+  const recorder = createRecorder({ verbs, log, metrics, controller: `hmn.dev/${FIELD_MANAGER}`, instance: identity });
   const reconcile = createReconciler({
     cluster: (clusterKey) => caches.get("HmnCluster", clusterKey),
     observe: (clusterKey) =>

@@ -60,7 +60,7 @@ export function createPlayedNetwork(
     chain,
     // Volumes are lost with their hosts alone: each one's key follows from its name.
     volumes: {
-      ...{ place: () => ({ refusal: "" }), keyOf: voteKeyOf },
+      ...{ place: () => ({ refusal: "" }), keyOf: voteKeyOf, damage: () => {}, isDamaged: () => false },
       isGone: (pod) => isGone(pod as unknown as Item),
     },
     isRead: (pod) => {

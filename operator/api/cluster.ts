@@ -11,7 +11,12 @@ import { placementSchema } from "./placement.ts";
 import { podsSchema } from "./pods.ts";
 import { protocolStatusSchema } from "./protocol.ts";
 import { repairsSchema } from "./repairs.ts";
-import { incarnationSchema, replaceLostVolumesSchema, replacementStatusSchema } from "./replacement.ts";
+import {
+  incarnationSchema,
+  rebuildDamagedSchema,
+  replaceLostVolumesSchema,
+  replacementStatusSchema,
+} from "./replacement.ts";
 import { backupAlone, restoreFromSchema, restoreStatusSchema } from "./restore.ts";
 import { rolloutPolicySchema, serviceLevelsSchema } from "./rollout-policy.ts";
 import { scaleStatusSchema } from "./scale.ts";
@@ -105,6 +110,11 @@ export const clusterSpecSchema = z
         replaceLostVolumes: replaceLostVolumesSchema
           .prefault({})
           .describe("What is done about a validator whose volume or host is lost for good."),
+        rebuildDamaged: rebuildDamagedSchema
+          .prefault({})
+          .describe(
+            "What is done about a validator whose data is damaged. Its old volume goes or stays as retention says.",
+          ),
       })
       .prefault({})
       .describe("The validators' volumes.")
@@ -258,7 +268,7 @@ export const clusterStatusSchema = z
     scale: scaleStatusSchema.optional().describe("The validator that is joining or leaving; absent when none is."),
     replacement: replacementStatusSchema
       .optional()
-      .describe("The validator that has lost its volume, host or vote key; absent when none has."),
+      .describe("The validator that has lost its volume, host, data or vote key; absent when none has."),
     incarnations: z
       .array(incarnationSchema)
       .max(100)

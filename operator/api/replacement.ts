@@ -17,12 +17,29 @@ export const replaceLostVolumesSchema = z.object({
     .describe("How long a volume or host has to be seen lost before it is given up."),
 });
 
+export const rebuildDamagedSchema = z.object({
+  policy: z
+    .enum(["Never", "After"])
+    .default("After")
+    .describe(
+      "After: a validator whose node has refused its own data for afterSeconds, while the others are a quorum, begins anew from its peers on a new volume with a new vote key; in a rollback without the wait, and never more than one at a time. Never: somebody has to decide, and the status says so.",
+    ),
+  afterSeconds: z
+    .int()
+    .min(60)
+    .max(604_800)
+    .default(300)
+    .describe("How long the data has to be seen damaged before it is given up."),
+});
+
 /** How far one validator is on its way to a new vote key; there is one at a time. */
 export const replacementStatusSchema = z.object({
   validator: z.int().min(0).max(99).describe("The validator that gets a new vote key."),
   cause: z
-    .enum(["VolumeLost", "HostLost", "KeyLost"])
-    .describe("What is lost. KeyLost: its node runs on a volume that was emptied, with a key that it made since."),
+    .enum(["VolumeLost", "HostLost", "KeyLost", "DataDamaged"])
+    .describe(
+      "What is lost. KeyLost: its node runs on a volume that was emptied, with a key that it made since. DataDamaged: its node ends, as what is on its volume cannot be trusted.",
+    ),
   step: z
     .enum(["Lost", "Start", "Order", "Boundary", "Retire"])
     .describe(

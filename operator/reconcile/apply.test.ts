@@ -57,7 +57,7 @@ beforeEach(async () => {
     () => time,
   );
   claimFaults = createClaimFaults();
-  const recorder = createRecorder({ verbs, log, controller: "hmn.dev/test", instance: "i", now: () => time });
+  const recorder = createRecorder({ verbs, log, metrics, controller: "hmn.dev/test", instance: "i", now: () => time });
   apply = createApplier({ verbs, caches, orders: createOrders(), claimFaults, recorder, ownWrites, metrics, log });
 });
 afterEach(() => parts.api.close());
@@ -269,6 +269,9 @@ test("an event is said once in ten minutes, and its failure stops nothing", asyn
     note: "slow",
     type: "Warning",
   });
+  expect(await parts.metrics.registry.metrics()).toContain(
+    'hmn_operator_events_total{severity="Warning",reason="Breach"} 1',
+  );
   time += 10 * 60_000;
   await run(event);
   expect(sent()).toHaveLength(2);

@@ -51,6 +51,7 @@ export const stalledReasons: readonly string[] = [
   "KeysNotDistinct",
   "SpecInvalid",
   "VolumesCannotGrow",
+  "TooManyDamaged",
   "Contested",
   "HibernationBackupFailed",
   "BackupMissing",

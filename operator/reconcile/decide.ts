@@ -21,7 +21,7 @@ import { hibernate, hibernationEvents } from "./hibernation.ts";
 import { idle } from "./idle.ts";
 import { leftovers } from "./leftovers.ts";
 import { marks } from "./marks.ts";
-import { observerLeftovers, observerMoves, strandedObservers, wantedObservers } from "./observers.ts";
+import { damagedObservers, observerLeftovers, observerMoves, strandedObservers, wantedObservers } from "./observers.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { replaceLost } from "./replacement.ts";
@@ -139,6 +139,7 @@ export function decide(asked: Snapshot): Decision {
     ...(recorded ? scaling.acts : []),
     ...observerMoves(snapshot, view, observers),
     ...strandedObservers(snapshot, view),
+    ...damagedObservers(snapshot, view),
     ...growing.acts,
     ...sleeping.acts,
     ...tuning.acts,
@@ -278,6 +279,7 @@ function situationOf(
     view,
     rollout,
     slot: cluster.status.disruption,
+    replacement: cluster.status.replacement,
     targetRevision: facts.target,
     quarantine: facts.quarantine,
     approvals: facts.approvals.filter(({ spec }) => spec.rollout === rollout.metadata.name),

@@ -102,7 +102,13 @@ export function replacementEvents(
   const { validator, cause, step } = after;
   switch (step) {
     case "Lost":
-      return event("Warning", cause, `validator ${validator} seems to have lost its volume or host`);
+      return event(
+        "Warning",
+        cause,
+        cause === "DataDamaged"
+          ? `validator ${validator} ends, as its data is damaged`
+          : `validator ${validator} seems to have lost its volume or host`,
+      );
     case "Start":
       return event(
         "Warning",

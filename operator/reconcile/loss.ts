@@ -2,6 +2,8 @@ import type { V1Node } from "@kubernetes/client-node";
 import type { ReplacementStatus } from "../api/replacement.ts";
 import { claimName, statefulSetName } from "../desired/names.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
+import { isDamaged } from "../rollout/problem.ts";
+import { activeRollout } from "../rollout/start.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 
 /** What a validator seems to have lost for good, and by what that is seen. */
@@ -16,7 +18,7 @@ const TIED = /volume('s)? node affinity/i;
  * A member that does not run, and whose volume or host says why. A pod that merely crashes, or that no host has room for, has
  * lost nothing.
  */
-export function lossOf({ cluster, claims, hosts }: Snapshot, node: NodeView): Loss | undefined {
+export function lossOf({ cluster, claims, hosts, rollouts }: Snapshot, node: NodeView): Loss | undefined {
   if (node.weight === 0 || node.podReady) return undefined;
   const name = claimName(statefulSetName(cluster.metadata.name, node.id, node.incarnation));
   const claim = claims.find(({ metadata }) => metadata?.name === name);
@@ -27,8 +29,13 @@ export function lossOf({ cluster, claims, hosts }: Snapshot, node: NodeView): Lo
   if (host !== "" && !isAlive(hosts, host))
     return { cause: "HostLost", message: `its host ${host} is gone or not Ready` };
   if (node.problem?.kind === "Volume" && node.problem.established) return volume(node.problem.message);
-  return isNotMounted(node) ? volume(`host ${host} cannot mount the volume of its claim ${name}`) : undefined;
+  if (isNotMounted(node)) return volume(`host ${host} cannot mount the volume of its claim ${name}`);
+  return hasDamage(rollouts, node) ? { cause: "DataDamaged", message: node.problem?.message ?? "" } : undefined;
 }
+
+/** A release on trial may be what damages data, or be wrong about it: it goes back first, and the one before looks again. */
+export const hasDamage = (rollouts: Snapshot["rollouts"], { problem, podRevision }: NodeView): boolean =>
+  isDamaged(problem) && problem?.established === true && activeRollout(rollouts)?.spec.to.revision !== podRevision;
 
 export function isAlive(hosts: readonly V1Node[], name: string): boolean {
   const host = hosts.find(({ metadata }) => metadata?.name === name);

@@ -50,6 +50,22 @@ const imagesOf = (world: World, label: string): readonly string[] =>
 const forerunner = (world: World) => world.find("StatefulSet", observerSetName("payments", FORERUNNER));
 const old = ["hmn-node:1.0.0", "hmn-node:1.0.0", "hmn-node:1.0.0", "hmn-node:1.0.0"];
 
+test("one whose data is damaged begins anew on another volume, and no validator is touched", () => {
+  const { world, run } = begun(2);
+  const key = () => world.nodes.readings().get(observerId(1));
+  const before = key();
+  world.volumes.damage("data-payments-observer1-0");
+  run.until("it is seen", () => !isReady(world));
+  run.until("it follows again", () => isReady(world));
+  const [was, is] = [before, key()].map((reading) =>
+    reading !== undefined && "status" in reading ? reading.status.publicKey : "",
+  );
+  expect(is).not.toBe(was);
+  expect(world.objects("StatefulSet")).toHaveLength(6);
+  expect(world.status().replacement).toBeUndefined();
+  expect(run.lostSeconds()).toBe(0);
+});
+
 test("an observer of the new release follows first, while every validator runs the old one; then it goes", () => {
   const { world, run } = begun();
   world.edit(on("1.1.0"));

@@ -20,7 +20,7 @@ import { podsCommand, type Wait } from "../rollout/situation.ts";
 import { isObserving, observersRevision } from "../rollout/start.ts";
 import type { NodeView, View } from "../rollout/view.ts";
 import type { Action, KubeObject } from "./actions.ts";
-import { isAlive } from "./loss.ts";
+import { hasDamage, isAlive } from "./loss.ts";
 import { stateOf } from "./validators.ts";
 
 /** An observer that there shall be, and its release. */
@@ -79,6 +79,13 @@ export function observerMoves(snapshot: Snapshot, view: View, wanted: readonly W
   if (next === undefined) return [];
   const progress = progressOf(view, next, revisionOf(next.id) ?? "");
   return progress.at === "acting" ? [progress.act] : [];
+}
+
+/** Of those whose data is damaged one begins anew: its set goes, its volume with it, and both are made again. No key is lost by that. */
+export function damagedObservers({ cluster, rollouts, fleet, now }: Snapshot, view: View): readonly Action[] {
+  if (cluster.spec.paused || holdOf(cluster, fleet, now)?.keeps === "Everything") return [];
+  const damaged = view.observers.find((node) => hasDamage(rollouts, node))?.statefulSet;
+  return damaged === undefined ? [] : removal("apps/v1", "StatefulSet", damaged);
 }
 
 /** On a host that is gone nobody ends a pod; who has no vote may be forgotten at once, and comes up elsewhere. */

@@ -2,14 +2,16 @@ import { unreachable } from "../../node/base/assert.ts";
 import { seconds } from "../../node/base/units.ts";
 import type { Incarnation, ReplacementStatus } from "../api/replacement.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
+import { damagedTogether } from "../rollout/damage.ts";
 import { holdOf } from "../rollout/hold.ts";
 import { gate, quorumServes } from "../rollout/quorum.ts";
 import { reasonOf } from "../rollout/replace.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
+import { activeRollout } from "../rollout/start.ts";
 import { elapsed, timeText } from "../rollout/time.ts";
 import { isReady, type NodeView, type View } from "../rollout/view.ts";
 import type { Action } from "./actions.ts";
-import { hasLostKey, heardBy, lossOf } from "./loss.ts";
+import { hasLostKey, heardBy, type Loss, lossOf } from "./loss.ts";
 import { othersOf, removal, stopping } from "./old-node.ts";
 import { entryOf, isOrderDue, messenger, nextSerial } from "./ordering.ts";
 
@@ -22,7 +24,7 @@ export type Replacing = {
 };
 
 /**
- * Gives a validator that has lost its volume, its host or its vote key a new key, one validator at a time (domain.md: "A lost
+ * Gives a validator that has lost its volume, its host, its data or its vote key a new key, one validator at a time (domain.md: "A lost
  * vote key"). A second StatefulSet starts an observer on a new volume, which makes the key; the operator orders the
  * replacement; the members agree once the old key was silent for two epochs, so it never votes beside the new one. Nobody
  * is taken down for it, so it needs no slot; only a quorum, which has to order.
@@ -56,11 +58,13 @@ type One = { readonly status: ReplacementStatus; readonly node: NodeView };
 function found(snapshot: Snapshot, view: View, rest: Replacing): Replacing {
   const keyless = view.nodes.find((node) => hasLostKey(view, node));
   if (keyless !== undefined) return { ...rest, status: seen(snapshot, keyless, "KeyLost", "Order") };
-  for (const node of view.nodes) {
+  const losses = view.nodes.flatMap((node) => {
     const loss = lossOf(snapshot, node);
-    if (loss !== undefined) return { ...rest, status: seen(snapshot, node, loss.cause, "Lost") };
-  }
-  return rest;
+    return loss === undefined ? [] : [{ node, loss }];
+  });
+  // Who waits for a person keeps nobody else waiting.
+  const first = losses.find(({ loss }) => policyOf(snapshot, loss.cause).policy === "After") ?? losses[0];
+  return first === undefined ? rest : { ...rest, status: seen(snapshot, first.node, first.loss.cause, "Lost") };
 }
 
 const seen = (
@@ -73,23 +77,30 @@ const seen = (
 function lost(snapshot: Snapshot, view: View, rest: Replacing, { status, node }: One): Replacing {
   const loss = lossOf(snapshot, node);
   if (loss === undefined) return { ...rest, status: undefined };
-  const { policy, afterSeconds } = snapshot.cluster.spec.storage.replaceLostVolumes;
+  const { policy, afterSeconds } = policyOf(snapshot, loss.cause);
+  const told = { ...status, cause: loss.cause };
   const wait = (what: string, who: Wait["who"] = "Operator"): Replacing => ({
-    ...rest,
-    status: { ...status, cause: loss.cause },
-    wait: waiting(snapshot, status, `${loss.message}; ${what}`, who),
+    ...{ ...rest, status: told },
+    wait: waiting(snapshot, told, `${loss.message}; ${what}`, who),
   });
-  if (policy === "Never")
+  if (policy === "Never") {
+    const other = found(snapshot, view, rest).status;
+    if (other !== undefined && other.validator !== node.id) return { ...rest, status: other };
+    const field = loss.cause === "DataDamaged" ? "rebuildDamaged" : "replaceLostVolumes";
     return wait(
-      `it stays away until that is mended, or until spec.storage.replaceLostVolumes.policy is After: then it begins anew on a new volume`,
+      `it stays away until that is mended, or until spec.storage.${field}.policy is After: then it begins anew on a new volume`,
       "User",
     );
-  if (!isOver(snapshot, status))
+  }
+  const together = loss.cause === "DataDamaged" ? damagedTogether(view) : [];
+  if (together.length > 0)
+    return { ...rest, status: told, wait: tooMany(snapshot, together.join(", "), view.nodes.length) };
+  if (!isOver(snapshot, told))
     return wait(`given up ${afterSeconds} s after ${status.since}, if it is not back by then`);
   if (!quorumServes(view)) return wait("nothing is replaced without a quorum: bring the others back", "Platform");
   const hears = heardBy(view, node.id);
   if (hears.length > 0) return wait(`not given up, since validator ${hears.join(", ")} still hears it`, "Platform");
-  return { ...rest, status: begun(snapshot, status) };
+  return { ...rest, status: begun(snapshot, told) };
 }
 
 /** On the next incarnation, from the start. */
@@ -107,13 +118,25 @@ function replacing(snapshot: Snapshot, view: View, rest: Replacing, { status, no
   if (back && !ordered) return { ...rest, status: undefined };
   // From then on there is no way back: the old one must not break the silence that the members wait for.
   const spared = gate(view, node.id) === undefined;
-  const acts = stopping(snapshot, others, back && spared ? "All" : "NotStarted");
-  const wait = (what: string): Replacing => ({ ...rest, acts, wait: waiting(snapshot, status, what) });
+  // What its own node refuses comes back no more, and its host may be wanted for the new one.
+  const refused = status.cause === "DataDamaged" && !back;
+  const acts = stopping(snapshot, others, refused || (back && spared) ? "All" : "NotStarted");
+  const wait = (what: string, who?: Wait["who"]): Replacing => ({
+    ...{ ...rest, acts },
+    wait: waiting(snapshot, status, what, who),
+  });
   const loss = lossOf(snapshot, node);
   if (loss !== undefined && status.cause === "KeyLost")
     return { ...rest, status: seen(snapshot, node, loss.cause, "Lost") };
+  // Volume after volume would be no cure for a host or a release that damages each.
+  if (loss?.cause === "DataDamaged")
+    return wait(
+      `on its new volume as well, so that its host or its release is to blame: ${loss.message}. Mend that, then delete the new claim and pod`,
+      "User",
+    );
   // The new volume or its host may be lost as well.
-  if (loss !== undefined && isOver(snapshot, status)) return { ...rest, status: begun(snapshot, status) };
+  if (loss !== undefined && isOver(snapshot, { ...status, cause: loss.cause }))
+    return { ...rest, status: begun(snapshot, status) };
   if (!node.caughtUp) return wait(`its node starts on a new volume and catches up${reasonOf(node)}`);
   if (status.step === "Start") return at("Order");
   const key = node.status?.publicKey;
@@ -141,11 +164,15 @@ function replacing(snapshot: Snapshot, view: View, rest: Replacing, { status, no
   return { ...waited, status: { ...status, orderedAt: timeText(snapshot.now) }, acts: [...acts, order] };
 }
 
-/** Long enough lost to be given up. */
-function isOver({ cluster, now }: Snapshot, { since }: ReplacementStatus): boolean {
-  const { policy, afterSeconds } = cluster.spec.storage.replaceLostVolumes;
-  return policy === "After" && elapsed(now, since) >= seconds(afterSeconds);
+/** Long enough lost to be given up. What a rollback leaves damaged keeps it from its end, and nothing is gained by waiting. */
+function isOver(snapshot: Snapshot, { since, cause }: Pick<ReplacementStatus, "since" | "cause">): boolean {
+  const { policy, afterSeconds } = policyOf(snapshot, cause);
+  const returning = cause === "DataDamaged" && activeRollout(snapshot.rollouts)?.status.state === "RollingBack";
+  return policy === "After" && (returning || elapsed(snapshot.now, since) >= seconds(afterSeconds));
 }
+
+const policyOf = ({ cluster: { spec } }: Snapshot, cause: Loss["cause"]) =>
+  cause === "DataDamaged" ? spec.storage.rebuildDamaged : spec.storage.replaceLostVolumes;
 
 /** The new key votes: what is left of the old node goes, and only now what may still have run unseen. */
 function retiring(snapshot: Snapshot, rest: Replacing, { status, node }: One): Replacing {
@@ -169,7 +196,12 @@ const next = ({ now }: Snapshot, status: ReplacementStatus, step: ReplacementSta
   ...{ step, since: timeText(now) },
 });
 
-const WHAT = { VolumeLost: "volume", HostLost: "host", KeyLost: "vote key" } as const;
+const WHAT = {
+  VolumeLost: "has lost its volume",
+  HostLost: "has lost its host",
+  KeyLost: "has lost its vote key",
+  DataDamaged: "has damaged data",
+} as const;
 
 function waiting(
   { cluster }: Snapshot,
@@ -180,8 +212,15 @@ function waiting(
   const { name, namespace } = cluster.metadata;
   return {
     reason: step === "Lost" ? cause : "Replacing",
-    message: `Validator ${validator} has lost its ${WHAT[cause]}: ${what}`,
+    message: `Validator ${validator} ${WHAT[cause]}: ${what}`,
     who,
     command: (who === "User" ? specCommand : podsCommand)({ cluster: name, namespace }),
   };
 }
+
+const tooMany = ({ cluster }: Snapshot, which: string, size: number): Wait => ({
+  reason: "TooManyDamaged",
+  message: `Data of validators ${which} is damaged at once, more than ${size} of them tolerate: that is no chance, and none is rebuilt. Keep their volumes and find the cause: the release, the hosts, the storage. What is mended comes back by itself; for a network that is lost there is spec.restoreFrom, in a new HmnCluster`,
+  who: "User",
+  command: podsCommand({ cluster: cluster.metadata.name, namespace: cluster.metadata.namespace }),
+});

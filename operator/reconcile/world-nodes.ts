@@ -1,7 +1,7 @@
-import { isObserver, LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
+import { EXIT_CODES, isObserver, LATENCY_BUCKETS, type NodeStatus, type TrustAnchor } from "../../node/api/contract.ts";
 import { type Millis, millis } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
-import { ANNOTATIONS, memberOn } from "../desired/names.ts";
+import { ANNOTATIONS, claimName, memberOn } from "../desired/names.ts";
 import type { NodeReading, Sample } from "../observe/snapshot.ts";
 import type { ModelChain } from "./world-chain.ts";
 import type { ModelRestores } from "./world-restores.ts";
@@ -14,6 +14,8 @@ export type Behaviour = {
   readonly pullable: boolean;
   /** The process ends this long after its start, every time. */
   readonly crashAfterSeconds?: number;
+  /** It spoils what is on its volume so long after its start, so that no release takes it any more. */
+  readonly damagesAfterSeconds?: number;
   /** Rules that the release can run; 1 where absent. */
   readonly stateVersion?: number;
   /** It executes to other results than the other releases; seen at an observer, as the validators' are what a quorum has. */
@@ -49,18 +51,28 @@ export type ModelNodes = {
   forget(): void;
 };
 
-type Process = { image: string; startedAt: number; restarts: number; downUntil: number; running: boolean };
+type Process = {
+  image: string;
+  startedAt: number;
+  restarts: number;
+  downUntil: number;
+  running: boolean;
+  /** Of the last time that it ended. */
+  exitCode?: number;
+};
 type PodStatus = { phase: string; startTime?: string; conditions: object[]; containerStatuses?: object[] };
 
 const CORDONED = "0/4 nodes are available: 1 node(s) were unschedulable.";
 const READ_EVERY = 2;
 const START_SECONDS = 3;
 const HISTORY_MS = 15 * 60_000;
+/** Of the kubelet. */
+const BACK_OFF_MAX_MS = 5 * 60_000;
 
 export function createNodes(options: {
   readonly behaviour: (version: string) => Behaviour;
   readonly chain: ModelChain;
-  readonly volumes: Pick<ModelVolumes, "place" | "keyOf" | "isGone">;
+  readonly volumes: Pick<ModelVolumes, "place" | "keyOf" | "isGone" | "damage" | "isDamaged">;
   /** Of two pods of one validator the one that is read. */
   readonly isRead: (pod: Thing) => boolean;
   readonly network: string;
@@ -145,7 +157,9 @@ export function createNodes(options: {
       ...{ image, startedAt: now, restarts: 0, downUntil: 0, running: false },
     };
     processes.set(pod.metadata.uid, process);
-    const container = (state: object, ready: boolean, lastState: object = {}) => {
+    const container = (state: object, ready: boolean) => {
+      const { exitCode } = process;
+      const lastState = exitCode === undefined ? {} : { terminated: { exitCode, reason: "Error" } };
       status.containerStatuses = [
         {
           name: "node",
@@ -172,7 +186,7 @@ export function createNodes(options: {
     }
     status.phase = "Running";
     if (process.downUntil > now) {
-      container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
+      container({ waiting: { reason: "CrashLoopBackOff" } }, false);
       return;
     }
     if (!process.running) {
@@ -186,11 +200,15 @@ export function createNodes(options: {
       return;
     }
     const uptime = (now - process.startedAt) / 1000;
-    if (behaviour.crashAfterSeconds !== undefined && uptime >= behaviour.crashAfterSeconds) {
+    if (uptime >= (behaviour.damagesAfterSeconds ?? Number.POSITIVE_INFINITY))
+      volumes.damage(claimName(pod.metadata.name.slice(0, -2)));
+    const crashAfter = volumes.isDamaged(pod) ? 1 : behaviour.crashAfterSeconds;
+    if (crashAfter !== undefined && uptime >= crashAfter) {
       process.running = false;
-      process.downUntil = now + 1000 * 10 * 2 ** process.restarts;
+      process.downUntil = now + Math.min(BACK_OFF_MAX_MS, 1000 * 10 * 2 ** process.restarts);
+      process.exitCode = volumes.isDamaged(pod) ? EXIT_CODES.dataDamaged : 1;
       crashLogs.set(pod.metadata.uid, "fatal: told to crash");
-      container({ waiting: { reason: "CrashLoopBackOff" } }, false, { terminated: { exitCode: 1, reason: "Error" } });
+      container({ waiting: { reason: "CrashLoopBackOff" } }, false);
       return;
     }
     // It halts where the network's rules are newer than it knows.

@@ -27,10 +27,15 @@ export type ModelVolumes = {
   lose(claim: string): void;
   /** The volume is there, and nothing on it: its node makes a new key. */
   empty(claim: string): void;
+  /** The claim goes, and its volume with it. */
+  drop(claim: string): void;
+  /** What is on the volume is such that every node refuses it. */
+  damage(claim: string): void;
+  isDamaged(pod: Thing): boolean;
 };
 
 type ClaimSpec = { resources: { requests?: { storage: string } } };
-type Volume = { key: string; host: string | undefined };
+type Volume = { key: string; host: string | undefined; damaged?: boolean };
 /** Of the scheduler. */
 const HOST_TAKEN = "0/5 nodes are available: 5 node(s) didn't match pod anti-affinity rules.";
 /** Hosts beside one for each validator. */
@@ -38,7 +43,7 @@ export const SPARE_HOSTS = 2;
 const SPARES = Array.from({ length: SPARE_HOSTS }, (_, index) => `spare-${index}`);
 
 export function createVolumes(
-  { find, objects, put, touch }: Pick<ReturnType<typeof createStore>, "find" | "objects" | "put" | "touch">,
+  { find, objects, put, touch, remove }: ReturnType<typeof createStore>,
   ids: () => readonly number[],
 ): ModelVolumes {
   const volumes = new Map<string, Volume>();
@@ -134,8 +139,17 @@ export function createVolumes(
     },
     empty: (name) => {
       const volume = volumes.get(name);
-      if (volume !== undefined) volume.key = newKey();
+      if (volume !== undefined) volumes.set(name, { key: newKey(), host: volume.host });
     },
+    drop: (name) => {
+      volumes.delete(name);
+      remove("PersistentVolumeClaim", name);
+    },
+    damage: (name) => {
+      const volume = volumes.get(name);
+      if (volume !== undefined) volume.damaged = true;
+    },
+    isDamaged: (pod) => volumes.get(claimOf(pod))?.damaged === true,
   };
   return model;
 }

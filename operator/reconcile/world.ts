@@ -8,7 +8,7 @@ import { type ClusterSpec, type ClusterSpecInput, type ClusterStatus, clusterSpe
 import { API_VERSION, LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import type { RolloutSpec, RolloutStatus } from "../api/rollout.ts";
-import { memberOn, podName } from "../desired/names.ts";
+import { claimName, memberOn, podName } from "../desired/names.ts";
 import type { Fleet, NodeReading, Sample, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 import { createCertificates, type Lives } from "./world-certificates.ts";
@@ -23,6 +23,8 @@ import { createStore, type Thing } from "./world-store.ts";
 export type { World } from "./world-handle.ts";
 
 import { createVolumes } from "./world-volumes.ts";
+
+type SetSpec = { readonly persistentVolumeClaimRetentionPolicy: { readonly whenDeleted: string } };
 
 const START = Date.parse("2026-01-01T00:00:00Z");
 const NAME = "payments";
@@ -151,6 +153,9 @@ export function createWorld(options: {
         assert(!runs || stays || !chain.isMember(idOf(thing)), "no member's node is removed");
         if (stays) controllers.orphan(action.name);
         store.remove(action.kind, action.name);
+        const { whenDeleted } =
+          (thing?.spec as Partial<SetSpec> | undefined)?.persistentVolumeClaimRetentionPolicy ?? {};
+        if (whenDeleted === "Delete" && !stays) volumes.drop(claimName(action.name));
         return true;
       }
       case "grow-claim":

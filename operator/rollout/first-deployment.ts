@@ -7,7 +7,7 @@ import { straysOf } from "./image-pin.ts";
 import { held } from "./incident.ts";
 import { moving, phaseCount, soakBegun } from "./moving.ts";
 import { phaseCounts } from "./phases.ts";
-import { quorumServes } from "./quorum.ts";
+import { gate, quorumServes } from "./quorum.ts";
 import { isHealthy, progressOf, reasonOf } from "./replace.ts";
 import { podsCommand, record, type Situation, type Step, waitFor } from "./situation.ts";
 import { elapsed, timeText } from "./time.ts";
@@ -24,7 +24,8 @@ export function deploying(situation: Situation): Step {
   const moved = status.moved ?? [];
   const count = phaseCount(situation);
   const complete = moved.length >= view.nodes.length && view.nodes.every((node) => onRelease(situation, node));
-  if ((quorumServes(view) && !complete) || situation.slot !== undefined) return moving(situation);
+  if ((quorumServes(view) && !complete) || situation.slot !== undefined)
+    return unlisted(situation) ?? moving(situation);
   const { hold } = situation;
   if (moved.length < count) {
     if (hold?.keeps === "Everything") return waitFor(situation, hold.wait);
@@ -38,6 +39,18 @@ export function deploying(situation: Situation): Step {
   if (missing.length === 0 && count < view.nodes.length) return record(situation, nextPhase(situation, status));
   if (missing.length === 0 && view.nodes.every(isHealthy)) return record(situation, soakBegun(situation, status));
   return failed(situation, ours) ?? starting(situation, missing);
+}
+
+/** Listed while no quorum was seen, and needed by the one that serves: those that do not vote go first, as in an upgrade. */
+function unlisted(situation: Situation): Step | undefined {
+  const { rollout, view, slot } = situation;
+  const moved = rollout.status.moved ?? [];
+  const isNeeded = (node: NodeView | undefined): boolean =>
+    node?.voting === true && !onRelease(situation, node) && gate(view, node.id) !== undefined;
+  const stay = moved.filter((id) => !isNeeded(view.nodes[id]));
+  return slot !== undefined || stay.length === moved.length
+    ? undefined
+    : record(situation, { ...rollout.status, moved: stay });
 }
 
 const onRelease = ({ rollout }: Situation, node: NodeView): boolean => node.podRevision === rollout.spec.to.revision;

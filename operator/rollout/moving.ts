@@ -1,5 +1,6 @@
 import { seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
+import { waitsForRebuild } from "./damage.ts";
 import { startFailure } from "./failure.ts";
 import { inState, noted } from "./history.ts";
 import { goBack } from "./incident.ts";
@@ -54,6 +55,13 @@ function reserve(situation: Situation, node: NodeView): Step {
       who: "Platform",
       command: podsCommand(situation),
     });
+  if (waitsForRebuild(situation, node))
+    return waitFor(situation, {
+      reason: "NodesNotReady",
+      message: `No node is moved before node ${node.id} is rebuilt, or the release would be blamed for its data${reasonOf(node)}`,
+      who: "Operator",
+      command: podsCommand(situation),
+    });
   const closed = node.voting ? gate(situation.view, node.id) : undefined;
   if (closed !== undefined) return atGate(situation, closed);
   return takeSlot({ kind: "Rollout", validator: node.id, since: timeText(situation.now) });
@@ -67,6 +75,7 @@ function movingOne(situation: Situation, node: NodeView): Step {
   const begun = node.stopping || node.podRevision === to.revision;
   if (situation.hold?.keeps === "Everything" && !begun) return waitFor(situation, situation.hold.wait);
   if (!moved.includes(node.id)) {
+    if (waitsForRebuild(situation, node)) return takeSlot(undefined);
     const next = noted(status, now, "NodeMoving", `node ${node.id} goes to ${to.version}`);
     return record(situation, { ...next, moved: [...moved, node.id], progressAt: timeText(now) });
   }

@@ -91,7 +91,7 @@ function container(pod: V1Pod, now: Millis): Problem | undefined {
   if (times > 0 && status === node && status?.ready !== true && damage !== undefined)
     return {
       kind: "Damaged",
-      message: `${damage} on its volume is damaged, says its release. Read its log: kubectl logs --previous. Where the release is right, delete its claim and then its pod: it begins anew on an empty volume, and gets a new vote key`,
+      message: `${damage} on its volume is damaged, says its release. Read its log: kubectl logs --previous`,
       established: times >= CRASHES_MAX,
     };
   if (times > 0 && status === node && status?.ready !== true && ended !== undefined)
@@ -137,6 +137,8 @@ function damageOf(exitCode: number | undefined): string | undefined {
   if (exitCode === EXIT_CODES.dataDamaged) return "the log or the snapshot";
   return exitCode === EXIT_CODES.votesDamaged ? "the vote key or the vote journal" : undefined;
 }
+
+export const isDamaged = (problem: Problem | undefined): boolean => problem?.kind === "Damaged";
 
 /** Problems of what is around a release: going back is right, but the release is not to blame. One that calls data damaged may be wrong itself. */
 export function isEnvironment(kind: Problem["kind"]): boolean {

@@ -1,5 +1,6 @@
 import { LABELS } from "../api/group.ts";
 import type { Action } from "../reconcile/actions.ts";
+import { rebuildNoted } from "./damage.ts";
 import { ended, noted } from "./history.ts";
 import { quarantineOf } from "./incident.ts";
 import { moveOrder, quorumServes, tolerated } from "./quorum.ts";
@@ -17,6 +18,8 @@ export function rollingBack(situation: Situation): Step {
   const guilty = rollbackCause === "Release" || rollbackCause === "Safety" || rollbackCause === "Aborted";
   if (guilty && !quarantine.some(({ revision }) => revision === to.revision))
     return { slot, acts: [], quarantine: quarantineOf(situation, rollout.status.rollbackReason ?? "") };
+  const rebuilt = rebuildNoted(situation);
+  if (rebuilt !== undefined) return record(situation, rebuilt);
   // A missing pod comes back on the previous release by itself; its return is part of the validation.
   const wrong = view.nodes.filter((node) => node.pod !== undefined && node.podRevision !== from.revision);
   const isolation = guilty ? isolate(situation, wrong) : [];

@@ -1,5 +1,5 @@
 import type { Millis } from "../../node/base/units.ts";
-import type { ClusterSpec, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
+import type { ClusterSpec, ClusterStatus, Disruption, Quarantined, WaitingFor } from "../api/cluster.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
 import type { ApprovalObject, RolloutObject, Snapshot } from "../observe/snapshot.ts";
 import type { Action } from "../reconcile/actions.ts";
@@ -16,6 +16,8 @@ export type Situation = {
   readonly rollout: RolloutObject;
   /** The recorded slot: the one node that may be down by us. */
   readonly slot: Disruption | undefined;
+  /** The validator that is on its way to a new vote key, as recorded. */
+  readonly replacement: ClusterStatus["replacement"];
   readonly targetRevision: string;
   readonly quarantine: readonly Quarantined[];
   /** Proven words of people about this rollout, oldest first; used ones are among them. */

@@ -1,4 +1,5 @@
 import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Item, Resource } from "./resource.ts";
 import type { Verbs } from "./verbs.ts";
 
@@ -23,11 +24,12 @@ export type Recorder = { readonly record: (notice: Notice) => Promise<void> };
 export function createRecorder(options: {
   readonly verbs: Verbs;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly controller: string;
   readonly instance: string;
   readonly now?: () => number;
 }): Recorder {
-  const { verbs, log, controller, instance, now = Date.now } = options;
+  const { verbs, log, metrics, controller, instance, now = Date.now } = options;
   const said = new Map<string, number>();
   let number = 0;
   return {
@@ -42,6 +44,7 @@ export function createRecorder(options: {
       const [oldest] = said.keys();
       if (said.size > REMEMBERED_MAX && oldest !== undefined) said.delete(oldest);
       number += 1;
+      metrics.events.inc({ severity, reason });
       const note = message.length > NOTE_MAX ? `${message.slice(0, NOTE_MAX - 3)}...` : message;
       try {
         await verbs.create(

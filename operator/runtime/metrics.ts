@@ -35,6 +35,7 @@ export function createMetrics(registry = new Registry()) {
       "source",
       "result",
     ]),
+    events: counter("hmn_operator_events_total", "Events told of clusters, by reason.", ["severity", "reason"]),
     actions: counter("hmn_operator_actions_total", "Actions carried out, by type and result.", ["type", "result"]),
   };
 }

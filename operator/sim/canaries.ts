@@ -74,6 +74,10 @@ export const CANARIES: Readonly<Record<string, { readonly seeds: number; readonl
         : { type: "delete-pod", pod: pod.metadata.name, uid: pod.metadata.uid, force: true };
     }),
   },
+  "damage is taken for a crash": {
+    seeds: 20,
+    breaks: (mind) => (snapshot) => mind({ ...snapshot, pods: snapshot.pods.map(asCrash) }),
+  },
   "the slot is not recorded": {
     seeds: 10,
     breaks: changing((action) =>
@@ -103,6 +107,15 @@ const renewed = (said: NodeReading, { at, podUid }: NodeReading): NodeReading =>
   "status" in said ? { ...said, at, podUid, status: { ...said.status, lastBlockAtMs: at } } : said;
 
 const equalWeight = <T extends { readonly weight: number }>(validator: T): T => ({ ...validator, weight: 1 });
+
+function asCrash(pod: Snapshot["pods"][number]): Snapshot["pods"][number] {
+  const containerStatuses = pod.status?.containerStatuses?.map((one) => ({
+    ...one,
+    lastState:
+      one.lastState?.terminated === undefined ? {} : { terminated: { ...one.lastState.terminated, exitCode: 1 } },
+  }));
+  return containerStatuses === undefined ? pod : { ...pod, status: { ...pod.status, containerStatuses } };
+}
 
 type Status = Extract<NodeReading, { status: unknown }>["status"];
 

@@ -76,7 +76,7 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
     targetRevision: state.abandoned ? "other" : "new",
     quarantine: state.quarantined ? [{ ...named("new"), rollout: "c-1", reason: "", since: "" }] : [],
     ...{ approvals: [], samples: [], metricSource: undefined, crashLogs: new Map(), difference: "" },
-    ...{ schedulingChanged: false, hold: undefined },
+    ...{ schedulingChanged: false, hold: undefined, replacement: undefined },
   });
   const assigned = (state: State, id: number) => assignedRevision({ spec: rollout, status: state.status }, "old", id);
   const changed = (state: State, id: number, node: Node): State => ({

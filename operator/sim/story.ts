@@ -17,6 +17,7 @@ const RELEASES: Readonly<Record<string, Behaviour>> = {
   "1.2.2": { ...good, pullable: false },
   "1.2.3": { ...good, failsOfTen: 2 },
   "1.2.4": { ...good, differs: true },
+  "1.2.5": { ...good, damagesAfterSeconds: 8 },
   "1.3.0": good,
 };
 export const FIRST_RELEASE = "1.0.0";
@@ -31,7 +32,7 @@ export const specOf = (replicas: number): ClusterSpecInput => ({
   network: "payments",
   validators: { replicas },
   tls: { overlapSeconds: 40 },
-  storage: { replaceLostVolumes: { policy: "After", afterSeconds: 60 } },
+  storage: { replaceLostVolumes: { policy: "After", afterSeconds: 60 }, rebuildDamaged: { afterSeconds: 60 } },
   rollout: {
     phases: [
       { percent: 20, soakSeconds: 12 },
@@ -71,6 +72,7 @@ const HAPPENINGS = {
   loseVolume: 250,
   emptyVolume: 300,
   loseHost: 300,
+  damage: 300,
   meddle: 90,
   traffic: 100,
   repush: 120,
@@ -97,9 +99,13 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
   const { nodes } = world;
   const id = random.below(world.chain.ids().length);
   switch (name) {
-    case "release":
-      world.edit(onRelease(random.pick(Object.keys(RELEASES))));
+    case "release": {
+      const version = random.pick(Object.keys(RELEASES));
+      // In a first deployment it reaches all at once: nobody brings such a network back.
+      if (behaviourOf(version).damagesAfterSeconds !== undefined && !world.status().currentVersion) return false;
+      world.edit(onRelease(version));
       return true;
+    }
     case "pause":
       world.edit((spec) => ({ ...spec, paused: true }));
       return true;
@@ -141,6 +147,7 @@ function doIt(world: World, random: Random, switches: Switches, name: Happening)
     case "loseVolume":
     case "emptyVolume":
     case "loseHost":
+    case "damage":
       return lose(world, id, name);
     case "uncordon":
       return clear(nodes.cordoned);
@@ -177,7 +184,7 @@ const podsOf = (world: World, id: number) =>
   world.objects("Pod").filter(({ metadata }) => metadata.labels[LABELS.validator] === String(id));
 
 /** Only while all vote: more than the network tolerates to lose would only show that nobody can help it. */
-function lose(world: World, id: number, what: "loseVolume" | "emptyVolume" | "loseHost"): boolean {
+function lose(world: World, id: number, what: "loseVolume" | "emptyVolume" | "loseHost" | "damage"): boolean {
   const { nodes, volumes } = world;
   const [pod, ...more] = podsOf(world, id);
   if (pod === undefined || more.length > 0 || nodes.voting().length < world.chain.told().validators.length)
@@ -189,6 +196,10 @@ function lose(world: World, id: number, what: "loseVolume" | "emptyVolume" | "lo
     return true;
   }
   const claim = `data-${pod.metadata.name}`;
+  if (what === "damage") {
+    volumes.damage(claim);
+    return true;
+  }
   if (what === "loseVolume") volumes.lose(claim);
   else volumes.empty(claim);
   world.remove("Pod", pod.metadata.name);

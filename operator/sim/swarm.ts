@@ -115,7 +115,7 @@ export function runSwarm({ seed, nodes, storm, canary }: SwarmOptions): Outcome 
     wake: 0,
     drain: 0,
     uncordon: 0,
-    ...{ loseVolume: 0, emptyVolume: 0, loseHost: 0 },
+    ...{ loseVolume: 0, emptyVolume: 0, loseHost: 0, damage: 0 },
     rotate: 0,
     ...{ sleep: 0, rouse: 0 },
     ...{ repush: 0, restore: 0, freeze: 0, thaw: 0, window: 0, observers: 0 },

@@ -86,7 +86,7 @@ async function reconcile(actions: readonly Action[]) {
   const { verbs, log, metrics } = parts;
   const taken = exporter();
   const ownWrites = { expect: () => undefined, settled: () => true, forget: () => undefined };
-  const recorder = createRecorder({ verbs, log, controller: "hmn.dev/test", instance: "i" });
+  const recorder = createRecorder({ verbs, log, metrics, controller: "hmn.dev/test", instance: "i" });
   const caches = { get: () => undefined, items: () => [], ofCluster: () => [] };
   const look = createReconciler({
     cluster: () => fakeItem("c", "5"),
