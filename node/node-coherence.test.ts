@@ -32,6 +32,12 @@ test("all nodes commit the same λ, Ĉ and Ψ in every epoch, from what they saw
     timelinessPpm: 940_000,
   });
   expect(psiPpm).toBeGreaterThan(950_000);
+  expect(network.view(0).coherence.psi?.[1]).toEqual({
+    validator: 1,
+    psiPpm,
+    voteDelayMs: 60,
+    availabilityPpm: 1_000_000,
+  });
   expect(new Set(NODES.map((id) => resultsHashOf(network.chain(id), 40))).size).toBe(1);
 });
 

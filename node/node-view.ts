@@ -1,6 +1,8 @@
 import { isObserver, type NodeState, type NodeStatus } from "./api/contract.ts";
 import { present } from "./base/assert.ts";
 import { toHex } from "./base/bytes.ts";
+import { PPM } from "./base/units.ts";
+import { VOTE_DELAY_BOUND_MS } from "./cal/observer.ts";
 import { checkpointOf, heightOf, resultsHashOf, validatorStates, validatorsOf } from "./chain/chain.ts";
 import { coherenceView } from "./chain/coherence-view.ts";
 import { encodeCertificate } from "./codec/certificate.ts";
@@ -79,7 +81,10 @@ function coherenceOf({ chain, config }: Node): NodeView["coherence"] {
     ...{ measured: measuredEpoch > 0, epoch: measuredEpoch, coherencePpm, meanPsiPpm, band, mode },
     ...{ lambdaPpm, alphaPpm, lambdaEffectivePpm },
     psiPpm: validatorStates(chain).get(config.self)?.psiPpm ?? 0,
-    psi: validators.map(({ id, psiPpm }) => ({ validator: id, psiPpm })),
+    psi: validators.map(({ id, psiPpm, omega: { timelinessPpm, availabilityPpm } }) => ({
+      ...{ validator: id, psiPpm, availabilityPpm },
+      voteDelayMs: Math.ceil(((PPM - timelinessPpm) * VOTE_DELAY_BOUND_MS) / PPM),
+    })),
   };
 }
 

@@ -124,6 +124,14 @@ export const COUNTERSIGN = {
   answer: z.object({ signature: hex(64) }),
 } as const;
 
+/** Ψ; and by its peers' committed reports 95th percentile of vote delay, 1 000 for that or more, and probes that it answered of all. */
+const scoreSchema = z.object({
+  validator: z.number().int().nonnegative(),
+  psiPpm: z.number().int(),
+  voteDelayMs: z.number().int().min(0).max(1_000).optional(),
+  availabilityPpm: z.number().int().min(0).max(1_000_000).optional(),
+});
+
 export const nodeStatusSchema = z.object({
   /** Version of the release, as built into the image. */
   version: z.string().max(64),
@@ -195,11 +203,8 @@ export const nodeStatusSchema = z.object({
     meanPsiPpm: z.number().int().optional(),
     band: z.enum(["green", "yellow", "red", "critical"]).optional(),
     mode: z.enum(["Normal", "Emergency"]).optional(),
-    /** Ψ of each member of the epoch under way. */
-    psi: z
-      .array(z.object({ validator: z.number().int().nonnegative(), psiPpm: z.number().int() }))
-      .max(100)
-      .optional(),
+    /** Of each member of the epoch under way. */
+    psi: z.array(scoreSchema).max(100).optional(),
   }),
   /** SHA-256 of the CA bundle in use, so that a rotation can wait for it. */
   caBundleHash: hex(32),

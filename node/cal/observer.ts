@@ -5,7 +5,7 @@ import { ratioPpm } from "./ratio.ts";
 import type { Report } from "./reports.ts";
 
 /** A vote that takes longer is worth nothing: an idle network makes a block in this time (domain.md, "Consensus"). */
-const VOTE_DELAY_BOUND_MS = 1_000;
+export const VOTE_DELAY_BOUND_MS = 1_000;
 /** Blocks not final yet that are kept on the word of one peer; more push out the oldest of its own, and nobody else's. */
 const OPEN_BLOCKS_MAX = 32;
 /** Votes for a final block count until so many more are final, as the chain carries them (domain.md, "CAL"). */

@@ -69,6 +69,22 @@ export const serviceLevelsSchema = z.object({
     .describe(
       "Share of its memory limit that a node holds, in millionths; over this is a breach if nodes on the old release stay under it.",
     ),
+  voteDelayP95Millis: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(500)
+    .describe(
+      "The 95th percentile of a node's vote delay, as its peers signed it; over this in two epochs in a row is a breach. 1000 is never exceeded.",
+    ),
+  peersAvailabilityPpm: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(900_000)
+    .describe(
+      "Share of its peers' probes that a node answered, as they signed it, in millionths; under this in two epochs in a row is a breach.",
+    ),
 });
 
 export const rolloutPolicySchema = z

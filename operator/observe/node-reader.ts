@@ -105,7 +105,7 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     metrics.nodeReadings.inc({ result: status.ok && scrape.ok ? "ok" : "failed" });
     const isNew = changed(found.readings.get(validator), reading);
     found.readings.set(validator, reading);
-    if (status.ok && !isObserver(validator)) keepEpoch(found, validator, status.value);
+    if (status.ok && !isObserver(validator)) keepEpoch(found, validator, status.value, at);
 
     const before = found.marks.get(validator);
     const mark: Mark | undefined = scrape.ok ? { at, podUid, scrape: scrape.value } : undefined;

@@ -79,8 +79,24 @@ export type Sample = {
   readonly safetyViolations: number;
 };
 
-/** Ĉ of one epoch, as a node told it once it was measured. */
-export type MeasuredEpoch = { readonly epoch: number; readonly coherencePpm: number };
+/** How a validator's peers saw it in one epoch, by their committed reports (Ω). */
+export type PeersWord = {
+  readonly validator: number;
+  /** 95th percentile of its vote delay; 1 000 for that or more. */
+  readonly voteDelayMs: number;
+  readonly availabilityPpm: number;
+};
+
+/** What was measured of one epoch, as a node told it once. */
+export type MeasuredEpoch = {
+  readonly epoch: number;
+  /** Ĉ. */
+  readonly coherencePpm: number;
+  /** Not after its beginning; absent where that was not seen. */
+  readonly begunAt?: Millis;
+  /** One and the same list for all nodes that told it alike; absent in releases that do not tell it. */
+  readonly peers?: readonly PeersWord[];
+};
 
 /** How the metric source that a cluster names stands. */
 export type MetricSourceState = {

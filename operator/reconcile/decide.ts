@@ -284,6 +284,7 @@ function situationOf(
     quarantine: facts.quarantine,
     approvals: facts.approvals.filter(({ spec }) => spec.rollout === rollout.metadata.name),
     samples: snapshot.samples,
+    epochs: snapshot.epochs,
     metricSource: snapshot.metricSource,
     crashLogs: snapshot.crashLogs,
     difference: to === undefined ? "" : describeDifference(from, to),

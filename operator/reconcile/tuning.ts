@@ -1,6 +1,7 @@
 import { type Millis, millis } from "../../node/base/units.ts";
 import { type LevelFacts, type TuningStatus, tunedParameters } from "../api/tuning.ts";
-import type { MeasuredEpoch, Snapshot } from "../observe/snapshot.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import { measuredEpochs } from "../rollout/epochs.ts";
 import { quorumServes } from "../rollout/quorum.ts";
 import { isHealthy } from "../rollout/replace.ts";
 import { seriesOf, within } from "../rollout/series.ts";
@@ -77,20 +78,6 @@ function disturbanceOf({ cluster, fleet }: Snapshot, view: View, { busy, scaling
   if (view.nodes.some(({ status: told }) => told?.coherence.mode === "Emergency"))
     return "the network is in an emergency";
   return view.nodes.every(isHealthy) && quorumServes(view) ? undefined : "not every node is ready and caught up";
-}
-
-/** Of each epoch what more than half of the weight told; ascending. */
-function measuredEpochs(view: View, told: Snapshot["epochs"]): readonly MeasuredEpoch[] {
-  const weights = new Map<string, MeasuredEpoch & { weight: number }>();
-  for (const { id, weight } of view.nodes)
-    for (const one of told.get(id) ?? []) {
-      const key = `${one.epoch} ${one.coherencePpm}`;
-      weights.set(key, { ...one, weight: (weights.get(key)?.weight ?? 0) + weight });
-    }
-  return [...weights.values()]
-    .filter(({ weight }) => 2 * weight > view.totalWeight)
-    .map(({ epoch, coherencePpm }) => ({ epoch, coherencePpm }))
-    .toSorted((a, b) => a.epoch - b.epoch);
 }
 
 type Told = {

@@ -1,5 +1,6 @@
 import type { NodeStatus } from "../../node/api/contract.ts";
 import { assert } from "../../node/base/assert.ts";
+import { type Millis, millis } from "../../node/base/units.ts";
 import type { MeasuredEpoch } from "../observe/snapshot.ts";
 import type { Action } from "./actions.ts";
 
@@ -14,7 +15,7 @@ export type ModelChain = {
   /** Takes a signed order, or refuses it. */
   take(order: Extract<Action, { type: "order" }>): boolean;
   /** One second in which a quorum served. `ready`: who runs and has caught up, with which key. */
-  tick(ready: readonly Running[]): void;
+  tick(ready: readonly Running[], now: Millis): void;
   told(): Pick<NodeStatus, "epoch" | "validators" | "governance">;
   /** What was measured of the epochs that have ended. */
   measured(): readonly MeasuredEpoch[];
@@ -30,7 +31,7 @@ export type ModelChain = {
   ids(): readonly number[];
 };
 
-export type Running = { readonly id: number; readonly key: string };
+export type Running = { readonly id: number; readonly key: string; readonly voteDelayMs: number };
 
 const EPOCH_SECONDS = 20;
 const BOND = 1_000_000_000n;
@@ -58,6 +59,7 @@ export function createChain(weights: readonly number[]): ModelChain {
   const left = new Map<number, number>();
   let serial = 0n;
   let epoch = 1;
+  let begunAt = millis(0);
   let seconds = 0;
   let alpha = { value: 1_000_000, pending: undefined as number | undefined };
   let hill: (alphaPpm: number, epoch: number) => number = () => 900_000;
@@ -67,9 +69,18 @@ export function createChain(weights: readonly number[]): ModelChain {
 
   const weightOf = (ids: readonly number[]) => ids.reduce((sum, id) => sum + (members.get(id) ?? 0), 0);
   const total = () => weightOf([...members.keys()]);
-  const boundary = (ready: readonly Running[]): void => {
-    measured = [...measured, { epoch, coherencePpm: hill(alpha.value, epoch) }].slice(-64);
+  const boundary = (ready: readonly Running[], now: Millis): void => {
+    const peers = [...members.keys()].map((validator) => {
+      const voteDelayMs = ready.find(({ id }) => id === validator)?.voteDelayMs;
+      return {
+        validator,
+        voteDelayMs: voteDelayMs ?? 1_000,
+        availabilityPpm: voteDelayMs === undefined ? 0 : 1_000_000,
+      };
+    });
+    measured = [...measured, { epoch, coherencePpm: hill(alpha.value, epoch), begunAt, peers }].slice(-64);
     epoch += 1;
+    begunAt = now;
     alpha = { value: alpha.pending ?? alpha.value, pending: undefined };
     const { pending } = rules;
     if (pending !== undefined && [...members.keys()].every((id) => (announced.get(id) ?? 1) >= pending))
@@ -154,13 +165,13 @@ export function createChain(weights: readonly number[]): ModelChain {
       registered.set(validator, { bond, key: order.voteKey, wants: "join", replacement: null, votedIn: epoch });
       return true;
     },
-    tick: (ready) => {
+    tick: (ready, now) => {
       seconds += 1;
       for (const { id, key } of ready) {
         const entry = registered.get(id);
         if (entry?.key === key) entry.votedIn = epoch;
       }
-      if (seconds % EPOCH_SECONDS === 0) boundary(ready);
+      if (seconds % EPOCH_SECONDS === 0) boundary(ready, now);
     },
     told: () => ({
       epoch,

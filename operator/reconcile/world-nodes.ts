@@ -20,6 +20,8 @@ export type Behaviour = {
   readonly stateVersion?: number;
   /** It executes to other results than the other releases; seen at an observer, as the validators' are what a quorum has. */
   readonly differs?: boolean;
+  /** 95th percentile as its peers see it; 30 where absent. */
+  readonly voteDelayMs?: number;
   /** Share of failed batches, of ten. */
   readonly failsOfTen?: number;
 };
@@ -315,7 +317,13 @@ export function createNodes(options: {
       if (isQuorum(voting)) {
         for (const pod of ready.filter((one) => !isObserver(idOf(one))))
           chain.announce(idOf(pod), behaviourOf(pod).stateVersion ?? 1);
-        chain.tick(ready.map((pod) => ({ id: idOf(pod), key: volumes.keyOf(pod) })));
+        chain.tick(
+          ready.map((pod) => ({
+            ...{ id: idOf(pod), key: volumes.keyOf(pod) },
+            voteDelayMs: behaviourOf(pod).voteDelayMs ?? 30,
+          })),
+          now,
+        );
         // A boundary may just have given somebody a vote, which its next reading tells.
         voting = ready.filter(votes).map(idOf);
         height += 1;

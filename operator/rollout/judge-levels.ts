@@ -89,13 +89,13 @@ export function availabilityMetric(
 }
 
 /** The three comparisons; new against others, sample by sample, where a level has samples of its own. */
-function compared(
-  { fresh, old, before }: Groups,
-  enough: (series: Series) => boolean,
-  bad: (series: Series) => boolean,
-  samples?: (series: Series) => readonly number[],
+export function compared<Node>(
+  { fresh, old, before }: { readonly [group in keyof Groups]: readonly Node[] },
+  enough: (node: Node) => boolean,
+  bad: (node: Node) => boolean,
+  samples?: (node: Node) => readonly number[],
 ): Comparison {
-  const than = (others: readonly Series[]): Difference =>
+  const than = (others: readonly Node[]): Difference =>
     samples === undefined ? "Unknown" : difference(fresh.filter(bad), others, samples);
   return {
     fresh: freshStanding(fresh, enough, bad),
@@ -107,17 +107,17 @@ function compared(
 }
 
 /** One bad node is enough; one without data keeps the others from being a pass. */
-function freshStanding(
-  group: readonly Series[],
-  enough: (series: Series) => boolean,
-  bad: (series: Series) => boolean,
+function freshStanding<Node>(
+  group: readonly Node[],
+  enough: (node: Node) => boolean,
+  bad: (node: Node) => boolean,
 ): Standing {
-  if (group.some((series) => enough(series) && bad(series))) return "Bad";
+  if (group.some((node) => enough(node) && bad(node))) return "Bad";
   return group.length > 0 && group.every(enough) ? "Good" : "NoData";
 }
 
 /** Bad if most of its nodes are. */
-function groupStanding(group: readonly Series[], bad: (series: Series) => boolean): Standing {
+function groupStanding<Node>(group: readonly Node[], bad: (node: Node) => boolean): Standing {
   if (group.length === 0) return "NoData";
   return 2 * group.filter(bad).length > group.length ? "Bad" : "Good";
 }
@@ -187,10 +187,10 @@ const NOTICEABLE = 1.15;
  * lie noticeably above what the others reach once in twenty times. Many samples make the first true of a difference that nobody would
  * notice, and of a load that drifts. Unknown where so few samples could show nothing.
  */
-function difference(
-  fresh: readonly Series[],
-  others: readonly Series[],
-  of: (series: Series) => readonly number[],
+function difference<Node>(
+  fresh: readonly Node[],
+  others: readonly Node[],
+  of: (node: Node) => readonly number[],
 ): Difference {
   const a = fresh.flatMap(of);
   const b = others.flatMap(of);
@@ -204,8 +204,8 @@ function difference(
   return test.pGreater <= SIGNIFICANCE && (median(a) ?? 0) > NOTICEABLE * noise ? "Worse" : "NotWorse";
 }
 
-const share = (ppm: number | undefined): string =>
+export const share = (ppm: number | undefined): string =>
   ppm === undefined || !Number.isFinite(ppm) ? "" : `${(100 * ppm) / PPM} %`;
 
-const text = (value: number | undefined, unit: string): string =>
+export const text = (value: number | undefined, unit: string): string =>
   value === undefined || !Number.isFinite(value) ? "" : `${Math.round(value)} ${unit}`;

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { LATENCY_BUCKETS } from "../../node/api/contract.ts";
 import { millis } from "../../node/base/units.ts";
 import { serviceLevelsSchema } from "../api/rollout-policy.ts";
-import type { Sample } from "../observe/snapshot.ts";
+import type { PeersWord, Sample } from "../observe/snapshot.ts";
+import type { SignedEpoch } from "./epochs.ts";
 import { type JudgeInput, judge } from "./judge.ts";
 
 const levels = serviceLevelsSchema.parse({});
@@ -70,6 +71,7 @@ function judged(traits: {
     firstDeployment: false,
     fresh: [{ id: 0, podUid: "pod-0" }],
     old: [1, 2, 3].map((id) => ({ id, podUid: `pod-${id}` })),
+    signed: [],
     levels,
     minimumSamples: 20,
     ...traits.over,
@@ -237,5 +239,73 @@ describe("the judge of one window", () => {
     expect(
       judged({ fresh: nothing, old: nothing, before: nothing, over: { source, firstDeployment: true } }).nobodyServed,
     ).toBe(true);
+  });
+});
+
+describe("the judge by what peers signed", () => {
+  type Word = Omit<PeersWord, "validator">;
+  const fine: Word = { voteDelayMs: 40, availabilityPpm: 1_000_000 };
+  const late: Word = { ...fine, voteDelayMs: 800 };
+  const deaf: Word = { ...fine, availabilityPpm: 600_000 };
+  const READY = STARTED - 20_000;
+  /** Epochs of 4 s: three that end before the rollout, and some that begin after it. */
+  const epochs = (before: Word, fresh: readonly Word[], old: readonly Word[]): readonly SignedEpoch[] => {
+    const of = (epoch: number, begunAt: number, own: Word, others: Word): SignedEpoch => ({
+      ...{ epoch, begunAt: millis(begunAt) },
+      words: [0, 1, 2, 3].map((validator) => ({ validator, ...(validator === 0 ? own : others) })),
+    });
+    return [
+      ...[1, 2, 3].map((epoch) => of(epoch, STARTED - 4_000 * (4 - epoch), before, before)),
+      ...fresh.map((own, index) => of(4 + index, STARTED + 4_000 * index, own, old[index] ?? fine)),
+    ];
+  };
+  /** Node 0 came up on the new release at the rollout's start. */
+  const moved = (signed: readonly SignedEpoch[], more: Partial<JudgeInput> = {}) => {
+    const all = [
+      ...[0, 1, 2, 3].flatMap((id) => samples(id, READY, STARTED)),
+      ...[0, 1, 2, 3].flatMap((id) =>
+        samples(id, STARTED, NOW).map((sample) => (id === 0 ? { ...sample, podUid: "new-0" } : sample)),
+      ),
+    ];
+    return judged({
+      over: {
+        samples: all.toSorted((a, b) => a.to - b.to),
+        fresh: [{ id: 0, podUid: "new-0" }],
+        signed,
+        ...more,
+      },
+    }).window;
+  };
+
+  // The first two epochs of a new process begin before it had been ready for five seconds.
+  test.each<
+    [said: string, before: Word, fresh: readonly Word[], old: readonly Word[], verdict: string, metric: string]
+  >([
+    ["good all along", fine, [fine, fine, fine, fine], [], "Pass", ""],
+    ["late in two epochs, the others are not", fine, [fine, fine, late, late], [], "Fail", "voteDelay"],
+    ["does not answer its peers in two epochs", fine, [fine, fine, deaf, deaf], [], "Fail", "peersAvailability"],
+    ["late in one epoch only", fine, [fine, fine, late, fine], [], "Pass", ""],
+    ["late only while it started", fine, [late, late, fine, fine], [], "Pass", ""],
+    ["one epoch measured so far", fine, [late, late, late], [], "Pass", ""],
+    [
+      "all are late, and were good before",
+      fine,
+      [fine, fine, late, late],
+      [late, late, late, late],
+      "Fail",
+      "voteDelay",
+    ],
+    ["all are late, as before", late, [fine, fine, late, late], [late, late, late, late], "Pass", ""],
+  ])("%s", (_, before, fresh, old, verdict, metric) => {
+    const window = moved(epochs(before, fresh, old));
+    expect(window.verdict).toBe(verdict);
+    if (metric !== "") expect(window.metric).toBe(metric);
+  });
+
+  test("shows the numbers, and a level of 1 000 ms is never exceeded", () => {
+    const signed = epochs(fine, [fine, fine, late, late], []);
+    expect(moved(signed)).toMatchObject({ newValue: "800 ms", oldValue: "40 ms" });
+    expect(moved(signed).limit).toContain("500 ms");
+    expect(moved(signed, { levels: { ...levels, voteDelayP95Millis: 1_000 } }).verdict).toBe("Pass");
   });
 });

@@ -2,6 +2,7 @@ import { type Millis, millis, seconds } from "../../node/base/units.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import type { JudgedWindow, Verdict } from "../api/rollout.ts";
 import type { MetricSourceState, Sample } from "../observe/snapshot.ts";
+import type { SignedEpoch } from "./epochs.ts";
 import {
   availabilityMetric,
   errorsMetric,
@@ -11,11 +12,17 @@ import {
   throughputMetric,
   usageMetric,
 } from "./judge-levels.ts";
+import { peersMetrics } from "./judge-peers.ts";
 import { type Comparison, decideByTable } from "./judge-table.ts";
 import { type Series, seriesOf, sinceReady, within } from "./series.ts";
 import { timeText } from "./time.ts";
 
-export type JudgedNode = { readonly id: number; readonly podUid: string };
+export type JudgedNode = {
+  readonly id: number;
+  readonly podUid: string;
+  /** Since when the kubelet says so; samples are kept in memory, and may begin later. */
+  readonly readySince?: Millis;
+};
 
 export type JudgeInput = {
   readonly samples: readonly Sample[];
@@ -32,6 +39,8 @@ export type JudgeInput = {
   readonly old: readonly JudgedNode[];
   /** Of the source that speaks for the clients; undefined where the nodes' own counters do. */
   readonly source?: MetricSourceState | undefined;
+  /** What the validators signed of one another, ascending. */
+  readonly signed: readonly SignedEpoch[];
   readonly levels: ClusterSpec["serviceLevels"];
   readonly minimumSamples: number;
 };
@@ -95,9 +104,12 @@ export function judge(input: JudgeInput): Finding {
     ...(owing.length === 0 ? [] : [latencyMetric, errorsMetric].map((metric) => metric(input, groups))),
     availability,
     // These alone keep nothing from passing: what was overloaded before is not the release's, and clients' levels speak.
-    ...[throughputMetric(input, groups), usageMetric(input, "cpu", warm), usageMetric(input, "memory", warm)].filter(
-      ({ comparison }) => decideByTable(comparison) === "Fail",
-    ),
+    ...[
+      throughputMetric(input, groups),
+      usageMetric(input, "cpu", warm),
+      usageMetric(input, "memory", warm),
+      ...peersMetrics(input),
+    ].filter(({ comparison }) => decideByTable(comparison) === "Fail"),
   ];
   return { window: worst(input, metrics, nobodyServed), nobodyServed, safety: false };
 }

@@ -23,6 +23,7 @@ export type Situation = {
   /** Proven words of people about this rollout, oldest first; used ones are among them. */
   readonly approvals: readonly ApprovalObject[];
   readonly samples: Snapshot["samples"];
+  readonly epochs: Snapshot["epochs"];
   readonly metricSource: Snapshot["metricSource"];
   readonly crashLogs: Snapshot["crashLogs"];
   /** The difference of inputs between the rollout's two releases, in words. */

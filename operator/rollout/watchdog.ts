@@ -1,11 +1,16 @@
 import { millis, seconds } from "../../node/base/units.ts";
 import type { RolloutStatus } from "../api/rollout.ts";
+import { signedEpochs } from "./epochs.ts";
 import { type Finding, type JudgedNode, judge } from "./judge.ts";
 import type { Situation } from "./situation.ts";
 import { elapsed, timeOf } from "./time.ts";
 import type { NodeView } from "./view.ts";
 
-const asJudged = (node: NodeView): JudgedNode => ({ id: node.id, podUid: node.podUid });
+function asJudged({ id, podUid, pod }: NodeView): JudgedNode {
+  const ready = pod?.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "True");
+  const readySince = timeOf(ready?.lastTransitionTime);
+  return { id, podUid, ...(readySince === undefined ? {} : { readySince }) };
+}
 
 /** Nodes on the new release that answer for it: moved, and not in flight any more. */
 function freshNodes({ view, rollout, slot }: Situation): readonly NodeView[] {
@@ -40,6 +45,7 @@ export function judgeSince(situation: Situation, from: number): Finding {
     firstDeployment: rollout.spec.kind === "FirstDeployment",
     fresh: freshNodes(situation).map(asJudged),
     old: oldNodes(situation).map(asJudged),
+    signed: signedEpochs(situation.view, situation.epochs),
     levels: spec.serviceLevels,
     minimumSamples: spec.rollout.minimumSamples,
   });

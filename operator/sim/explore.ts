@@ -75,7 +75,7 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
     rollout: { metadata: metadata(), spec: rollout, status: state.status },
     targetRevision: state.abandoned ? "other" : "new",
     quarantine: state.quarantined ? [{ ...named("new"), rollout: "c-1", reason: "", since: "" }] : [],
-    ...{ approvals: [], samples: [], metricSource: undefined, crashLogs: new Map(), difference: "" },
+    ...{ approvals: [], samples: [], epochs: new Map(), metricSource: undefined, crashLogs: new Map(), difference: "" },
     ...{ schedulingChanged: false, hold: undefined, replacement: undefined },
   });
   const assigned = (state: State, id: number) => assignedRevision({ spec: rollout, status: state.status }, "old", id);
