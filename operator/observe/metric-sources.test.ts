@@ -122,6 +122,7 @@ async function started(target: Partial<ReadingTarget> = {}): Promise<MetricSourc
     network: "payments",
     metricSource: "prom",
     credentials: undefined,
+    isAtRest: false,
     nodes: [node(), node({ validator: 1, pod: "c-1-0-0", podUid: "pod-2" })],
     ...target,
   };

@@ -89,6 +89,7 @@ beforeEach(async () => {
     network: "payments",
     metricSource: undefined,
     credentials: { ca: authority.certificate, certificate: operator.certificate, key: operator.key },
+    isAtRest: false,
     nodes: nodes(),
   };
   reader = createNodeReader({

@@ -4,6 +4,7 @@ import type { Logger } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type ClusterFindings, changed, emptyFindings, keep, keepEpoch, SAMPLES_KEPT_MS } from "./findings.ts";
 import { type Credentials, createNodeClient, type NodeClient } from "./node-client.ts";
+import { type Due, dueReadings } from "./reading-pace.ts";
 import { difference, type Limits, type Mark, unavailable, withoutClients } from "./sample.ts";
 import type { MeasuredEpoch, NodeReading, Sample } from "./snapshot.ts";
 
@@ -28,6 +29,8 @@ export type ReadingTarget = {
   /** Name of the source that speaks for the clients; undefined: the nodes' own counters do. */
   readonly metricSource: string | undefined;
   readonly credentials: Credentials | undefined;
+  /** Nothing is under way: its nodes are read seldom, and what they count wakes nobody. */
+  readonly isAtRest: boolean;
   readonly nodes: readonly NodeTarget[];
 };
 
@@ -46,6 +49,8 @@ export type NodeReaderOptions = {
 
 const INTERVAL_MS = 2_000;
 const NOTICE_MS = 1_000;
+/** Answers that are waited for. More would only share the same processor time, and the last ones would come too late. */
+const AT_ONCE = 64;
 
 export type NodeReader = {
   readonly readings: (clusterKey: string) => ReadonlyMap<number, NodeReading>;
@@ -64,6 +69,7 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
   const underWay = new Set<string>();
   const notices = new Map<string, NodeJS.Timeout>();
   let timer: NodeJS.Timeout | undefined;
+  const atOnce = createLimit(AT_ONCE);
 
   const notice = (clusterKey: string) => {
     if (notices.has(clusterKey)) return;
@@ -93,15 +99,16 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     notices.delete(clusterKey);
   };
 
-  const read = async (target: ReadingTarget, node: NodeTarget, client: NodeClient, found: ClusterFindings) => {
+  const read = async ({ target, node, standsFor }: Due, client: NodeClient, found: ClusterFindings) => {
     const { validator, podUid, revision } = node;
     const address = { ip: node.ip, validator, network: target.network };
     const began = millis(now());
     const [status, scrape] = await Promise.all([client.status(address), client.scrape(address)]);
     const at = millis(now());
+    const stands = standsFor === undefined ? {} : { standsFor };
     const reading: NodeReading = status.ok
-      ? { at, podUid, status: status.value }
-      : { at, podUid, unreachable: status.detail ?? status.reason };
+      ? { at, podUid, ...stands, status: status.value }
+      : { at, podUid, ...stands, unreachable: status.detail ?? status.reason };
     metrics.nodeReadings.inc({ result: status.ok && scrape.ok ? "ok" : "failed" });
     const isNew = changed(found.readings.get(validator), reading);
     found.readings.set(validator, reading);
@@ -125,7 +132,12 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
           : bySource(found, sample, sourceMark(target.clusterKey, node), node.limits);
       keep(found, told, at);
     }
-    if (isNew || sample !== undefined) notice(target.clusterKey);
+    if (isNew || (sample !== undefined && !target.isAtRest)) notice(target.clusterKey);
+  };
+
+  const lastRead = ({ clusterKey }: ReadingTarget, { validator, podUid }: NodeTarget): Millis | undefined => {
+    const last = clusters.get(clusterKey)?.readings.get(validator);
+    return last?.podUid === podUid ? last.at : undefined;
   };
 
   const round = (): readonly Promise<void>[] => {
@@ -133,22 +145,20 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     const present = targets();
     const keys = new Set(present.map(({ clusterKey }) => clusterKey));
     for (const known of [...clusters.keys()]) if (!keys.has(known)) forget(known);
-    for (const target of present) {
+    for (const due of dueReadings(present, lastRead, millis(now()), intervalMs)) {
+      const { target, node } = due;
       const client = clientOf(target);
-      if (client === undefined) continue;
+      if (client === undefined || underWay.has(node.podUid)) continue;
       const found = clusters.get(target.clusterKey) ?? emptyFindings();
       clusters.set(target.clusterKey, found);
-      for (const node of target.nodes) {
-        if (underWay.has(node.podUid)) continue;
-        underWay.add(node.podUid);
-        const reading = read(target, node, client, found)
-          .catch((error: unknown) => {
-            metrics.faults.inc({ where: "node reader" });
-            log.error({ cluster: target.clusterKey, validator: node.validator, error }, "a reading failed by a bug");
-          })
-          .finally(() => underWay.delete(node.podUid));
-        reads.push(reading);
-      }
+      underWay.add(node.podUid);
+      const reading = atOnce(() => read(due, client, found))
+        .catch((error: unknown) => {
+          metrics.faults.inc({ where: "node reader" });
+          log.error({ cluster: target.clusterKey, validator: node.validator, error }, "a reading failed by a bug");
+        })
+        .finally(() => underWay.delete(node.podUid));
+      reads.push(reading);
     }
     return reads;
   };
@@ -170,6 +180,24 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
       clearInterval(timer);
       for (const clusterKey of [...clusters.keys()]) forget(clusterKey);
     },
+  };
+}
+
+/** So many at a time; the others wait their turn. */
+function createLimit(most: number): (act: () => Promise<void>) => Promise<void> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (act) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      await act();
+    } finally {
+      // Whoever comes next takes this place.
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
   };
 }
 

@@ -4,6 +4,7 @@ import type { ClusterStatus } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
 import { amount } from "../api/quantity.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
+import { createMemory } from "../desired/memory.ts";
 import { authorityName, memberOn, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";
@@ -12,6 +13,7 @@ import { decodeCluster } from "./decode.ts";
 import type { Credentials } from "./node-client.ts";
 import type { NodeTarget, ReadingTarget } from "./node-reader.ts";
 import type { Limits } from "./sample.ts";
+import type { ClusterObject } from "./snapshot.ts";
 
 type Known = Pick<Caches, "get" | "items" | "ofCluster">;
 
@@ -19,31 +21,47 @@ type Known = Pick<Caches, "get" | "items" | "ofCluster">;
 export function readingTargets(caches: Known, only?: string): readonly ReadingTarget[] {
   const targets: ReadingTarget[] = [];
   for (const item of caches.items("HmnCluster")) {
-    if (only !== undefined && itemKey(item) !== only) continue;
+    const clusterKey = itemKey(item);
+    if (only !== undefined && clusterKey !== only) continue;
     const cluster = decodeCluster(item);
     if (!cluster.ok) continue;
-    const clusterKey = itemKey(item);
-    targets.push({
+    const { name, namespace } = item.metadata;
+    const secret = (named: string): Secret | undefined =>
+      caches.get("Secret", keyOf(namespace, named)) as Secret | undefined;
+    const pods = caches.ofCluster("Pod", clusterKey);
+    const [authority, own] = [secret(authorityName(name)), secret(operatorSecretName(name))];
+    const target = known(item, "", [pods, authority, own], () => ({
       clusterKey,
       network: cluster.value.spec.network,
       metricSource: cluster.value.spec.rollout.metrics?.source,
-      credentials: credentialsOf(caches, item),
-      nodes: caches.ofCluster("Pod", clusterKey).flatMap((pod) => nodeTarget(pod, cluster.value.status)),
-    });
+      credentials: credentialsOf(authority, own),
+      isAtRest: isAtRest(cluster.value),
+      nodes: pods.flatMap((pod) => nodeTarget(pod, cluster.value.status)),
+    }));
+    targets.push(target);
   }
   return targets;
 }
+const known = createMemory<ReadingTarget>();
 
-function credentialsOf(caches: Known, { metadata: { name, namespace } }: Item): Credentials | undefined {
-  const text = (secret: string, field: string): string | undefined => {
-    const item = caches.get("Secret", keyOf(namespace, secret)) as (Item & V1Secret) | undefined;
-    const data = item?.data?.[field];
+/** What it waits for, if anything, is a time or a person. A tuner that observes wants to see every epoch. */
+const isAtRest = ({ metadata, spec, status }: ClusterObject): boolean =>
+  status.observedGeneration === metadata.generation &&
+  (status.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True") &&
+  status.disruption === undefined &&
+  (status.tls?.step ?? "Rest") === "Rest" &&
+  spec.tuning.mode === "Off";
+
+type Secret = Item & V1Secret;
+
+function credentialsOf(authority: Secret | undefined, own: Secret | undefined): Credentials | undefined {
+  const text = (field: string): string | undefined => {
+    const data = own?.data?.[field];
     return data === undefined ? undefined : Buffer.from(data, "base64").toString("utf8");
   };
-  const authority = caches.get("Secret", keyOf(namespace, authorityName(name))) as (Item & V1Secret) | undefined;
   const ca = readAuthority(authority)?.bundle;
-  const certificate = text(operatorSecretName(name), "tls.crt");
-  const key = text(operatorSecretName(name), "tls.key");
+  const certificate = text("tls.crt");
+  const key = text("tls.key");
   if (ca === undefined || certificate === undefined || key === undefined) return undefined;
   return { ca, certificate, key };
 }

@@ -50,9 +50,12 @@ export type BackupScheduleObject = {
 export type RolloutObject = { readonly metadata: Metadata; readonly spec: RolloutSpec; readonly status: RolloutStatus };
 
 /** What one reading of a node gave. `unreachable` says why in a few words. */
-export type NodeReading =
-  | { readonly at: Millis; readonly podUid: string; readonly status: NodeStatus }
-  | { readonly at: Millis; readonly podUid: string; readonly unreachable: string };
+export type NodeReading = {
+  readonly at: Millis;
+  readonly podUid: string;
+  /** How long it speaks for the present: longer than usual where a cluster at rest is read seldom. */
+  readonly standsFor?: Millis;
+} & ({ readonly status: NodeStatus } | { readonly unreachable: string });
 
 /**
  * One sample of a node's series, the difference between two scrapes of one process: a restart in between yields none.

@@ -9,7 +9,7 @@ import { advance } from "../rollout/advance.ts";
 import { holdOf } from "../rollout/hold.ts";
 import type { Situation, Step, Wait } from "../rollout/situation.ts";
 import { activeRollout, assignedRevision, currentRelease } from "../rollout/start.ts";
-import { type View, viewOf } from "../rollout/view.ts";
+import { isFresh, type View, viewOf } from "../rollout/view.ts";
 import type { Action, Decision } from "./actions.ts";
 import { activate, activationEvents } from "./activation.ts";
 import { approvalAnswers, provenApprovals, retryApproval } from "./approvals.ts";
@@ -120,9 +120,12 @@ export function decide(asked: Snapshot): Decision {
   });
   const { metadata } = cluster;
   const changed = !equalJson(status, cluster.status);
-  // Acts rest on the slot, and on the verdict, as recorded.
+  // Acts rest on the slot and the verdict as recorded, and on what nodes say now: those of a cluster at rest are read anew first.
   const recorded =
-    step.status === undefined && equalJson(slot, cluster.status.disruption) && step.quarantine === undefined;
+    isFresh(view, snapshot.now) &&
+    step.status === undefined &&
+    equalJson(slot, cluster.status.disruption) &&
+    step.quarantine === undefined;
   const tlsRecorded = equalJson(turn.status, cluster.status.tls);
   const actions: Action[] = [
     ...(changed ? [statusWrite("HmnCluster", metadata.name, metadata.resourceVersion, status)] : []),

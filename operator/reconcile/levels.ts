@@ -17,7 +17,9 @@ export function serviceLevels(snapshot: Snapshot, view: View): Levels {
   const { serviceLevels: levels, rollout } = snapshot.cluster.spec;
   const broken: string[] = [];
   let served = false;
-  const from = millis(snapshot.now - LOOK_BACK);
+  // Two readings of each node, where they are further apart than usual.
+  const rare = view.nodes.map(({ reading }) => 2 * (reading?.standsFor ?? 0));
+  const from = millis(snapshot.now - Math.max(LOOK_BACK, ...rare));
   // They are kept for longer, the oldest first.
   const last = snapshot.samples.slice(snapshot.samples.findLastIndex(({ to }) => to <= from) + 1);
   const recent = within(last, from, snapshot.now);

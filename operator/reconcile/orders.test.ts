@@ -33,6 +33,7 @@ const target: ReadingTarget = {
   network: "payments",
   metricSource: undefined,
   credentials: { ca: "", certificate: "", key: "" },
+  isAtRest: false,
   nodes: [node(1), node(4)],
 };
 const signed = (message: Uint8Array, signature: Uint8Array): boolean => {

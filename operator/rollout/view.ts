@@ -1,16 +1,20 @@
 import type { V1Pod, V1StatefulSet } from "@kubernetes/client-node";
 import { isObserver, type NodeStatus } from "../../node/api/contract.ts";
-import { seconds } from "../../node/base/units.ts";
+import { type Millis, seconds } from "../../node/base/units.ts";
 import { LABELS } from "../api/group.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
 import { FORERUNNER, memberOn, observerIds } from "../desired/names.ts";
 import type { NodeReading, Snapshot } from "../observe/snapshot.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
-/** Older readings say nothing about now. */
+/** Older readings say nothing about now, unless it was agreed that they stand for longer. */
 export const FRESH = seconds(15);
 /** With a quorum there is a block each second: who executed none for this long is not caught up. */
 const BLOCK_PATIENCE = seconds(15);
+
+/** Whether every reading is as young as an act asks for that may take a node away. */
+export const isFresh = ({ nodes }: Pick<View, "nodes">, now: Millis): boolean =>
+  nodes.every(({ reading }) => reading === undefined || now - reading.at < FRESH);
 
 /** One validator or observer as it is, put together from what Kubernetes and the node itself say. */
 export type NodeView = {
@@ -88,7 +92,8 @@ function nodeView(snapshot: Snapshot, voters: View["voters"], id: number): NodeV
   const podUid = pod?.metadata?.uid ?? "";
   const stopping = pod?.metadata?.deletionTimestamp !== undefined;
   const latest = snapshot.readings.get(id);
-  const ofThisPod = pod !== undefined && latest?.podUid === podUid && snapshot.now - latest.at < FRESH;
+  const ofThisPod =
+    pod !== undefined && latest?.podUid === podUid && snapshot.now - latest.at < (latest.standsFor ?? FRESH);
   const reading = ofThisPod ? latest : undefined;
   const status = reading !== undefined && "status" in reading ? reading.status : undefined;
   const podReady = !stopping && isReady(pod);
