@@ -5,6 +5,7 @@ test("a flag wins over its variable, and both over the default", () => {
   const environment = { HMN_PORT: "9000", HMN_NAMESPACES: "a,b", HMN_LOG_LEVEL: "debug" };
   expect(readOptions(["--port", "0", "--lease-namespace=hmn"], environment)).toEqual({
     kubeconfig: undefined,
+    serviceAccount: "/var/run/secrets/kubernetes.io/serviceaccount",
     namespaces: ["a", "b"],
     leaseNamespace: "hmn",
     leaseName: "hmn-operator",

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 
 export type Options = {
   readonly kubeconfig: string | undefined;
+  /** Where the pod finds `token`, `ca.crt` and `namespace` of its ServiceAccount. */
+  readonly serviceAccount: string;
   /** Empty: all. */
   readonly namespaces: readonly string[];
   readonly leaseNamespace: string | undefined;
@@ -23,6 +25,11 @@ export type Options = {
 /** Every flag and the variable that may stand for it; a flag wins. */
 const flags = {
   kubeconfig: { variable: "HMN_KUBECONFIG", value: "", help: "kubeconfig file; in a pod none is needed" },
+  "service-account": {
+    variable: "HMN_SERVICE_ACCOUNT",
+    value: "/var/run/secrets/kubernetes.io/serviceaccount",
+    help: "folder of the pod's ServiceAccount",
+  },
   namespaces: { variable: "HMN_NAMESPACES", value: "", help: "namespaces to watch, by commas; empty: all" },
   "lease-namespace": {
     variable: "HMN_LEASE_NAMESPACE",
@@ -71,6 +78,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     args: [...args],
     options: {
       kubeconfig: text,
+      "service-account": text,
       namespaces: text,
       "lease-namespace": text,
       "lease-name": text,
@@ -103,6 +111,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     throw new Error(`--traces-endpoint is ${tracesEndpoint}, but must be a URL of http or https`);
   return {
     kubeconfig: orUndefined(read("kubeconfig")),
+    serviceAccount: read("service-account"),
     namespaces: read("namespaces")
       .split(",")
       .filter((name) => name !== ""),

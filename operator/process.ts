@@ -25,7 +25,7 @@ async function run(decide: Mind): Promise<void> {
   const log = createLogger(options.logLevel);
   const operator = await startOperator({
     ...{ options, log, decide },
-    connection: await connect(process.env, options.kubeconfig),
+    connection: await connect(process.env, options),
     identity: `${hostname()}_${randomUUID()}`,
     onLost: () => {
       // At once, and with nothing in between: another process may lead by now.

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Samples, samples } from "../../node/bench/results.ts";
 import type { ClusterSpecInput, ClusterStatus } from "../../operator/api/cluster.ts";
@@ -6,19 +6,17 @@ import { API_VERSION } from "../../operator/api/group.ts";
 import { clientServiceName } from "../../operator/desired/names.ts";
 import { resources } from "../../operator/observe/resources.ts";
 import type { Item } from "../../operator/runtime/resource.ts";
-import { renderKubeconfig } from "../cluster/kubeconfig.ts";
 import { compile } from "../images/compile.ts";
 import { sleep } from "../kit/duration.ts";
 import type { Progress } from "../kit/progress.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
-import { OPERATOR_USER } from "../played/cutting-proxy.ts";
 import { AUDIT_POLICY } from "../played/rights.ts";
 import { isReady, openSession } from "../played/session.ts";
 import { namespaces, type Stand, startStand } from "../played/stand.ts";
 import { behaviourOf, specOf } from "../played/whole-rollout.ts";
 import { FIGURES } from "./figures.ts";
 import { rollbackTimes } from "./rollbacks.ts";
-import { prepareLease, type Subject, startSubject } from "./subject.ts";
+import { prepareAccount, type Subject, startSubject } from "./subject.ts";
 
 export type BenchOptions = { readonly clusters: number; readonly restSeconds: number; readonly rollouts: number };
 
@@ -41,12 +39,9 @@ export async function benchOperator(options: BenchOptions, progress: Progress): 
   const compiled = await compile(["operator/main"]);
   const stand = await startStand({ progress, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY });
   try {
-    await prepareLease(stand);
+    const account = await prepareAccount(stand);
     await stand.verbs.create({ resource: namespaces }, { metadata: { name: NAMESPACE } });
-    const user = await stand.api.client(OPERATOR_USER.name, OPERATOR_USER.group);
-    const kubeconfig = join(stand.folder, "operator.kubeconfig");
-    writeFileSync(kubeconfig, renderKubeconfig(stand.api.port, stand.api.authority, user), { mode: 0o600 });
-    const start = () => startSubject(stand, kubeconfig, join(compiled, "operator/main.js"));
+    const start = () => startSubject(stand, account, join(compiled, "operator/main.js"));
     const leader = await start();
     await leader.untilLeading();
     await create(stand, leader, options, add);

@@ -1,8 +1,11 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { cpuOf, residentMb } from "../../node/bench/machine.ts";
+import { resources } from "../../operator/observe/resources.ts";
 import { freePorts } from "../cluster/relays.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
+import { OPERATOR_USER } from "../played/cutting-proxy.ts";
 import { type OperatorProcess, startOperatorProcess } from "../played/operator-process.ts";
 import { namespaces, type Stand } from "../played/stand.ts";
 
@@ -24,18 +27,38 @@ const LOG_TAIL = 1_000;
 /** Fine enough for figures of seconds. */
 const LOOK_MS = 20;
 
-export async function prepareLease({ verbs }: Stand): Promise<void> {
-  await verbs.create({ resource: namespaces }, { metadata: { name: LEASE.namespace } });
+const TOKEN_SECONDS = 86_400;
+
+/** The folder that Kubernetes puts into a pod of this account, and a namespace for the Lease. */
+export async function prepareAccount({ verbs, client, api, folder }: Stand): Promise<string> {
+  const [, , namespace = "", name = ""] = OPERATOR_USER.name.split(":");
+  for (const one of [LEASE.namespace, namespace])
+    await verbs.create({ resource: namespaces }, { metadata: { name: one } });
+  const place = { resource: resources.ServiceAccount, namespace };
+  await verbs.create(place, { metadata: { name } });
+  const body = {
+    ...{ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest" },
+    spec: { expirationSeconds: TOKEN_SECONDS },
+  };
+  const answer = await client.json({ method: "POST", place: { ...place, name, subresource: "token" }, body });
+  const account = join(folder, "account");
+  mkdirSync(account, { mode: 0o700 });
+  writeFileSync(join(account, "token"), tokenSchema.parse(answer).status.token, { mode: 0o600 });
+  writeFileSync(join(account, "ca.crt"), api.authority);
+  writeFileSync(join(account, "namespace"), namespace);
+  return account;
 }
+const tokenSchema = z.object({ status: z.object({ token: z.string() }) });
 
 let started = 0;
 
-/** `main`: the operator's entry, compiled as for its image. */
-export async function startSubject(stand: Stand, kubeconfig: string, main: string): Promise<Subject> {
+/** `main`: the operator's entry, compiled as for its image; `folder`: of its account. */
+export async function startSubject(stand: Stand, folder: string, main: string): Promise<Subject> {
   const [port = 0] = await freePorts(1);
   started += 1;
   const logPath = join(stand.folder, `operator-${started}.log`);
-  const operator = startOperatorProcess({ kubeconfig, namespaces: [], lease: LEASE, logPath, port, main });
+  const way = { account: { folder, port: stand.api.port } };
+  const operator = startOperatorProcess({ way, namespaces: [], lease: LEASE, logPath, port, main });
   const address = `http://127.0.0.1:${port}`;
   const metric = async (series: string): Promise<number> => {
     const text = await (await fetch(`${address}/metrics`)).text();

@@ -46,6 +46,7 @@ const STAGES = join(import.meta.dirname, "stages.yaml");
 const POD_STAGES = join(import.meta.dirname, "pod-stages.yaml");
 const ADDRESSES = ["localhost", "127.0.0.1"];
 const READY_MS = 60_000;
+const ENDPOINTS = ["endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller"];
 const WORKERS = 4;
 
 /** Starts it on free ports of loopback, in a folder of its own: any number can run at once. Ends with this process at the latest. */
@@ -152,6 +153,8 @@ async function start(
     "kube-controller-manager",
     ...[...fast, `--secure-port=${controllers}`, "--bind-address=127.0.0.1", `--root-ca-file=${root}`],
     ...[`--service-account-private-key-file=${accountKey}`, "--use-service-account-credentials"],
+    // Whoever plays the pods gives them addresses of loopback, which no Endpoints may have: they would be tried again for ever.
+    ...(playPods ? [] : [`--controllers=*,${ENDPOINTS.map((name) => `-${name}`).join(",")}`]),
   );
   run("kube-scheduler", ...fast, `--secure-port=${scheduler}`, "--bind-address=127.0.0.1");
   run(

@@ -6,7 +6,12 @@ import { tie } from "../kit/children.ts";
 
 const MAIN = join(import.meta.dirname, "../../operator/main.ts");
 
-/** The operator as it runs in a pod: a process of its own, that knows the API server by a kubeconfig. */
+/** How an operator comes to its API server: as a pod of it does, or by a kubeconfig. */
+export type Way =
+  | { readonly kubeconfig: string }
+  | { readonly account: { readonly folder: string; readonly port: number } };
+
+/** The operator as a process of its own. */
 export type OperatorProcess = {
   readonly pid: number;
   readonly ended: Promise<number | null>;
@@ -18,7 +23,7 @@ export type OperatorProcess = {
 };
 
 export function startOperatorProcess(options: {
-  readonly kubeconfig: string;
+  readonly way: Way;
   /** Empty: all. */
   readonly namespaces: readonly string[];
   readonly lease: { readonly name: string; readonly namespace: string };
@@ -28,19 +33,26 @@ export function startOperatorProcess(options: {
   /** The file that is run; without it the operator's own. */
   readonly main?: string;
 }): OperatorProcess {
-  const { kubeconfig, namespaces, lease, logPath, port = 0, flags = [], main = MAIN } = options;
+  const { way, namespaces, lease, logPath, port = 0, flags = [], main = MAIN } = options;
   const log = openSync(logPath, "a");
   const child: ChildProcess = spawn(
     process.execPath,
     [
-      ...["--disable-warning=ExperimentalWarning", main, "--kubeconfig", kubeconfig],
+      ...["--disable-warning=ExperimentalWarning", main],
+      ...("account" in way ? ["--service-account", way.account.folder] : ["--kubeconfig", way.kubeconfig]),
       ...["--namespaces", namespaces.join(","), "--host", "127.0.0.1", "--port", String(port)],
       ...["--lease-name", lease.name, "--lease-namespace", lease.namespace, ...flags],
     ],
     // Stripping the types of the same files takes most of a start; what is compiled starts as it does in an image.
     {
       stdio: ["ignore", log, log],
-      env: { ...process.env, ...(main.endsWith(".ts") ? { NODE_COMPILE_CACHE: cachePath("compiled") } : {}) },
+      env: {
+        ...process.env,
+        ...(main.endsWith(".ts") ? { NODE_COMPILE_CACHE: cachePath("compiled") } : {}),
+        ...("account" in way
+          ? { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: `${way.account.port}` }
+          : {}),
+      },
     },
   );
   closeSync(log);

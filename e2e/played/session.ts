@@ -54,7 +54,7 @@ export async function openSession(
     const lease = { name: `hmn-operator-${started}`, namespace };
     const logPath = join(folder, `${namespace}.log`);
     const child = startOperatorProcess({
-      ...{ kubeconfig: proxy.kubeconfig, namespaces: [namespace], lease, logPath },
+      ...{ way: { kubeconfig: proxy.kubeconfig }, namespaces: [namespace], lease, logPath },
       ...(main === undefined ? {} : { main }),
     });
     // As a kubelet does: on a very busy machine one may lose its Lease, and ends.

@@ -17,6 +17,7 @@ test("a pod speaks with its mounted token, and takes up the next one as it rotat
   write("namespace", "hmn-system\n");
   const environment = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "6443" };
   let time = 0;
+  expect((await connect(environment, { kubeconfig: undefined, serviceAccount: folder })).namespace).toBe("hmn-system");
   const connection = connectInCluster(environment, folder, () => time);
   expect(connection.server.href).toBe("https://[fd00::1]:6443/");
   expect(connection.namespace).toBe("hmn-system");
@@ -58,7 +59,7 @@ test("an exec plugin is asked for its token", async () => {
   write("credential.json", JSON.stringify(credential));
   const exec = `{exec: {apiVersion: ${credential.apiVersion}, command: cat, args: ["${join(folder, "credential.json")}"]}}`;
   write("config", kubeconfig(exec));
-  const connection = await connect({}, join(folder, "config"));
+  const connection = await connect({}, { kubeconfig: join(folder, "config"), serviceAccount: "" });
   expect((await connection.options()).headers).toEqual({ Authorization: "Bearer made" });
 });
 

@@ -10,7 +10,6 @@ export type Connection = {
   readonly options: () => Promise<Pick<RequestOptions, "headers" | "agent" | "auth">>;
 };
 
-const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** The kubelet renews a bound token at 80 % of its life, which is never under ten minutes. */
 const REREAD_MS = 60_000;
 const agentOptions = { keepAlive: true, maxSockets: 64, scheduling: "lifo" } as const;
@@ -19,7 +18,7 @@ const agentOptions = { keepAlive: true, maxSockets: 64, scheduling: "lifo" } as 
  * The pod's own API server. Read here and not by the client library, because importing its KubeConfig loads all of its
  * generated models, 86 MB of memory that a pod never uses.
  */
-export function connectInCluster(environment: NodeJS.ProcessEnv, folder = ACCOUNT, now = Date.now): Connection {
+export function connectInCluster(environment: NodeJS.ProcessEnv, folder: string, now = Date.now): Connection {
   const host = environment.KUBERNETES_SERVICE_HOST;
   if (host === undefined) throw new Error("KUBERNETES_SERVICE_HOST is not set: not in a pod, so give --kubeconfig");
   const port = environment.KUBERNETES_SERVICE_PORT ?? "443";
@@ -92,10 +91,13 @@ export async function connectByKubeconfig(file?: string, context?: string): Prom
   };
 }
 
-/** In a pod: its own API server. Elsewhere, or when a file is named: the kubeconfig. */
-export async function connect(environment: NodeJS.ProcessEnv, kubeconfig?: string): Promise<Connection> {
+/** In a pod: its own API server, by the account in this folder. Elsewhere, or when a file is named: the kubeconfig. */
+export async function connect(
+  environment: NodeJS.ProcessEnv,
+  { kubeconfig, serviceAccount }: { readonly kubeconfig: string | undefined; readonly serviceAccount: string },
+): Promise<Connection> {
   if (kubeconfig === undefined && environment.KUBERNETES_SERVICE_HOST !== undefined) {
-    return connectInCluster(environment);
+    return connectInCluster(environment, serviceAccount);
   }
   return connectByKubeconfig(kubeconfig);
 }
