@@ -1,4 +1,5 @@
 import { Agent } from "node:https";
+import { createSecureContext } from "node:tls";
 import { z } from "zod";
 import { COUNTERSIGN, type NodeStatus, nodeIdentity, nodeStatusSchema, PORTS } from "../../node/api/contract.ts";
 import { type Hex, toHex } from "../../node/base/bytes.ts";
@@ -44,15 +45,20 @@ export function createNodeClient(
   port: number = PORTS.control,
   apiPort: number = PORTS.api,
 ): NodeClient {
-  const agent = new Agent({
-    ...{ ca, cert: certificate, key, minVersion: "TLSv1.3", keepAlive: true, maxSockets: 2 },
-    timeout: IDLE_MS,
-  });
+  let agent: Agent | undefined;
+  /** One context for all connections: to read certificates and key anew takes as long as a handshake. Throws if they are none. */
+  const connections = (): Agent => {
+    agent ??= new Agent({
+      secureContext: createSecureContext({ ca, cert: certificate, key, minVersion: "TLSv1.3" }),
+      ...{ keepAlive: true, maxSockets: 2, timeout: IDLE_MS },
+    });
+    return agent;
+  };
   const get = async (address: Address, path: string, maxBytes: number): Promise<Result<string, "unreachable">> => {
     const host = address.ip.includes(":") ? `[${address.ip}]` : address.ip;
     try {
       const response = await send(new URL(`https://${host}:${port}${path}`), {
-        agent,
+        agent: connections(),
         // The pod's address says nothing about who answers there; the certificate has to name this validator.
         servername: nodeIdentity(address.validator, address.network),
         signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -72,7 +78,7 @@ export function createNodeClient(
     const host = address.ip.includes(":") ? `[${address.ip}]` : address.ip;
     try {
       const options = {
-        agent,
+        agent: connections(),
         method: "POST",
         headers: { "content-type": to.type },
         servername: nodeIdentity(address.validator, address.network),
@@ -126,7 +132,7 @@ export function createNodeClient(
       const [failure] = result.data.failures;
       return failure === undefined ? accept(undefined) : refuse("refused", failure.code);
     },
-    close: () => agent.destroy(),
+    close: () => agent?.destroy(),
   };
 }
 

@@ -196,6 +196,22 @@ test.each([
   await eventually(() => expect(reading()).toMatchObject({ unreachable: expect.stringContaining(why) }));
 });
 
+test("a certificate of the operator that is none is said to be the cause", async () => {
+  target = { ...target, credentials: { ca: authority.certificate, certificate: "nonsense", key: operator.key } };
+  await reader.start();
+  await eventually(() => expect(reading()).toMatchObject({ unreachable: expect.stringMatching(/PEM/i) }));
+});
+
+test("of a cluster at rest what is counted wakes nobody, and what it says stands for longer", async () => {
+  target = { ...target, isAtRest: true };
+  await reader.start();
+  await eventually(() => expect(reading()).toMatchObject({ podUid: "pod-1", standsFor: 20_000 }));
+  expect(samples()).toEqual([]);
+  target = { ...target, isAtRest: false };
+  await eventually(() => expect(samples().length).toBeGreaterThan(1));
+  expect(reading()).not.toHaveProperty("standsFor");
+});
+
 test("does not believe a pod whose certificate names another validator", async () => {
   target = { ...target, nodes: nodes({ validator: 1 }) };
   await reader.start();

@@ -103,7 +103,10 @@ export function createNodeReader(options: NodeReaderOptions): NodeReader {
     const { validator, podUid, revision } = node;
     const address = { ip: node.ip, validator, network: target.network };
     const began = millis(now());
-    const [status, scrape] = await Promise.all([client.status(address), client.scrape(address)]);
+    const asked = client.status(address);
+    // A connection is made for it and given up again where nothing is under way: one will do.
+    if (target.isAtRest) await asked;
+    const [status, scrape] = await Promise.all([asked, client.scrape(address)]);
     const at = millis(now());
     const stands = standsFor === undefined ? {} : { standsFor };
     const reading: NodeReading = status.ok
