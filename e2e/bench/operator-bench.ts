@@ -7,6 +7,7 @@ import { clientServiceName } from "../../operator/desired/names.ts";
 import { resources } from "../../operator/observe/resources.ts";
 import type { Item } from "../../operator/runtime/resource.ts";
 import { compile } from "../images/compile.ts";
+import { forEachAtOnce } from "../kit/at-once.ts";
 import { sleep } from "../kit/duration.ts";
 import type { Progress } from "../kit/progress.ts";
 import { found, instead, waitFor } from "../kit/wait.ts";
@@ -73,14 +74,6 @@ function ask({ verbs }: Stand, index: number, version: string): Promise<unknown>
   return verbs.apply(place(name), { apiVersion: API_VERSION, kind: "HmnCluster", metadata: { name }, spec });
 }
 
-async function forEach(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
-  const indices = Array.from({ length: count }, (_, index) => index)[Symbol.iterator]();
-  const work = async (): Promise<void> => {
-    for (const index of indices) await act(index);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-}
-
 type Cluster = Item & { readonly status?: ClusterStatus };
 
 async function listed<T extends Item>({ verbs }: Stand, kind: "HmnCluster" | "StatefulSet"): Promise<readonly T[]> {
@@ -112,7 +105,7 @@ async function until(
 async function create(stand: Stand, leader: Subject, { clusters }: BenchOptions, add: Add): Promise<void> {
   const began = Date.now();
   const cpu = leader.cpuSeconds();
-  await forEach(clusters, (index) => ask(stand, index, "1.0.0"));
+  await forEachAtOnce(Array(clusters).keys(), AT_ONCE, (index) => ask(stand, index, "1.0.0"));
   const sets = async () => (await listed(stand, "StatefulSet")).length;
   await until(stand, "every StatefulSet to be made", VALIDATORS * clusters, sets, 200);
   add("creation", (1000 * clusters) / (Date.now() - began));
@@ -157,7 +150,7 @@ async function rest(stand: Stand, leader: Subject, { restSeconds }: BenchOptions
 
 /** A release whose clients wait three seconds, in many clusters at once. */
 async function rollBack(stand: Stand, leader: Subject, { rollouts }: BenchOptions, add: Add): Promise<void> {
-  await forEach(rollouts, (index) => ask(stand, index, "1.2.0"));
+  await forEachAtOnce(Array(rollouts).keys(), AT_ONCE, (index) => ask(stand, index, "1.2.0"));
   const back = async () =>
     (await listed<Cluster>(stand, "HmnCluster")).filter(({ status }) => status?.waitingFor?.reason === "Quarantined")
       .length;

@@ -4,10 +4,14 @@ import { type KindDefinition, kinds } from "../../operator/api/kinds.ts";
 import { validApproval, validCluster, validRollout } from "../../operator/api/valid-examples.ts";
 import { isStatus } from "../../operator/runtime/api-error.ts";
 import type { Resource } from "../../operator/runtime/resource.ts";
+import { forEachAtOnce } from "../kit/at-once.ts";
 import { claim } from "../kit/claim.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import { example, type Field, fieldsOf, pathText, valuesOf, withField } from "./generated-values.ts";
 import { namespaces, type Stand } from "./stand.ts";
+
+/** Fields at a time: nothing is kept of what is tried. */
+const AT_ONCE = 4;
 
 /** Valid objects of the kinds for which what their schema requires is not enough. */
 const VALID: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -30,12 +34,12 @@ export const everyField: Scenario = {
       const spec = VALID[kind.kind]?.spec ?? example(objectSchema(kind).properties?.spec ?? {});
       const wrong: string[] = [];
       let tried = 0;
-      for (const field of fieldsOf(kind)) {
+      await forEachAtOnce(fieldsOf(kind), AT_ONCE, async (field) => {
         const outcome = await tryField(stand, { kind, namespace, spec }, field);
         tried += outcome.tried;
         wrong.push(...outcome.wrong);
         progress.detail(`${kind.kind}: ${pathText(field)}`);
-      }
+      });
       claim(wrong.length === 0, `${kind.kind}: every value is refused, or read`, wrong);
       progress.say(`${kind.kind}: ${fieldsOf(kind).length} fields, ${tried} values`);
     }

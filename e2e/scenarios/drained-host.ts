@@ -1,6 +1,7 @@
 import { LABELS } from "../../operator/api/group.ts";
 import { patchSpec, releaseSpec } from "../kit/change.ts";
 import { claim, claimEqual } from "../kit/claim.ts";
+import { isReady, untilCluster } from "../kit/cluster-state.ts";
 import { describePods, followRollout, inState } from "../kit/follow.ts";
 import { kubectl, shown } from "../kit/kubectl.ts";
 import { loadHost } from "../kit/load.ts";
@@ -72,6 +73,7 @@ export const drainedHost: Scenario = {
     await claimOneAtATime(watcher);
     await claimBooks(view, release, progress);
     await patchSpec(view, { rollout: { phases: QUICK_ROLLOUT.phases } }, progress);
+    await untilCluster(view, "HmnCluster Ready", isReady, { progress });
   },
 };
 

@@ -10,9 +10,11 @@ import { kubectlHmn } from "../kit/plugin.ts";
 import type { Progress } from "../kit/progress.ts";
 import type { Release } from "../kit/releases.ts";
 import type { View } from "../kit/view.ts";
+import { watchDisruptions } from "../kit/watcher.ts";
 import { QUICK_ROLLOUT } from "./phases.ts";
 import type { Scenario } from "./scenario.ts";
-import { claimBooks, claimRunning, inputsOf, otherThan } from "./steady.ts";
+import { VALIDATORS } from "./stage.ts";
+import { claimBooks, claimOneAtATime, claimRunning, inputsOf, otherThan } from "./steady.ts";
 
 const BOB = "bob@example.com";
 
@@ -25,6 +27,7 @@ export const gatedUpgrade: Scenario = {
     "the API server refuses an approval in another's name, one by a user without the verb `approve`, and a status written by hand",
     "the line in status.waitingFor.command, run as it is, opens the first gate, kubectl hmn rollout promote the second; the HmnRollout names who did it",
     "kubectl hmn status tells the gate, the phases and the quorum",
+    "in the end the release is on all validators, each moved once, at most one down at any time; no acknowledged transfer is lost",
   ],
   run: async ({ stage, progress }) => {
     const view = await stage.ensure(progress);
@@ -32,6 +35,7 @@ export const gatedUpgrade: Scenario = {
     const phases = QUICK_ROLLOUT.phases.map((phase) => ({ ...phase, gate: phase.percent < 100 }));
     await patchSpec(view, { rollout: { ...QUICK_ROLLOUT, phases } }, progress);
     const planned = await planOf(view, release, progress);
+    const watcher = watchDisruptions(view, VALIDATORS);
     const number = await requestRelease(view, release, progress);
     await followRollout(view, { number, until: inState("AtGate"), what: "the gate behind phase 1", progress });
     const waiting = await untilCluster(
@@ -104,6 +108,13 @@ export const gatedUpgrade: Scenario = {
       "validators in each phase of the plan",
     );
     await claimRunning(view, release, progress);
+    await claimOneAtATime(watcher);
+    claim(
+      (rollout.status.windows ?? []).some((window) => window.verdict === "Pass"),
+      "windows were judged, and passed",
+      rollout.status.windows,
+    );
+    claim(rollout.status.incident === undefined, "there is no incident", rollout.status.incident);
     await patchSpec(view, { rollout: QUICK_ROLLOUT }, progress);
     await claimBooks(view, release, progress);
   },

@@ -10,7 +10,7 @@ import type { Scenario } from "./scenario.ts";
 import { VALIDATORS } from "./stage.ts";
 import { claimBooks, claimOneAtATime, inputsOf } from "./steady.ts";
 
-/** An upgrade first, then some epochs of three quarters of a minute. */
+/** An upgrade, where one is needed, then some epochs of three quarters of a minute. */
 const TIMEOUT_MS = 15 * 60_000;
 const MORE = VALIDATORS + 1;
 
@@ -26,7 +26,7 @@ export const scale: Scenario = {
     const view = await stage.ensure(progress);
     const inputs = await inputsOf(view);
     const watcher = watchDisruptions(view, VALIDATORS);
-    // There are four workers: the fifth validator shares one.
+    // There are four workers: the fifth validator shares one. Where that is new, an upgrade comes first.
     const change = { validators: { replicas: MORE }, placement: { allowSharedHosts: true } };
     await patchSpec(view, change, progress);
     const five = await untilCluster(view, "five validators", (one) => isReady(one) && one.status.size === MORE, {

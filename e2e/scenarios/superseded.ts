@@ -28,7 +28,11 @@ export const superseded: Scenario = {
     });
     await patchSpec(
       view,
-      { environment: [...before.environment, { name: "HMN_NOTE", value: "second change" }] },
+      {
+        environment: [...before.environment, { name: "HMN_NOTE", value: "second change" }],
+        // There are four workers: the fifth validator, in a later scenario, shares one, and that is a release, too.
+        placement: { allowSharedHosts: true },
+      },
       progress,
     );
     const first = await followRollout(view, {
