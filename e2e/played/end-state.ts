@@ -25,6 +25,8 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   // Of the genesis: when it was made, and the authority's key.
   [/"timeNs": "\d+"/g, '"timeNs": TIME'],
   [/(?!0{62})[0-9a-f]{64}/g, "KEY"],
+  // A soak of one window: whether that is judged or the whole soak hangs on when the operator came back.
+  [/\d+ failed windows in a row|over the whole soak of phase \d+/g, "JUDGED"],
 ];
 
 /** All of a namespace that an operator deals with, without what is different in every run: two runs can be compared. */

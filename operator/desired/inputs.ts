@@ -1,6 +1,6 @@
+import { createMemory } from "../../node/base/memory.ts";
 import type { ClusterSpec } from "../api/cluster.ts";
 import { equalJson, shortHash } from "./hash.ts";
-import { createMemory } from "./memory.ts";
 
 /** Fields that are in the inputs only where the user gives them. */
 type Given<T> = { readonly [Field in keyof T]?: T[Field] };

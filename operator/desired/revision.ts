@@ -1,9 +1,9 @@
 import type { V1ControllerRevision } from "@kubernetes/client-node";
+import { createMemory } from "../../node/base/memory.ts";
 import { FIELD_MANAGER, LABELS } from "../api/group.ts";
 import type { ClusterObject } from "../observe/snapshot.ts";
 import type { KubeObject } from "../reconcile/actions.ts";
 import { type Inputs, revisionOf } from "./inputs.ts";
-import { createMemory } from "./memory.ts";
 import { ownedMetadata } from "./metadata.ts";
 import { revisionName } from "./names.ts";
 import { renderTemplate, type StoredTemplate } from "./template.ts";

@@ -1,10 +1,10 @@
 import type { V1Pod, V1Secret } from "@kubernetes/client-node";
+import { createMemory } from "../../node/base/memory.ts";
 import { millis } from "../../node/base/units.ts";
 import type { ClusterStatus } from "../api/cluster.ts";
 import { LABELS } from "../api/group.ts";
 import { amount } from "../api/quantity.ts";
 import { incarnationOf, incarnationOn } from "../api/replacement.ts";
-import { createMemory } from "../desired/memory.ts";
 import { authorityName, memberOn, operatorSecretName } from "../desired/names.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Caches } from "./caches.ts";

@@ -1,11 +1,11 @@
 import type { Hex } from "../../node/base/bytes.ts";
+import { createMemory } from "../../node/base/memory.ts";
 import { LABELS } from "../api/group.ts";
 import type { Repair } from "../api/repairs.ts";
 import { budget, minAvailable } from "../desired/budget.ts";
 import { authorityConfig, networkConfig } from "../desired/config.ts";
 import { genesisConfig, genesisFile, restoredGenesisFile } from "../desired/genesis.ts";
 import { inputsOf, revisionOf } from "../desired/inputs.ts";
-import { createMemory } from "../desired/memory.ts";
 import { authorityName, genesisName, governanceSecretName, statefulSetName } from "../desired/names.ts";
 import { networkPolicy, restorePolicy } from "../desired/network-policy.ts";
 import { revisionObject, type StoredRevision } from "../desired/revision.ts";

@@ -1,7 +1,7 @@
+import { createMemory } from "../../node/base/memory.ts";
 import { approvalPolicy, approvalPolicyBinding } from "../api/approval-policy.ts";
 import { deletionPolicy, deletionPolicyBinding } from "../api/deletion-policy.ts";
 import { equalJson } from "../desired/hash.ts";
-import { createMemory } from "../desired/memory.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { SignerProof } from "../rollout/approvals.ts";
 import { timeOf } from "../rollout/time.ts";
