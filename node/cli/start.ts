@@ -1,5 +1,3 @@
-import { totalmem } from "node:os";
-import { setFlagsFromString } from "node:v8";
 import { EXIT_CODES } from "../api/contract.ts";
 import { DamagedData, ReleaseTooOld } from "../node.ts";
 import { type Running, startNode } from "../shell.ts";
@@ -7,14 +5,7 @@ import { loadFaults } from "../shell-faults.ts";
 import { createLog } from "../shell-log.ts";
 import { parseStart, START_HELP } from "../shell-options.ts";
 import type { Command } from "./command.ts";
-
-/**
- * V8 counts the bytes of frames towards the next collection of its heap, which they are not in: left to itself it marks the same
- * small heap again for every few megabytes of batches, at a third of the node's CPU time. It costs garbage of four times
- * what lives, so only a node with room enough has it.
- */
-const ROOMY_FLAGS = "--heap-growing-percent=400";
-const ROOMY_BYTES = 2 ** 30;
+import { paceGarbage } from "./garbage-pace.ts";
 
 /** `hmn-node start`: runs a node until a signal ends the process. */
 export const start: Command = async (args, world) => {
@@ -27,7 +18,7 @@ export const start: Command = async (args, world) => {
     world.error(`hmn-node: ${options.detail ?? options.reason}\n${START_HELP}`);
     return 2;
   }
-  if (memoryBytes() >= ROOMY_BYTES) setFlagsFromString(ROOMY_FLAGS);
+  paceGarbage();
   const { validator, version, logLevel, faults: faultText } = options.value;
   const log = createLog(logLevel, { validator, version });
   const fail = (err: unknown, message: string): never => {
@@ -67,6 +58,3 @@ export const start: Command = async (args, world) => {
   }
   return 0;
 };
-
-/** What this process may use: the container's limit, or the machine. Without a limit Node tells 0, or more than there is. */
-const memoryBytes = (): number => Math.min(process.constrainedMemory() || totalmem(), totalmem());
