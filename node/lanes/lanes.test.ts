@@ -6,7 +6,8 @@ import { BLOCK_CARS_MAX, encodePayload, type Payload, parsePayload } from "../co
 import { isDurable, judgePayload } from "./judge.ts";
 import { beginLanesEpoch, gatherCars, lanesWakeAtMs } from "./lanes.ts";
 import { addBatch, waitingBatches } from "./own-lane.ts";
-import { LANE_CARS_MAX, laneOf } from "./state.ts";
+import { LANE_CARS_MAX } from "./pace.ts";
+import { laneOf } from "./state.ts";
 import { take, waits } from "./take.ts";
 import { batchOf, blockOf, carIn, laneNetwork, signCar } from "./test-lanes.ts";
 

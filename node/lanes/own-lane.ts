@@ -5,7 +5,6 @@ import { CAR_BATCHES_MAX, CAR_BYTES_MAX, type Car, carMessage, sealCar, tipOfCar
 import {
   heldBytes,
   heldCars,
-  LANE_CARS_MAX,
   type Lanes,
   type LaneTurn,
   laneBytesMax,
@@ -38,7 +37,8 @@ export function carDueAtMs(lanes: Lanes): number {
   const lane = laneOf(lanes, config.self);
   const cars = heldCars(lane);
   if (own.pool.size === 0 || !lanes.committee.byId.has(config.self)) return Number.POSITIVE_INFINITY;
-  if (cars >= LANE_CARS_MAX || heldBytes(lane) + CAR_BYTES_MAX > laneBytesMax(lanes)) return Number.POSITIVE_INFINITY;
+  if (cars >= config.pace.laneCarsMax || heldBytes(lane) + CAR_BYTES_MAX > laneBytesMax(lanes))
+    return Number.POSITIVE_INFINITY;
   const full = own.pool.size >= CAR_BATCHES_MAX || own.poolBytes >= CAR_BYTES_MAX;
   const intervalMs = config.pace.carIntervalMs * (full ? 1 : 2 ** (cars / config.pace.carsPerDoubling));
   return own.lastCarAtMs + Math.min(intervalMs, config.pace.repeatMs);

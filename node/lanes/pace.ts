@@ -15,7 +15,11 @@ export type LanePace = {
   /** What this node puts into a block when it leads; the hard limits are those of the payload. */
   readonly blockCarsMax: number;
   readonly blockBatchBytesMax: number;
+  /** Cars beyond what is ordered that this node keeps of one lane: past that the lane stalls. */
+  readonly laneCarsMax: number;
 };
+
+export const LANE_CARS_MAX = 256;
 
 export const DEFAULT_LANE_PACE: LanePace = {
   carIntervalMs: 2,
@@ -26,4 +30,5 @@ export const DEFAULT_LANE_PACE: LanePace = {
   repeatMs: 1000,
   blockCarsMax: 1024,
   blockBatchBytesMax: 8 * 1024 * 1024,
+  laneCarsMax: LANE_CARS_MAX,
 };

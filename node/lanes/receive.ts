@@ -8,7 +8,6 @@ import {
   FETCHED_BYTES_MAX,
   heldBytes,
   heldCars,
-  LANE_CARS_MAX,
   type Lane,
   type Lanes,
   type LaneTurn,
@@ -72,7 +71,7 @@ function takeCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array, stub: CarStub)
 /** A full lane whose owner lost its state gives up its oldest incarnation, which nothing may complete any more. */
 function makeRoom(lanes: Lanes, lane: Lane, { incarnation, byteLength }: CarStub): void {
   const oldest = lane.tracks[0];
-  const full = heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + byteLength > laneBytesMax(lanes);
+  const full = heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) + byteLength > laneBytesMax(lanes);
   if (full && oldest !== undefined && oldest.incarnation < incarnation) lane.tracks = lane.tracks.slice(1);
 }
 
@@ -80,8 +79,9 @@ function roomFault(lanes: Lanes, { nowMs }: LaneTurn, lane: Lane, stub: CarStub)
   const track = trackOf(lane, stub.incarnation);
   // After a restart there is no track yet of what was ordered before it.
   const ordered = lane.ordered?.incarnation === stub.incarnation ? lane.ordered.number : 0;
-  if (stub.number > (track?.base.number ?? ordered) + LANE_CARS_MAX) return "car is too far ahead";
-  if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) + stub.byteLength > laneBytesMax(lanes)) return "lane is full";
+  if (stub.number > (track?.base.number ?? ordered) + lanes.config.pace.laneCarsMax) return "car is too far ahead";
+  if (heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) + stub.byteLength > laneBytesMax(lanes))
+    return "lane is full";
   if (track === undefined && nowMs < lane.trackOpenedAtMs + TRACK_INTERVAL_MS)
     return "lane opens too many incarnations";
   return undefined;

@@ -1,6 +1,6 @@
 import { present } from "../base/assert.ts";
 import { isBeyond, parseCar, type Tip } from "../codec/car.ts";
-import { heldBytes, heldCars, LANE_CARS_MAX, type Lanes, laneBytesMax, laneOf, openTrack, trackOf } from "./state.ts";
+import { heldBytes, heldCars, type Lanes, laneBytesMax, laneOf, openTrack, trackOf } from "./state.ts";
 import { addCar } from "./track.ts";
 
 /** Takes back from the log what no executed block has: the first car of each number, as it was taken then, and the own lane. */
@@ -8,7 +8,7 @@ export function recoverLanes(lanes: Lanes, heads: readonly Tip[]): void {
   for (const head of heads) {
     const lane = laneOf(lanes, head.validator);
     if (!lanes.committee.byId.has(head.validator) || !isBeyond(head, lane.ordered)) continue;
-    if (heldCars(lane) >= LANE_CARS_MAX || heldBytes(lane) >= laneBytesMax(lanes)) continue;
+    if (heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) >= laneBytesMax(lanes)) continue;
     const track = trackOf(lane, head.incarnation) ?? openTrack(lane, head.incarnation, Number.NEGATIVE_INFINITY);
     if (track.cars.has(head.number)) continue;
     const bytes = lanes.config.readCar(head.digest);

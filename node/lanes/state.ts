@@ -9,8 +9,7 @@ import type { LanePace } from "./pace.ts";
 import { createTrack, LANE_START, type Place, type Track } from "./track.ts";
 import type { Wanted } from "./wanted.ts";
 
-/** Cars beyond what is ordered that a node keeps of one lane: past that the lane stalls. */
-export const LANE_CARS_MAX = 256;
+/** Bytes of one lane beyond what is ordered: past that the lane stalls. */
 export const LANE_BYTES_MAX = 64 * 1024 * 1024;
 /** Of all lanes together: where there are many members, each has a smaller share. */
 export const LANES_BYTES_MAX = 1024 * 1024 * 1024;

@@ -11,6 +11,7 @@ export const FAULTS = [
   "write lost",
   "restart",
   "stop",
+  "lane full",
   "journal compacted",
   "journal lost",
   "snapshot made",

@@ -6,6 +6,7 @@ import { CHAIN_RULES } from "../chain/rules.ts";
 import { committeeOf } from "../codec/certificate.ts";
 import { leaderList, leaderOf } from "../consensus/leaders.ts";
 import { SOUND_RULES } from "../consensus/rules.ts";
+import { heldCars, laneOf } from "../lanes/state.ts";
 import { MESH_RULES } from "../mesh/rules.ts";
 import { chainOf, isLive, viewOf } from "../node.ts";
 import { bendObservation, createLiar } from "./byzantine.ts";
@@ -228,6 +229,10 @@ function createSimulation(
       return true;
     });
     mesh.tick(nowMs < scenario.stormMs + CLIENTS_AFTER_MS);
+    for (const { id, node } of honest) {
+      const waits = node !== undefined && node.lanes.own.pool.size > 0;
+      if (waits && heldCars(laneOf(node.lanes, id)) >= scenario.lanes.laneCarsMax) faults["lane full"] += 1;
+    }
     const liarsNode = hosts[scenario.byzantine ?? -1]?.node;
     if (liarsNode !== undefined) bendObservation(liarsNode, faults);
     if (probes && nowMs % PROBE_MS === 0)

@@ -83,6 +83,8 @@ function draw(seed: number, stormMs: number, shape: Shape): Omit<Scenario, keyof
       ackAfterMs: 20,
       carIntervalMs: random.pick([2, 50]),
       blockCarsMax: random.pick([2, 1024]),
+      // So few fill a lane whenever blocks are late.
+      laneCarsMax: seed % 3 === 2 ? 3 : DEFAULT_LANE_PACE.laneCarsMax,
     },
     compactEveryBlocks: random.pick([3, 10, 256]),
     snapshotEveryBlocks: random.pick([3, 5, 20]),
