@@ -6,7 +6,7 @@ import { describeDifference, type Inputs, inputsOf, revisionOf } from "../desire
 import type { ClusterObject, RolloutObject } from "../observe/snapshot.ts";
 import { phaseCounts } from "../rollout/phases.ts";
 import { gate, moveOrder, nextToMove, type Voter, votingWeight } from "../rollout/quorum.ts";
-import { activeRollout, currentRelease, suspendedUntil } from "../rollout/start.ts";
+import { activeRollout, asksForObserver, currentRelease, suspendedUntil } from "../rollout/start.ts";
 import { timeText } from "../rollout/time.ts";
 import { nextOpening } from "../rollout/windows.ts";
 
@@ -23,10 +23,12 @@ export type ChangePlan = {
   readonly members: { readonly join: readonly number[]; readonly leave: readonly number[] };
   /** What has to end, or to be done, before a validator moves. */
   readonly first: readonly string[];
+  /** Phase 0: so long an observer of the new release follows before any validator moves; 0: there is none. */
+  readonly observeSeconds: number;
   readonly phases: readonly PlannedPhase[];
   readonly total: number;
   readonly totalWeight: number;
-  /** Settling and soaking alone; each validator's restart comes on top. */
+  /** Observing, settling and soaking alone; each validator's restart comes on top. */
   readonly atLeast: Millis;
 };
 
@@ -68,6 +70,7 @@ export function changePlan(
     to: wanted.version,
     total: run,
     totalWeight: 0,
+    observeSeconds: 0,
     phases: [],
     atLeast: millis(0),
     members: {
@@ -107,7 +110,7 @@ export function changePlan(
       kind,
       nodes,
       moved,
-      from: phase ?? 1,
+      from: phase ?? 0,
       watched: state === "AtGate",
     };
     return { ...known, ...(goesBack ? {} : phasesOf(rest)), kind: "UnderWay", first: [first] };
@@ -187,9 +190,10 @@ function phasesOf(of: {
   readonly from?: number;
   /** The phase to begin with has been watched already. */
   readonly watched?: boolean;
-}): Pick<ChangePlan, "phases" | "totalWeight" | "atLeast"> {
-  const { wanted, kind, from = 1, watched = false } = of;
+}): Pick<ChangePlan, "observeSeconds" | "phases" | "totalWeight" | "atLeast"> {
+  const { wanted, kind, from = 0, watched = false } = of;
   const upgrade = kind === "Upgrade";
+  const observeSeconds = upgrade && from === 0 && asksForObserver(wanted) ? wanted.rollout.observeSeconds : 0;
   // Those that run now: who joins or leaves does so outside of rollouts.
   const replicas = of.nodes.length === 0 ? wanted.validators.replicas : of.nodes.length;
   const known = new Map(of.nodes.map((node) => [node.id, node]));
@@ -201,7 +205,7 @@ function phasesOf(of: {
   const moved = [...of.moved];
   const phases: PlannedPhase[] = [];
   const counts = phaseCounts(wanted.rollout.phases, replicas);
-  let waits = 0;
+  let waits = observeSeconds;
   for (const [index, { percent, soakSeconds, gate: gated }] of wanted.rollout.phases.entries()) {
     const count = counts[index] ?? replicas;
     if (index + 1 < from) continue;
@@ -228,7 +232,7 @@ function phasesOf(of: {
       gate: upgrade && !skipped && gated,
     });
   }
-  return { phases, totalWeight, atLeast: seconds(waits) };
+  return { observeSeconds, phases, totalWeight, atLeast: seconds(waits) };
 }
 
 function stepOf(nodes: readonly Voter[], next: Voter, totalWeight: number): PlannedStep {

@@ -13,7 +13,11 @@ export function planScreen(name: string, plan: ChangePlan, look: Look): string {
     plan.first.length === 0 ? [] : [heading("FIRST", look), ...plan.first.flatMap((line) => paragraph(line, look))],
     plan.phases.length === 0
       ? []
-      : [heading("PHASES", look), ...plan.phases.flatMap((phase) => phaseLines(phase, plan, look))],
+      : [
+          heading("PHASES", look),
+          ...observerLines(plan, look),
+          ...plan.phases.flatMap((phase) => phaseLines(phase, plan, look)),
+        ],
     plan.phases.length === 0 ? [] : endLines(plan, look),
   );
 }
@@ -42,6 +46,12 @@ function memberLines({ members: { join, leave } }: ChangePlan, look: Look): read
     heading("MEMBERS", look),
     ...paragraph(`${who}, one at a time, while all are healthy and no rollout is active`, look),
   ];
+}
+
+function observerLines({ observeSeconds, to }: ChangePlan, look: Look): readonly string[] {
+  if (observeSeconds === 0) return [];
+  const what = `an observer on ${to} follows the network for ${observeSeconds} s; other results, a crash or no start end it with no validator moved`;
+  return [`  phase 0  no validator yet`, ...paragraph(what, look, 4)];
 }
 
 function phaseLines(phase: PlannedPhase, plan: ChangePlan, look: Look): readonly string[] {

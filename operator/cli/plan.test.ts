@@ -36,6 +36,9 @@ test("an upgrade: who moves, in which order, and what each step leaves of the qu
     "PLAN for hmn-demo/payments  upgrade: version 1.0.0 -> 1.1.0, image registry.example/hmn-node:1.0.0 -> registry.example/hmn-node:1.1.0
 
     PHASES
+      phase 0  no validator yet
+        an observer on 1.1.0 follows the network for 30 s; other results, a crash or no start end it
+        with no validator moved
       phase 1  20 %: 1 of 4 validators on 1.1.0
         move validator 3  takes no weight away: it does not vote now
         watched for 60 s under the service levels
@@ -48,7 +51,7 @@ test("an upgrade: who moves, in which order, and what each step leaves of the qu
         move validator 2  leaves weight 290 of 390, 261 is a quorum
         watched for 120 s under the service levels
 
-    Takes at least 4 min 40 s, and each validator's restart, and as long as the gate stays closed.
+    Takes at least 5 min 10 s, and each validator's restart, and as long as the gate stays closed.
     Who votes and who is lightest is looked at again before each move: what changes until then changes
     the order.
     Going back: by itself when a level breaks, or by kubectl hmn rollout abort, until phase 3 has
@@ -147,6 +150,24 @@ test("what the active rollout brings already, or takes back first; what is quara
   );
 });
 
+test("phase 0: an observer first, unless it is over, left out, or there is nothing to follow", () => {
+  const live = clusterObject({ phase: "RollingOut", targetRevision: revisionFor("1.1.0") }, onVersion("1.1.0"));
+  const observing = { ...atGate(), status: { ...atGate().status, state: "Observing" as const, phase: 0, moved: [] } };
+  const planOf = (
+    spec: ClusterSpecInput,
+    ...given: Parameters<typeof changePlan> extends [unknown, ...infer Rest] ? Rest : never
+  ) => changePlan(clusterSpecSchema.parse(spec), ...given);
+  const rollout = specInput().rollout;
+  expect(planOf(onVersion("1.1.0"), live, [firstDeployment(), observing], NOW).observeSeconds).toBe(30);
+  expect(planOf(onVersion("1.1.0"), live, [firstDeployment(), atGate()], NOW).observeSeconds).toBe(0);
+  expect(planOf(onVersion("1.1.0"), undefined, [], NOW).observeSeconds).toBe(0);
+  const without = onVersion("1.1.0", { rollout: { ...rollout, observeSeconds: 0 } });
+  expect(planOf(without, clusterObject(), [firstDeployment()], NOW).observeSeconds).toBe(0);
+  const longer = onVersion("1.1.0", { rollout: { ...rollout, observeSeconds: 100 } });
+  const least = (spec: ClusterSpecInput) => planOf(spec, clusterObject(), [firstDeployment()], NOW).atLeast;
+  expect(least(longer) - least(without)).toBe(100_000);
+});
+
 test("a window that is not open, and an operator that is frozen", () => {
   // It is a Thursday, 14:30 UTC.
   const windows = [{ days: ["Friday" as const], start: "02:00", durationMinutes: 60, timeZone: "UTC" }];
@@ -193,7 +214,7 @@ test("a file: other objects are passed over, and what does not fit is told by it
 function begun(weights: readonly number[]): { world: World; run: Runner } {
   const rollout = {
     phases: [20, 50, 55, 80, 100].map((percent) => ({ percent, soakSeconds: 8 })),
-    observeSeconds: 0,
+    observeSeconds: 6,
     settleSeconds: 1,
     intervalSeconds: 4,
     minimumSamples: 10,
@@ -217,7 +238,7 @@ const upgraded = (world: World) => {
 
 /** Who was moved in which phase, as a timeline tells it. */
 function movedByPhase(timeline: readonly { readonly event: string; readonly message: string }[]) {
-  const phases: [number: number, moved: number[]][] = [[1, []]];
+  const phases: [number: number, moved: number[]][] = [];
   for (const { event, message } of timeline) {
     const number = Number(/\d+/.exec(message)?.[0]);
     if (event === "PhaseStarted") phases.push([number, []]);
@@ -237,6 +258,8 @@ test.each([[[100, 100, 100, 100]], [[120, 100, 90, 100, 100, 80, 100]]])(
       () => world.rollouts().at(-1)?.status.state === "Succeeded" && world.status().currentVersion === "1.1.0",
     );
     const { status } = world.rollouts().at(-1) ?? {};
+    expect(plan.observeSeconds).toBe(6);
+    expect(status?.timeline?.[0]?.message).toContain("an observer, then");
     expect(movedByPhase(status?.timeline ?? [])).toEqual(
       plan.phases
         .filter(({ skipped }) => !skipped)

@@ -106,7 +106,7 @@ export function rolloutLines(rollout: RolloutObject, cluster: ClusterObject, loo
     `${heading(`ROLLOUT ${metadata.name}`, look)}  ${changeText(rollout)}  ${look.paint(styleOfState(status.state), state)} ${since}`,
     `  [${bar(counts, (status.moved ?? []).length, total)}] ${(status.moved ?? []).length} of ${total} validators moved to ${spec.to.version}`,
     ...columns(
-      counts.map((_, index) => phaseRow(rollout, counts, index, look)),
+      [...observerRow(rollout, look), ...counts.map((_, index) => phaseRow(rollout, counts, index, look))],
       look,
     ),
   ];
@@ -118,6 +118,21 @@ function bar(counts: readonly number[], moved: number, total: number): string {
   const ends = new Set(counts.slice(0, -1).map((count) => Math.round((count * cells) / total)));
   const filled = Math.floor((moved * cells) / total);
   return Array.from({ length: cells }, (_, cell) => (ends.has(cell) ? "|" : "") + (cell < filled ? "#" : ".")).join("");
+}
+
+/** Phase 0, as far as it is known to have been: it stands in the timeline, or is the one that runs. */
+function observerRow({ status }: RolloutObject, look: Look): readonly (readonly Cell[])[] {
+  const began = (status.timeline ?? []).some(
+    ({ event, message }) => event === "Started" && message.includes("observer"),
+  );
+  if (status.phase !== 0 && !began) return [];
+  const before: readonly Cell[] = ["phase 0", "", "observer"];
+  if (status.phase !== 0) return [[...before, { text: "passed", style: "green" }]];
+  const follows =
+    status.followsSince === undefined || !isActive(status)
+      ? ""
+      : `, follows for ${agoText(status.followsSince, look.now)}`;
+  return [[...before, { text: `${stateText(status)}${follows}`, style: styleOfState(status.state) }]];
 }
 
 function phaseRow(rollout: RolloutObject, counts: readonly number[], index: number, look: Look): readonly Cell[] {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { CoherenceStatus } from "../api/coherence.ts";
+import type { RolloutObject } from "../observe/snapshot.ts";
 import { incidentScreen } from "./incident-screen.ts";
 import { rolloutList, rolloutScreen } from "./rollout-screen.ts";
 import { clusterList, statusScreen } from "./status-screen.ts";
@@ -247,6 +248,22 @@ test("several clusters, a line each", () => {
     hmn-demo   payments  1.0.0    1.2.0   Stalled  NONE    4/4    Quarantined
     "
   `);
+});
+
+test("phase 0 has a row of its own, while it runs and afterwards", () => {
+  const rowOf = (status: Partial<RolloutObject["status"]>) => {
+    const rollout = { ...atGate(), status: { ...atGate().status, ...status } };
+    return rolloutScreen(rollout, clusterObject(), PLAIN)
+      .split("\n")
+      .find((line) => line.startsWith("  phase 0"));
+  };
+  expect(rowOf({ state: "Observing", phase: 0, moved: [], since: before(20) })).toMatch(/observer +Observing$/);
+  expect(rowOf({ state: "Observing", phase: 0, moved: [], followsSince: before(12) })).toContain("follows for 12 s");
+  const timeline = [
+    { time: before(400), event: "Started", message: "1.0.0 to 1.1.0, an observer, then 1, then 4 of 4 nodes" },
+  ];
+  expect(rowOf({ timeline })).toMatch(/observer +passed$/);
+  expect(rowOf({})).toBeUndefined();
 });
 
 test("rollouts: all, and one in full", () => {

@@ -12,6 +12,7 @@ import { phaseCounts } from "./phases.ts";
 import { rollingBack } from "./rollback.ts";
 import { podsCommand, record, recordAndFree, type Situation, type Step, specCommand, waitFor } from "./situation.ts";
 import { pausedByJudge, soaking } from "./soaking.ts";
+import { asksForObserver } from "./start.ts";
 import { timeText } from "./time.ts";
 import { failedSince, judgeSince, nextWindow } from "./watchdog.ts";
 
@@ -94,7 +95,7 @@ function pausedFor(situation: Situation): Step {
  */
 function starting(situation: Situation): Step {
   const { view, rollout, spec } = situation;
-  const observes = rollout.spec.kind === "Upgrade" && spec.rollout.observeSeconds > 0 && spec.restoreFrom === undefined;
+  const observes = rollout.spec.kind === "Upgrade" && asksForObserver(spec);
   const known = view.nodes.flatMap(({ status }) => status ?? []);
   if (observes && known.length === 0)
     return waitFor(situation, {

@@ -1,5 +1,5 @@
 import { type Millis, seconds } from "../../node/base/units.ts";
-import type { ClusterStatus } from "../api/cluster.ts";
+import type { ClusterSpec, ClusterStatus } from "../api/cluster.ts";
 import type { RolloutSpec } from "../api/rollout.ts";
 import type { RolloutObject } from "../observe/snapshot.ts";
 import { isActive } from "./history.ts";
@@ -34,6 +34,10 @@ export function suspendedUntil(rollouts: readonly RolloutObject[], revision: str
   if (last === undefined) return undefined;
   return (last + Math.min(BACKOFF_FIRST * 2 ** (failures - 1), BACKOFF_MAX)) as Millis;
 }
+
+/** Whether upgrades begin with an observer: one of a restored network would need its backup, too. */
+export const asksForObserver = ({ rollout, restoreFrom }: ClusterSpec): boolean =>
+  rollout.observeSeconds > 0 && restoreFrom === undefined;
 
 /** An observer of the new release follows before any validator is moved. */
 export const isObserving = (active: Pick<RolloutObject, "status"> | undefined): boolean =>

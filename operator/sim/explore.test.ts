@@ -14,6 +14,17 @@ test.each([4, 5, 6, 7])("%i validators: every state is safe and has a way to an 
   expect(crashing.ends.Succeeded).toBeUndefined();
 });
 
+test.each([4, 5])("%i validators and an observer before them: a bad release touches none of them", (n) => {
+  const good = explore(n, "good", { observes: true });
+  expect(good.violation).toBeUndefined();
+  expect(Object.keys(good.ends).toSorted()).toEqual(["Succeeded", "Superseded"]);
+  for (const release of ["crashing", "differing"] as const) {
+    const bad = explore(n, release, { observes: true });
+    expect(bad.violation).toBeUndefined();
+    expect(Object.keys(bad.ends).toSorted()).toEqual(["RolledBack", "Superseded"]);
+  }
+});
+
 const seeing =
   (change: (situation: Situation) => Situation): Machine =>
   (situation) =>
@@ -48,5 +59,29 @@ const CANARIES: Readonly<Record<string, readonly [Machine, string]>> = {
 };
 
 test.each(Object.entries(CANARIES))("canary: %s", (_, [machine, sign]) => {
-  expect(explore(4, "crashing", machine).violation ?? explore(4, "good", machine).violation).toContain(sign);
+  expect(explore(4, "crashing", { machine }).violation ?? explore(4, "good", { machine }).violation).toContain(sign);
+});
+
+/** Those of phase 0. */
+const OBSERVER_CANARIES: Readonly<Record<string, readonly [Machine, string]>> = {
+  "other results are not looked at": [
+    seeing((situation) => {
+      const { forerunner } = situation.view;
+      const { status } = forerunner;
+      if (status === undefined) return situation;
+      return {
+        ...situation,
+        view: { ...situation.view, forerunner: { ...forerunner, status: { ...status, resultsDiffer: false } } },
+      };
+    }),
+    "despite its observer",
+  ],
+  "it is never done": [
+    (situation) => (situation.rollout.status.phase === 0 ? { slot: undefined, acts: [] } : advance(situation)),
+    "no fair way",
+  ],
+};
+
+test.each(Object.entries(OBSERVER_CANARIES))("canary: %s", (_, [machine, sign]) => {
+  expect(explore(4, "differing", { machine, observes: true }).violation).toContain(sign);
 });

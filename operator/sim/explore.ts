@@ -1,3 +1,4 @@
+import type { NodeStatus } from "../../node/api/contract.ts";
 import { assert, unreachable } from "../../node/base/assert.ts";
 import { millis } from "../../node/base/units.ts";
 import { clusterSpecSchema, type Disruption } from "../api/cluster.ts";
@@ -9,7 +10,8 @@ import { isActive } from "../rollout/history.ts";
 import { phaseCounts } from "../rollout/phases.ts";
 import { isQuorum } from "../rollout/quorum.ts";
 import type { Situation, Step } from "../rollout/situation.ts";
-import { assignedRevision } from "../rollout/start.ts";
+import { assignedRevision, isObserving } from "../rollout/start.ts";
+import { timeText } from "../rollout/time.ts";
 import type { NodeView } from "../rollout/view.ts";
 
 /** One validator: what its pod runs, and how it is. `Away` is not our doing. */
@@ -19,6 +21,10 @@ type State = {
   readonly slot: Disruption | undefined;
   readonly quarantined: boolean;
   readonly nodes: readonly Node[];
+  /** The observer of phase 0, while there is one. */
+  readonly forerunner?: Node;
+  /** It has followed for long enough. */
+  readonly followed: boolean;
   /** Those that voted when we evicted them, and have not come back. */
   readonly downByUs: readonly number[];
   readonly paused: boolean;
@@ -44,16 +50,21 @@ const WEIGHT = 100;
 
 /**
  * Every state that the rollout machine can come to with `n` validators, breadth first: the operator, the kubelets, one validator
- * at a time that goes away and comes back, and a user who pauses, resumes and changes the spec may act in any order. Time
- * stands still: deadlines, soaks and windows are for the simulator. No budget helps the operator's own gate.
+ * at a time that goes away and comes back, and a user who pauses, resumes and changes the spec may act in any order; with
+ * `observes` an observer of the new release, too, which comes up and goes away, before any validator. Time stands still but for
+ * that one's: deadlines, soaks and windows are for the simulator. No budget helps the operator's own gate.
  */
-export function explore(n: number, release: "good" | "crashing", machine: Machine = advance): Exploration {
+export function explore(
+  n: number,
+  release: "good" | "crashing" | "differing",
+  { machine = advance, observes = false }: { readonly machine?: Machine; readonly observes?: boolean } = {},
+): Exploration {
   const spec = clusterSpecSchema.parse({
     ...{ version: "2.0.0", image: { reference: "x:2" }, network: "n", validators: { replicas: n } },
     rollout: {
       phases: [20, 80, 100].map((percent) => ({ percent, soakSeconds: 0 })),
       settleSeconds: 0,
-      observeSeconds: 0,
+      observeSeconds: observes ? 1 : 0,
     },
   });
   const named = (revision: string) => ({ revision, version: revision, image: revision });
@@ -66,13 +77,16 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
   const situationOf = (state: State): Situation => ({
     ...{ now: NOW, cluster: "c", namespace: "ns", spec: { ...spec, paused: state.paused }, slot: state.slot },
     view: {
-      nodes: state.nodes.map((node, id) => viewOf(node, id, assigned(state, id))),
+      nodes: state.nodes.map((node, id) => viewOf(node, id, assigned(state, id), { observers: [] })),
       observers: [],
-      forerunner: viewOf({ pod: "old", is: "Away" }, FORERUNNER, undefined),
+      forerunner:
+        state.forerunner === undefined
+          ? viewOf({ pod: "old", is: "Away" }, FORERUNNER, undefined)
+          : viewOf(state.forerunner, FORERUNNER, "new", { resultsDiffer: release === "differing" }),
       voters: [],
       totalWeight: n * WEIGHT,
     },
-    rollout: { metadata: metadata(), spec: rollout, status: state.status },
+    rollout: { metadata: metadata(), spec: rollout, status: state.followed ? longAgo(state.status) : state.status },
     targetRevision: state.abandoned ? "other" : "new",
     quarantine: state.quarantined ? [{ ...named("new"), rollout: "c-1", reason: "", since: "" }] : [],
     ...{ approvals: [], samples: [], epochs: new Map(), metricSource: undefined, crashLogs: new Map(), difference: "" },
@@ -88,15 +102,22 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
   /** As `decide` does: what is recorded comes first, and is acted on at the next look. Throws on a breach of safety. */
   const operate = (state: State): State => {
     const step = machine(situationOf(state));
+    const status = step.status === undefined ? state.status : essential(step.status);
     const next: State = {
       ...state,
-      status: step.status === undefined ? state.status : essential(step.status),
+      status,
+      followed: state.followed && status.followsSince !== undefined,
       slot: step.slot,
       quarantined: state.quarantined || step.quarantine !== undefined,
     };
     const phase = next.status.phase ?? 1;
     const moved = next.status.moved?.length ?? 0;
     assert(moved <= (counts[phase - 1] ?? n), `phase ${phase} has ${counts[phase - 1]} nodes at most, not ${moved}`);
+    const harmless = release === "good" || !observes;
+    assert(
+      harmless || moved === 0,
+      `a ${release} release is on node ${next.status.moved?.join()} despite its observer`,
+    );
     const recorded = step.status === undefined && step.quarantine === undefined && same(step.slot, state.slot);
     return recorded
       ? step.acts.reduce((before, act) => (act.type === "evict" ? evict(before, act.uid) : before), next)
@@ -115,8 +136,32 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
     return { ...state, downByUs, nodes: state.nodes.with(id, { pod: state.nodes[id]?.pod ?? "old", is: "Stopping" }) };
   };
 
+  /** Its StatefulSet is there for as long as phase 0 is, and one that goes away comes back. */
+  const observerMoves = (state: State): readonly Move[] => {
+    const { forerunner, ...others } = state;
+    const is = (to: Node["is"], name: string, fair = true): Move => ({
+      ...{ name: `observer ${name}`, fair },
+      to: { ...state, forerunner: { pod: "new", is: to } },
+    });
+    if (!isObserving(state)) return forerunner === undefined ? [] : [{ name: "observer goes", fair: true, to: others }];
+    const time: Move = { name: "time passes", fair: true, to: { ...state, followed: true } };
+    switch (forerunner?.is) {
+      case undefined:
+        return [is("Starting", "is made")];
+      case "Starting":
+        return [release === "crashing" ? is("Crashed", "crashes") : is("Well", "follows")];
+      case "Well":
+        return [is("Away", "goes away", false), ...(state.status.followsSince === undefined ? [] : [time])];
+      case "Away":
+        return [is("Well", "comes back")];
+      default:
+        return [];
+    }
+  };
+
   const movesOf = (state: State): readonly Move[] => [
     { name: "operator", fair: true, to: operate(state) },
+    ...observerMoves(state),
     ...state.nodes.flatMap((node, id): readonly Move[] => {
       const to = (next: Node) => changed(state, id, next);
       const pod = assigned(state, id) === "new" ? "new" : "old";
@@ -145,6 +190,7 @@ export function explore(n: number, release: "good" | "crashing", machine: Machin
 
   const first: State = {
     ...{ status: {}, slot: undefined, quarantined: false, downByUs: [], paused: false, abandoned: false },
+    followed: false,
     nodes: Array.from({ length: n }, () => ({ pod: "old", is: "Well" })),
   };
   return walk(first, (state) => movesOf(state).map((move) => ({ ...move, to: renumbered(move.to) })));
@@ -223,8 +269,16 @@ function pathTo(known: readonly Known[], place: number): string {
 }
 
 /** What the machine goes on from: records for people grow without end. */
-const essential = ({ timeline: _, incident: __, rollbackReason: ___, ...status }: RolloutStatus): RolloutStatus =>
-  status;
+const essential = ({ timeline: _, incident: __, rollbackReason: ___, ...status }: RolloutStatus): RolloutStatus => ({
+  ...status,
+  ...(status.followsSince === undefined ? {} : { followsSince: timeText(NOW) }),
+});
+
+/** More than `observeSeconds`. */
+const longAgo = ({ followsSince, ...status }: RolloutStatus): RolloutStatus => ({
+  ...status,
+  ...(followsSince === undefined ? {} : { followsSince: timeText(millis(NOW - 2_000)) }),
+});
 
 const same = (a: Disruption | undefined, b: Disruption | undefined): boolean => equalJson(a, b);
 
@@ -234,8 +288,11 @@ const metadata = () => ({
 });
 
 /** As a reading of the node and its pod would be, as far as the machine looks at them. */
-function viewOf({ pod, is }: Node, id: number, template: string | undefined): NodeView {
+function viewOf({ pod, is }: Node, id: number, template: string | undefined, told: Partial<NodeStatus> = {}): NodeView {
   const well = is === "Well";
+  const status = well
+    ? ({ state: "Voting", checkpoint: { height: 1, stateRoot: "" }, ...told } as NodeStatus)
+    : undefined;
   return {
     ...{ id, statefulSet: undefined, templateRevision: template, podUid: String(id), podRevision: pod },
     ...{
@@ -245,8 +302,8 @@ function viewOf({ pod, is }: Node, id: number, template: string | undefined): No
       host: "h",
       incarnation: 0,
     },
-    ...{ reading: undefined, weight: WEIGHT, caughtUp: well, voting: well },
-    status: well ? ({ state: "Voting", checkpoint: { height: 1, stateRoot: "" } } as NodeView["status"]) : undefined,
+    ...{ reading: status === undefined ? undefined : { at: NOW, podUid: String(id), status } },
+    ...{ weight: WEIGHT, caughtUp: well, voting: well, status },
     problem: is === "Crashed" ? { kind: "CrashLoop", message: "it crashes", established: true } : undefined,
   };
 }
