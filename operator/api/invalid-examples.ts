@@ -45,6 +45,12 @@ export const invalidExamples: readonly InvalidExample[] = [
     expect: "minPpm must not be more than maxPpm",
   },
   {
+    name: "resources that could never be recommended",
+    field: "spec.tuning.resources.cpu",
+    object: validCluster({ tuning: { resources: { cpu: { min: "2", max: "500m" } } } }),
+    expect: "min must not be more than max",
+  },
+  {
     name: "a step that the chain would refuse",
     field: "spec.tuning.attunement.stepPpm",
     object: validCluster({ tuning: { attunement: { stepPpm: 30_000 } } }),

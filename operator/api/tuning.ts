@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { atomicList, cel, listMap, timeField } from "./fields.ts";
+import { atomicList, cel, listMap, quantityField, timeField } from "./fields.ts";
 
 /** What may be tuned, by the names of the network's parameters. */
 export const tunedParameters = ["attunementPpm", "psiSharePpm"] as const;
@@ -24,6 +24,33 @@ const knob = (bounds: { readonly min: number; readonly max: number; readonly ste
     })
     .describe(what)
     .meta(cel({ rule: "self.minPpm <= self.maxPpm", message: "minPpm must not be more than maxPpm" }));
+
+const range = (what: string, bounds: { readonly min: string; readonly max: string }) =>
+  z
+    .object({
+      min: quantityField(`Never less ${what} than this.`).default(bounds.min),
+      max: quantityField(`Never more ${what} than this.`).default(bounds.max),
+    })
+    .describe(`Bounds of what is recommended of ${what}.`)
+    .meta(
+      cel({
+        rule: "quantity(self.min).compareTo(quantity(self.max)) <= 0",
+        message: "min must not be more than max",
+      }),
+    );
+
+const resourceTuningSchema = z.object({
+  cpu: range("CPU", { min: "100m", max: "8" }).prefault({}),
+  memory: range("memory", { min: "128Mi", max: "16Gi" }).prefault({}),
+  stepPercent: z.int().min(1).max(50).default(25).describe("One recommendation changes either by so much at most."),
+});
+
+const resourceAdviceSchema = z.object({
+  cpu: z.string().max(32).describe("For spec.resources.cpu."),
+  memory: z.string().max(32).describe("For spec.resources.memory."),
+  since: timeField("Since when."),
+  message: z.string().max(400).describe("Why, in one sentence."),
+});
 
 export const tuningSchema = z.object({
   mode: z
@@ -52,6 +79,11 @@ export const tuningSchema = z.object({
     { min: 0, max: 400_000, step: 50_000 },
     "Share of Ψ in a validator's weight. Left alone unless this is given: it moves weights, and the chain lets it change once a day, so that a step is taken back a day later.",
   ).optional(),
+  resources: resourceTuningSchema
+    .optional()
+    .describe(
+      "With this, CPU and memory are recommended in both modes, by what the nodes used in the last quarter of an hour. Nobody but you changes spec.resources.",
+    ),
 });
 
 const levelsSchema = z.object({
@@ -127,9 +159,14 @@ export const tuningStatusSchema = z.object({
     })
     .optional()
     .describe("What the operator would order if spec.tuning.mode were Auto."),
+  resources: resourceAdviceSchema
+    .optional()
+    .describe("What the nodes should ask for, by what they used; absent while that is what they have."),
   history: z.array(outcomeSchema).max(TRIALS_KEPT).describe("How the last steps ended.").meta(atomicList),
 });
 
+export type ResourceTuning = z.output<typeof resourceTuningSchema>;
+export type ResourceAdvice = z.output<typeof resourceAdviceSchema>;
 export type TuningSpec = z.output<typeof tuningSchema>;
 export type TuningStatus = z.output<typeof tuningStatusSchema>;
 export type Trial = z.output<typeof trialSchema>;

@@ -379,6 +379,10 @@ test("the screen shows what the tuner tries, and how its last steps ended", () =
         },
         ...{ coherencePpm: [], levels: { errorsPpm: 0, availabilityPpm: 1_000_000 }, reason: "", blamed: false },
       },
+      resources: {
+        ...{ cpu: "380m", memory: "624Mi", since: before(90) },
+        message: "spec.resources cpu 500m -> 380m, memory 512Mi -> 624Mi: as used",
+      },
       history: [
         {
           ...{ time: before(4_000), parameter: "attunementPpm", from: 1_000_000, to: 1_020_000, outcome: "Kept" },
@@ -395,6 +399,7 @@ test("the screen shows what the tuner tries, and how its last steps ended", () =
   expect(text.slice(text.indexOf("TUNING"), text.indexOf("CONDITIONS"))).toMatchInlineSnapshot(`
     "TUNING  Trying for 1 min 30 s
       attunementPpm 1020000 -> 1002000: Observing
+      recommended: spec.resources cpu 500m -> 380m, memory 512Mi -> 624Mi: as used
       15 min ago     TakenBack  attunementPpm 1020000 -> 1040000: latency p95 went from 5 to 9 ms
       1 h 6 min ago  Kept       attunementPpm 1000000 -> 1020000: coherence went from 930000 to 945000
                                 ppm in 8 epochs

@@ -7,7 +7,7 @@ const ENDED_SHOWN = 3;
 /** What the tuner does, and how its last steps ended; nothing while tuning is off. */
 export function tuningLines(tuning: TuningStatus | undefined, look: Look): readonly string[] {
   if (tuning === undefined) return [];
-  const { state, message, since, trial, recommendation, history } = tuning;
+  const { state, message, since, trial, recommendation, resources, history } = tuning;
   const doing =
     trial === undefined
       ? message
@@ -22,6 +22,7 @@ export function tuningLines(tuning: TuningStatus | undefined, look: Look): reado
           `recommended: ${recommendation.parameter} ${recommendation.value} (${recommendation.message})`,
           look,
         )),
+    ...(resources === undefined ? [] : paragraph(`recommended: ${resources.message}`, look)),
     ...columns(
       ended.map(({ time, parameter, from, to, outcome, message: why }): Cell[] => [
         `${agoText(time, look.now)} ago`,

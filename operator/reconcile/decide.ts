@@ -29,7 +29,7 @@ import { rotate } from "./rotation.ts";
 import { scale, sizeOf } from "./scale.ts";
 import { signerProof } from "./signer-proof.ts";
 import { clusterStatus, type Outcome } from "./status.ts";
-import { tuneParameters, tuningEvents } from "./tuning.ts";
+import { tune, tuningEvents } from "./tuning.ts";
 
 /** Quarantined inputs that are remembered; the oldest go first. */
 const QUARANTINE_MAX = 10;
@@ -84,7 +84,7 @@ export function decide(asked: Snapshot): Decision {
   const replacing = replaceLost(snapshot, view);
   const busy = active !== undefined || target !== current.revision;
   const resizing = scaling.status !== undefined || scaling.size !== wanted || replacing.status !== undefined;
-  const tuning = tuneParameters(snapshot, view, { busy, scaling: resizing, subject: current.revision });
+  const tuning = tune(snapshot, view, { busy, scaling: resizing, subject: current.revision });
   const calm = !busy && !resizing && free && turn.slot === undefined;
   const growing = grow(snapshot, view, calm);
   const { frozen } = snapshot.fleet;

@@ -1,10 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { present } from "../../node/base/assert.ts";
 import { seededRandom } from "../../node/base/random.ts";
 import type { ClusterSpec, ClusterSpecInput } from "../api/cluster.ts";
 import { createWorld, type World } from "./world.ts";
+import type { Behaviour } from "./world-nodes.ts";
 import { createRunner, type Runner } from "./world-run.ts";
 
-function begin(seed: number, tuning: NonNullable<ClusterSpecInput["tuning"]>): { world: World; run: Runner } {
+function begin(
+  seed: number,
+  tuning: NonNullable<ClusterSpecInput["tuning"]>,
+  usage: () => Behaviour["usage"] = () => undefined,
+): { world: World; run: Runner } {
   const world = createWorld({
     spec: {
       version: "1.0.0",
@@ -13,7 +19,10 @@ function begin(seed: number, tuning: NonNullable<ClusterSpecInput["tuning"]>): {
       rollout: { phases: [{ percent: 100, soakSeconds: 8 }], settleSeconds: 2, intervalSeconds: 4, minimumSamples: 10 },
       tuning: { cooldownSeconds: 60, observationEpochs: 6, ...tuning },
     },
-    behaviour: () => ({ latencySeconds: 0.004, pullable: true }),
+    behaviour: () => {
+      const used = usage();
+      return { latencySeconds: 0.004, pullable: true, ...(used === undefined ? {} : { usage: used }) };
+    },
   });
   const random = seededRandom(BigInt(seed));
   world.chain.setHill((alpha) => 900_000 - Math.abs(alpha - 1_100_000) / 4 + random.below(2_000));
@@ -66,6 +75,24 @@ test("recommend: said in status and in one event, and never ordered", () => {
   expect(world.events.filter((text) => text.startsWith("TuningRecommended: "))).toHaveLength(1);
   run.pass(1);
   expect(run.look().actions).toEqual([]);
+});
+
+test("resources are recommended, changed by nobody, and right once somebody has taken them", () => {
+  let usage = { cpuPpm: 300_000, memoryPpm: 900_000 };
+  const { world, run } = begin(0, { mode: "Recommend", cooldownSeconds: 300, resources: {} }, () => usage);
+  const advice = () => world.status().tuning?.resources;
+  run.until("recommended", () => advice() !== undefined, 1_500);
+  expect(advice()).toMatchObject({ cpu: "380m", memory: "624Mi" });
+  expect(world.events.filter((text) => text.includes("memory 512Mi -> 624Mi"))).toHaveLength(1);
+  const before = world.objects("Pod").map(({ metadata }) => metadata.uid);
+  run.pass(120);
+  expect(world.objects("Pod").map(({ metadata }) => metadata.uid)).toEqual(before);
+  usage = { cpuPpm: 600_000, memoryPpm: 750_000 };
+  const { cpu, memory } = present(advice(), "it was just there");
+  world.edit((spec) => ({ ...spec, resources: { cpu, memory } }));
+  run.until("taken", () => advice() === undefined && isReady(world));
+  run.pass(900);
+  expect(advice()).toBeUndefined();
 });
 
 test("in an emergency nothing is tried, and what was tried goes back", () => {

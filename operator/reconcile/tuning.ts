@@ -1,5 +1,5 @@
-import { type Millis, millis } from "../../node/base/units.ts";
-import { type LevelFacts, type TuningStatus, tunedParameters } from "../api/tuning.ts";
+import { type Millis, millis, seconds } from "../../node/base/units.ts";
+import { type LevelFacts, type ResourceAdvice, type TuningStatus, tunedParameters } from "../api/tuning.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { measuredEpochs } from "../rollout/epochs.ts";
 import { quorumServes } from "../rollout/quorum.ts";
@@ -8,7 +8,8 @@ import { seriesOf, within } from "../rollout/series.ts";
 import type { View } from "../rollout/view.ts";
 import { nextOpening } from "../rollout/windows.ts";
 import type { ParameterState } from "../tuning/input.ts";
-import { tune } from "../tuning/tune.ts";
+import { recommendResources, usesOf } from "../tuning/resources.ts";
+import { tune as tuneNetwork } from "../tuning/tune.ts";
 import type { Action } from "./actions.ts";
 import { agreed } from "./agreed.ts";
 import { serviceLevels } from "./levels.ts";
@@ -23,7 +24,31 @@ type Facts = {
 export type Tuning = { readonly status: TuningStatus | undefined; readonly acts: readonly Action[] };
 
 /** What the tuner makes of the snapshot: its record, and an order that the record says was given now. */
-export function tuneParameters(snapshot: Snapshot, view: View, facts: Facts): Tuning {
+export function tune(snapshot: Snapshot, view: View, facts: Facts): Tuning {
+  const { status: held, acts } = tuneParameters(snapshot, view, facts);
+  if (held === undefined) return { status: undefined, acts };
+  const { resources: before, ...status } = held;
+  const resources = resourceAdvice(snapshot, view, facts, before);
+  return { status: resources === undefined ? status : { ...status, resources }, acts };
+}
+
+/** By readings of this release alone: what another one used says nothing of it. */
+function resourceAdvice(snapshot: Snapshot, view: View, facts: Facts, before: ResourceAdvice | undefined) {
+  const { cluster, samples, now } = snapshot;
+  const { tuning, resources: current } = cluster.spec;
+  if (tuning.resources === undefined || tuning.mode === "Off") return undefined;
+  const ids = view.nodes.map(({ id }) => id);
+  return recommendResources({
+    ...{ now, before, current, spec: tuning.resources, cooldown: seconds(tuning.cooldownSeconds) },
+    uses: usesOf(
+      samples.filter(({ revision }) => revision === facts.subject),
+      ids,
+    ),
+    disturbed: disturbanceOf(snapshot, view, facts) !== undefined,
+  });
+}
+
+function tuneParameters(snapshot: Snapshot, view: View, facts: Facts): Tuning {
   const { cluster, now } = snapshot;
   const { spec, status } = cluster;
   const before = status.tuning;
@@ -37,7 +62,7 @@ export function tuneParameters(snapshot: Snapshot, view: View, facts: Facts): Tu
   // Without a word of the nodes nothing is known; what was recorded stands.
   if (chain === undefined || !chainId) return { status: before, acts: [] };
   const levels = serviceLevels(snapshot, view);
-  const { status: recorded, order } = tune({
+  const { status: recorded, order } = tuneNetwork({
     ...{ now, before, spec: spec.tuning, epoch: chain.epoch, paused: spec.paused },
     disturbance: disturbanceOf(snapshot, view, facts),
     hold: nextOpening(spec.rollout.windows, now) === undefined ? undefined : "spec.rollout.windows are closed",
@@ -112,7 +137,7 @@ export function tuningEvents(before: TuningStatus | undefined, after: TuningStat
     ...{ type: "event", about: "HmnCluster", severity: "Normal", reason, message },
   });
   const known = new Set((before?.history ?? []).map((one) => JSON.stringify(one)));
-  const advice = after?.recommendation;
+  const { recommendation: advice, resources } = after ?? {};
   const isNew = JSON.stringify(advice) !== JSON.stringify(before?.recommendation);
   const tried = after?.trial?.step === "Observing" && before?.trial?.step === "Proposed" ? after.trial : undefined;
   return [
@@ -124,6 +149,9 @@ export function tuningEvents(before: TuningStatus | undefined, after: TuningStat
     ...(tried === undefined
       ? []
       : [event("TuningTrial", `${tried.parameter} went from ${tried.from} to ${tried.to}, and is watched`)]),
+    ...(resources !== undefined && resources.since !== before?.resources?.since
+      ? [event("TuningRecommended", resources.message)]
+      : []),
     ...(advice !== undefined && isNew ? [event("TuningRecommended", advice.message)] : []),
   ];
 }

@@ -22,6 +22,8 @@ export type Behaviour = {
   readonly differs?: boolean;
   /** 95th percentile as its peers see it; 30 where absent. */
   readonly voteDelayMs?: number;
+  /** Of its container's limits; not told where absent. */
+  readonly usage?: { readonly cpuPpm: number; readonly memoryPpm: number };
   /** Share of failed batches, of ten. */
   readonly failsOfTen?: number;
 };
@@ -247,6 +249,7 @@ export function createNodes(options: {
       available: ready,
       latencyCounts: Array.from({ length: LATENCY_BUCKETS.length + 1 }, (_, index) => (index === bucket ? batches : 0)),
       batches: { accepted: batches - failed, refused: 0, failed },
+      ...(behaviour.usage === undefined ? {} : { usage: behaviour.usage }),
       transfersApplied: batches,
       safetyViolations: 0,
     });
