@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { governanceSchema } from "./api/contract.ts";
+import { governanceSchema, OBSERVER_IDS } from "./api/contract.ts";
 import { toHex } from "./base/bytes.ts";
 import { nanos } from "./base/units.ts";
 import { testChain } from "./chain/test-genesis.ts";
@@ -34,6 +34,14 @@ test.each<[string, Uint8Array, string]>([
   ["an order with more in it", encodeAuthorityBody(join).with(1, 1), "order_malformed"],
 ])("nothing else is signed: %s", (_, body, reason) => {
   expect(countersignature(body, self)).toMatchObject({ ok: false, reason });
+});
+
+test("an observer signs no order at all, not even about its own key", () => {
+  const validator = OBSERVER_IDS.first;
+  expect(countersignature(encodeAuthorityBody({ ...join, validator }), { ...self, validator })).toMatchObject({
+    ok: false,
+    reason: "not_about_this_key",
+  });
 });
 
 test("what the operator is told of the chain keeps to the contract", () => {

@@ -1,4 +1,4 @@
-import { type NodeStatus, OPERATOR_IDS } from "./api/contract.ts";
+import { isObserver, type NodeStatus, OPERATOR_IDS } from "./api/contract.ts";
 import { equalBytes, type Hex, toHex } from "./base/bytes.ts";
 import { accept, type Result, refuse } from "./base/result.ts";
 import { NANOS_PER_MILLI } from "./base/units.ts";
@@ -38,6 +38,7 @@ export function countersignature(
   const order = body.length === BODY_BYTES ? readAuthorityBody(body) : undefined;
   if (order === undefined || !equalBytes(encodeAuthorityBody(order), body)) return refuse("order_malformed");
   const named = order.kind === "join" || order.kind === "replace_vote_key";
+  if (isObserver(self.validator)) return refuse("not_about_this_key", "an observer's id never votes");
   if (!named || order.validator !== self.validator || order.voteKey !== toHex(self.keyPair.publicKey))
     return refuse("not_about_this_key", `it is validator ${self.validator}, with key ${toHex(self.keyPair.publicKey)}`);
   return accept(toHex(sign(voteKeyMessage(self.chainId, body), self.keyPair.secretKey)));

@@ -1,3 +1,4 @@
+import { OBSERVER_IDS } from "../api/contract.ts";
 import type { Hex } from "../base/bytes.ts";
 import type { ValidatorRecord } from "../codec/validator-record.ts";
 import type { Chain } from "./chain.ts";
@@ -23,7 +24,8 @@ export function dutiesOf(chain: Chain, validator: number): readonly ValidatorRec
   }
   if (memberOf(governance, validator) === undefined) return records;
   for (const { id, join, replacement } of governance.validators.values()) {
-    if (join?.caughtUp && !join.approvals.includes(validator))
+    // As an observer it would be known to every transport, and its votes would go nowhere.
+    if (join?.caughtUp && id < OBSERVER_IDS.first && !join.approvals.includes(validator))
       records.push({ kind: "approve", validator, subject: id, key: join.voteKey });
     if (replacement !== undefined && !replacement.approvals.includes(validator) && isSilent(counts, id))
       records.push({ kind: "approve", validator, subject: id, key: replacement.voteKey });

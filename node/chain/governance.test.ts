@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { OBSERVER_IDS } from "../api/contract.ts";
 import { nanos } from "../base/units.ts";
 import { type AuthorityRecord, signAuthorityRecord } from "../codec/authority-record.ts";
 import { signRotation } from "../codec/rotation.ts";
@@ -218,6 +219,10 @@ test("validators agree by themselves to joiners that have caught up, and to repl
     { kind: "approve", validator: 0, subject: 9, key: publicKeyOf("consensus 9") },
   ]);
   admit(net, 9, [0]);
+  expect(kinds(0)).toEqual([]);
+  join(net, OBSERVER_IDS.first, BOND);
+  admit(net, OBSERVER_IDS.first, []);
+  expect(validatorIn(net, OBSERVER_IDS.first).join?.caughtUp).toBe(true);
   expect(kinds(0)).toEqual([]);
   const voteKey = publicKeyOf("fresh");
   order(net, { kind: "replace_vote_key", validator: 3, voteKey }, { voteKey: keyOf("fresh") });
