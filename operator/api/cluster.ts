@@ -91,7 +91,7 @@ export const clusterSpecSchema = z
     storage: z
       .object({
         size: quantityField(
-          "Size of each validator's volume. It may grow, where the StorageClass allows it: one volume at a time, under the running nodes, and in no rollout.",
+          "Size of each validator's and observer's volume. It may grow, where the StorageClass allows it: one volume at a time, under the running nodes, and in no rollout.",
         )
           .default("1Gi")
           .meta(cel(positiveQuantity, neverLess)),

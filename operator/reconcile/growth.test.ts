@@ -56,6 +56,25 @@ describe.each([0, 1, 2, 3])("seed %i", (seed) => {
     expect(world.status().growth).toBeUndefined();
   });
 
+  test("observers' volumes grow as well, after the validators'", () => {
+    const { world, run } = begin(seed);
+    world.edit((spec) => ({ ...spec, observers: { ...spec.observers, replicas: 2 } }));
+    run.until("the observers follow", () => isReady(world) && templates(world).length === 6);
+    const before = pods(world);
+    const grown: (number | undefined)[] = [];
+    world.edit(ofSize("2Gi"));
+    run.until("all have grown", () => {
+      const { growth } = world.status();
+      if (growth !== undefined) grown.push(growth.observer ?? growth.validator);
+      return asked(world).every((size) => size === "2Gi") && isReady(world);
+    });
+    expect(templates(world)).toEqual(Array(6).fill("2Gi"));
+    expect(grown.filter((id, index) => id !== grown[index - 1])).toEqual([0, 1, 2, 3, 0, 1]);
+    expect(pods(world)).toEqual(before);
+    run.pass(12);
+    expect(run.look().actions).toEqual([]);
+  });
+
   test("a storage that cannot grow: it is said, nothing is half done, and it goes on once it can", () => {
     const { world, run } = begin(seed);
     world.volumes.expands = false;

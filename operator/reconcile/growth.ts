@@ -1,8 +1,9 @@
 import type { V1PersistentVolumeClaim } from "@kubernetes/client-node";
+import { isObserver, observerId, observerNumber } from "../../node/api/contract.ts";
 import { seconds } from "../../node/base/units.ts";
 import type { GrowthStatus } from "../api/growth.ts";
 import { quantity } from "../api/quantity.ts";
-import { claimName, statefulSetName } from "../desired/names.ts";
+import { claimName } from "../desired/names.ts";
 import { volumeSize } from "../desired/stateful-set.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import { podsCommand, specCommand, type Wait } from "../rollout/situation.ts";
@@ -30,13 +31,14 @@ export function grow(snapshot: Snapshot, view: View, free: boolean): Growing {
   const { size } = cluster.spec.storage;
   const status = cluster.status.growth;
   if (!free || cluster.spec.paused) return { status, acts: [] };
-  const behind = view.nodes.filter((node) => isBehind(snapshot, node, size));
+  const behind = [...view.nodes, ...view.observers].filter((node) => isBehind(snapshot, node, size));
+  const growing = status === undefined ? undefined : memberOf(status);
   const node =
-    behind.find(({ id }) => id === status?.validator) ??
+    behind.find(({ id }) => id === growing) ??
     behind.toSorted((a, b) => Number(isWritable(a)) - Number(isWritable(b)) || a.id - b.id)[0];
   if (node === undefined) return { status: undefined, acts: [] };
-  if (status?.validator !== node.id || status.size !== size)
-    return { status: { validator: node.id, size, since: timeText(now) }, acts: [] };
+  if (status === undefined || growing !== node.id || status.size !== size)
+    return { status: { ...named(node.id), size, since: timeText(now) }, acts: [] };
   const claim = claimOf(snapshot, node);
   const wait = (what: string): Wait => waiting(snapshot, { status, what });
   if (claim !== undefined && isLess(claim.spec?.resources?.requests?.storage, size)) {
@@ -83,10 +85,17 @@ function isBehind(snapshot: Snapshot, node: NodeView, size: string): boolean {
   return sizes.some((one) => isLess(one, size));
 }
 
-const claimOf = ({ cluster, claims }: Snapshot, node: NodeView): V1PersistentVolumeClaim | undefined =>
-  claims.find(
-    ({ metadata }) => metadata?.name === claimName(statefulSetName(cluster.metadata.name, node.id, node.incarnation)),
-  );
+function claimOf({ claims }: Snapshot, { statefulSet }: NodeView): V1PersistentVolumeClaim | undefined {
+  const name = claimName(statefulSet?.metadata?.name ?? "");
+  return claims.find(({ metadata }) => metadata?.name === name);
+}
+
+const named = (id: number): Pick<GrowthStatus, "validator" | "observer"> =>
+  isObserver(id) ? { observer: observerNumber(id) } : { validator: id };
+const memberOf = ({ validator, observer }: GrowthStatus): number | undefined =>
+  observer === undefined ? validator : observerId(observer);
+const nameIn = ({ validator, observer }: GrowthStatus): string =>
+  observer === undefined ? `validator ${validator}` : `observer ${observer}`;
 
 /** A size that is not told is not less. */
 function isLess(actual: string | undefined, wanted: string): boolean {
@@ -99,14 +108,14 @@ const isWritable = ({ status }: NodeView): boolean => status?.storage.writable !
 
 const waiting = ({ cluster }: Snapshot, { status, what }: { status: GrowthStatus; what: string }): Wait => ({
   reason: "VolumesGrowing",
-  message: `Volumes grow to ${status.size}, one at a time: that of validator ${status.validator} waits for ${what}`,
+  message: `Volumes grow to ${status.size}, one at a time: that of ${nameIn(status)} waits for ${what}`,
   who: "Platform",
   command: podsCommand({ cluster: cluster.metadata.name, namespace: cluster.metadata.namespace }),
 });
 
-const cannot = ({ cluster, claimFault }: Snapshot, { validator, size }: GrowthStatus): Wait => ({
+const cannot = ({ cluster, claimFault }: Snapshot, status: GrowthStatus): Wait => ({
   reason: "VolumesCannotGrow",
-  message: `The volume of validator ${validator} cannot grow to ${size}: ${claimFault}. If its storage can, set allowVolumeExpansion: true on the StorageClass; it is asked again every ${AGAIN / 1000} s`,
+  message: `The volume of ${nameIn(status)} cannot grow to ${status.size}: ${claimFault}. If its storage can, set allowVolumeExpansion: true on the StorageClass; it is asked again every ${AGAIN / 1000} s`,
   who: "User",
   command: specCommand({ cluster: cluster.metadata.name, namespace: cluster.metadata.namespace }),
 });
