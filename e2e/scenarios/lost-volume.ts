@@ -1,17 +1,13 @@
 import { z } from "zod";
 import { claim, claimEqual } from "../kit/claim.ts";
-import { isReady, untilCluster } from "../kit/cluster-state.ts";
+import { untilCluster } from "../kit/cluster-state.ts";
 import { describePods } from "../kit/follow.ts";
 import { kubectl } from "../kit/kubectl.ts";
-import { loadHost } from "../kit/load.ts";
-import type { Pod } from "../kit/objects.ts";
 import type { Progress } from "../kit/progress.ts";
 import type { View } from "../kit/view.ts";
+import { claimBegunAnew, on, others, pickVictim, REPLACED_MS, untilVoting } from "./begun-anew.ts";
 import type { Scenario } from "./scenario.ts";
 import { claimBooks, inputsOf } from "./steady.ts";
-
-/** A minute until it is given up, then some epochs of three quarters of a minute. */
-const TIMEOUT_MS = 10 * 60_000;
 
 export const lostVolume: Scenario = {
   name: "lost-volume",
@@ -27,26 +23,18 @@ export const lostVolume: Scenario = {
     const inputs = await inputsOf(view);
     const before = await view.pods();
     const victim = await pickVictim(view);
-    const first = incarnationOf(victim);
-    const set = (incarnation: number): string => `${view.name}-${victim.validator}-${incarnation}`;
     await loseVolume(view, `data-${victim.name}`, progress);
     await on(view, "delete", "pod", victim.name, "--wait=false");
     await untilCluster(view, "the loss to be told", ({ status }) => status.waitingFor?.reason === "VolumeLost", {
       progress,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: REPLACED_MS,
     });
     await untilCluster(view, "a replacement", ({ status }) => status.replacement?.step === "Boundary", {
       progress,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: REPLACED_MS,
     });
     await untilVoting(view, progress);
-    const pods = await view.pods();
-    claimEqual(
-      pods.filter(({ validator }) => validator === victim.validator).map(({ name }) => name),
-      [`${set(first + 1)}-0`],
-      "the pods of the validator",
-    );
-    claimEqual(await view.reader.read(setPath(view, set(first))), undefined, "the old StatefulSet");
+    await claimBegunAnew(view, victim);
     await on(view, "delete", "pvc", `data-${victim.name}`);
     await claimBooks(view, inputs, progress);
 
@@ -55,7 +43,7 @@ export const lostVolume: Scenario = {
     await on(view, "delete", "pod", emptied.name, "--wait=false");
     await untilCluster(view, "the key to be missed", ({ status }) => status.replacement?.cause === "KeyLost", {
       progress,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: REPLACED_MS,
     });
     await untilVoting(view, progress);
     claim(
@@ -72,31 +60,6 @@ export const lostVolume: Scenario = {
   },
 };
 
-const on = (view: View, ...args: readonly string[]): Promise<string> =>
-  kubectl(view.cluster, ["-n", view.namespace, ...args]);
-
-const untilVoting = (view: View, progress: Progress) =>
-  untilCluster(view, "it to vote again", (one) => isReady(one) && one.status.replacement === undefined, {
-    progress,
-    timeoutMs: TIMEOUT_MS,
-  });
-
-/** Apart from the clients. */
-async function pickVictim(view: View): Promise<Pod> {
-  const taken = await loadHost(view);
-  const pods = await view.pods();
-  const victim = pods.findLast((pod) => pod.ready && pod.host !== taken);
-  claim(victim !== undefined, "some validator is Ready and apart from the clients", describePods(pods));
-  return victim;
-}
-
-/** Nobody else's pod is touched for it. */
-const others = (pods: readonly Pod[], apart: readonly Pod[]): readonly string[] =>
-  pods.filter(({ validator }) => !apart.some((one) => one.validator === validator)).map(({ uid }) => uid);
-
-const incarnationOf = ({ name }: Pod): number => Number(name.split("-").at(-2));
-const setPath = ({ namespace }: View, name: string): string =>
-  `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`;
 const claimSchema = z.object({ spec: z.object({ volumeName: z.string() }) });
 
 /** Takes the volume from behind its claim, as a storage that has lost it does. */

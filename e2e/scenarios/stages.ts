@@ -46,6 +46,7 @@ export function openStages(cluster: Cluster, reader: ApiReader): Record<StageNam
             size: "256Mi",
             retention: "Retain",
             replaceLostVolumes: { policy: "After", afterSeconds: GIVEN_UP_AFTER_SECONDS },
+            rebuildDamaged: { afterSeconds: GIVEN_UP_AFTER_SECONDS },
           },
         },
       },

@@ -6,6 +6,7 @@ import { leastPrivilege } from "../played/least-privilege.ts";
 import { backupRestore } from "./backup-restore.ts";
 import { crashingRelease, differingRoot, slowRelease, unpullableImage } from "./bad-release.ts";
 import { bringUp } from "./bring-up.ts";
+import { damagedVolume } from "./damaged-volume.ts";
 import { deletionDelete, deletionRetain } from "./deletion.ts";
 import { drainedHost } from "./drained-host.ts";
 import { gatedUpgrade } from "./gated-upgrade.ts";
@@ -45,6 +46,7 @@ export const scenarios: readonly Scenario[] = [
   scale,
   deletionRetain,
   lostVolume,
+  damagedVolume,
   hibernation,
   backupRestore,
   unschedulableNode,
