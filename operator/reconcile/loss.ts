@@ -33,9 +33,15 @@ export function lossOf({ cluster, claims, hosts, rollouts }: Snapshot, node: Nod
   return hasDamage(rollouts, node) ? { cause: "DataDamaged", message: node.problem?.message ?? "" } : undefined;
 }
 
-/** A release on trial may be what damages data, or be wrong about it: it goes back first, and the one before looks again. */
-export const hasDamage = (rollouts: Snapshot["rollouts"], { problem, podRevision }: NodeView): boolean =>
-  isDamaged(problem) && problem?.established === true && activeRollout(rollouts)?.spec.to.revision !== podRevision;
+/**
+ * A release on trial may be what damages data, or be wrong about it: it goes back first, and the one before looks again. A first
+ * deployment has none before it.
+ */
+export function hasDamage(rollouts: Snapshot["rollouts"], { problem, podRevision }: NodeView): boolean {
+  const trial = activeRollout(rollouts)?.spec;
+  const onTrial = trial?.kind === "Upgrade" && trial.to.revision === podRevision;
+  return isDamaged(problem) && problem?.established === true && !onTrial;
+}
 
 export function isAlive(hosts: readonly V1Node[], name: string): boolean {
   const host = hosts.find(({ metadata }) => metadata?.name === name);

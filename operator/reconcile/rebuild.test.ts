@@ -8,7 +8,7 @@ const AFTER_SECONDS = 60;
 const good = { latencySeconds: 0.004, pullable: true } as const;
 const RELEASES: Readonly<Record<string, Behaviour>> = { "1.1.0": good, "1.2.0": { ...good, damagesAfterSeconds: 10 } };
 
-function begin(seed: number, validators = 4, weights?: readonly number[]): { world: World; run: Runner } {
+function fresh(seed: number, validators = 4, weights?: readonly number[]): { world: World; run: Runner } {
   const world = createWorld({
     ...(weights === undefined ? {} : { weights }),
     spec: {
@@ -27,9 +27,13 @@ function begin(seed: number, validators = 4, weights?: readonly number[]): { wor
     },
     behaviour: (version) => RELEASES[version] ?? good,
   });
-  const run = createRunner(world, { seed: BigInt(seed), faults: seed > 0 });
-  run.until("the first deployment is ready", () => isReady(world));
-  return { world, run };
+  return { world, run: createRunner(world, { seed: BigInt(seed), faults: seed > 0 }) };
+}
+
+function begin(...args: Parameters<typeof fresh>): ReturnType<typeof fresh> {
+  const begun = fresh(...args);
+  begun.run.until("the first deployment is ready", () => isReady(begun.world));
+  return begun;
 }
 
 const isReady = (world: World): boolean =>
@@ -125,6 +129,16 @@ test("more than may fail at once: none is rebuilt, a person is asked, and who is
   for (const id of [4, 5]) world.volumes.empty(`data-payments-${id}-0-0`);
   run.until("all vote again", () => isReady(world), 2_000);
   expect(world.status().incarnations).toEqual([{ validator: 6, incarnation: 1 }]);
+});
+
+test("in a first deployment, which has nothing to go back to, it is rebuilt", () => {
+  const { world, run } = fresh(0);
+  run.until("a quorum serves", () => world.nodes.voting().length === 4);
+  damage(world, 3);
+  run.until("it is held", () => world.rollouts()[0]?.status.pauseReason === "FirstDeploymentFailed");
+  run.until("it succeeds", () => isReady(world));
+  expect(world.rollouts().map(({ status }) => status.state)).toEqual(["Succeeded"]);
+  expect(setsOf(world, 3)).toEqual(["payments-3-1"]);
 });
 
 test("two of seven: one after the other", () => {
