@@ -67,8 +67,11 @@ function normalised(kind: string, item: Item, namespace: string): unknown {
 const isHistoryOfPods = (kind: string, { metadata: { ownerReferences = [] } }: Item): boolean =>
   kind === "ControllerRevision" && ownerReferences.some((owner) => owner.kind === "StatefulSet");
 
-/** When a window ended is a matter of milliseconds, on which hangs in which state of a phase it failed; the cause and the result are not. */
-const BY_THE_CLOCK: ReadonlySet<string> = new Set(["Paused", "Resumed", "Soaking"]);
+/**
+ * When a window ended is a matter of milliseconds, on which hangs in which state of a phase it failed; the cause and the result
+ * are not. From which height on an observer was seen to follow, and whether an operator that has just begun has read it, is such, too.
+ */
+const BY_THE_CLOCK: ReadonlySet<string> = new Set(["Paused", "Resumed", "Soaking", "ObserverFollows", "ObserverLost"]);
 
 function withoutClock(item: Item & { readonly status?: Partial<RolloutStatus> }): unknown {
   const { windows: _, moved, incident, ...status } = item.status ?? {};

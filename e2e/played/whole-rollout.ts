@@ -26,8 +26,7 @@ export const specOf = (version: string): ClusterSpecInput => ({
       { percent: 20, soakSeconds: WINDOW_SECONDS },
       { percent: 100, soakSeconds: WINDOW_SECONDS },
     ],
-    // Phase 0 is the modelled simulator's and the real cluster's.
-    observeSeconds: 0,
+    observeSeconds: 1,
     ...{ settleSeconds: 0, intervalSeconds: WINDOW_SECONDS, failureLimit: 1, minimumSamples: 1 },
     // Two busy cores must not make a slow start of a played node a failure of its release.
     progressDeadlineSeconds: 300,
