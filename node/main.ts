@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "checks a backup by restoring it in memory",
     load: async () => (await import("./cli/check-backup.ts")).checkBackup,
   },
+  "list-backups": {
+    summary: "tells which backups there are",
+    load: async () => (await import("./cli/list-backups.ts")).listBackups,
+  },
   "forget-backups": {
     summary: "removes all but the last of a row of backups",
     load: async () => (await import("./cli/forget-backups.ts")).forgetBackups,

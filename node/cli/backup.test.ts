@@ -16,6 +16,7 @@ import { backup } from "./backup.ts";
 import { checkBackup } from "./check-backup.ts";
 import { forgetBackups } from "./forget-backups.ts";
 import { genesis } from "./genesis.ts";
+import { listBackups } from "./list-backups.ts";
 import { restore } from "./restore.ts";
 import { run, writeFolder } from "./test-folder.ts";
 import { verify } from "./verify.ts";
@@ -152,6 +153,34 @@ test("of a row of backups the last ones stay, and what does not belong to it", a
   const left = readdirSync(at("backups")).filter((name) => /^(row|other)/.test(name));
   expect(left).toEqual(["other-1", "row-0", "row-2", "row-3"]);
   expect(await run(forgetBackups, at("backups"), "--prefix", "row-", "--keep", "0")).toMatchObject({ code: 2 });
+});
+
+test("the whole backups of a target, the newest state first, and whether a key fits", async () => {
+  mkdirSync(at("listed"));
+  const copy = (name: string, change: (manifest: Record<string, unknown>) => Record<string, unknown>) => {
+    cpSync(at("backups", "one"), at("listed", name), { recursive: true });
+    const path = at("listed", name, "manifest.json");
+    writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, "utf8")))));
+  };
+  copy("b-good", (manifest) => manifest);
+  copy("a-later", (manifest) => ({ ...manifest, timeNs: `${BigInt(String(manifest.timeNs)) + 1n}` }));
+  copy("c-other", (manifest) => ({ ...manifest, network: "other" }));
+  copy("d-not", () => ({ format: "nothing" }));
+  const listed = async (...more: string[]): Promise<readonly { name: string; key: string }[]> => {
+    const ran = await run(listBackups, at("listed"), "--json", ...more);
+    expect(ran).toMatchObject({ code: 0, error: "" });
+    return JSON.parse(ran.out);
+  };
+  const names = async (...more: string[]) => (await listed(...more)).map(({ name, key: state }) => `${name} ${state}`);
+  const { network: name } = network.genesis;
+  expect((await names())[0]).toBe("a-later ");
+  expect((await names()).toSorted()).toEqual(["a-later ", "b-good ", "c-other "]);
+  expect(await names("--network", name, ...key())).toEqual(["a-later manifest_changed", "b-good fits"]);
+  expect(await names("--last", "1", ...key())).toEqual(["a-later manifest_changed"]);
+  expect(await names("--chain-id", "ab".repeat(32))).toEqual([]);
+  const screen = await run(listBackups, at("listed"), "--network", name, ...key());
+  expect(screen.out).toMatch(/^NAME +NETWORK .*\na-later .*manifest_changed\nb-good .*fits\n$/s);
+  expect(await run(listBackups, at("listed"), "--last", "0")).toMatchObject({ code: 2 });
 });
 
 test("what a node waits with can be restored again and again, exchanged until a network has begun, and is left alone from then on", async () => {

@@ -26,6 +26,7 @@ import { genesis } from "./genesis.ts";
 import { health } from "./health.ts";
 import { inspect } from "./inspect.ts";
 import { keygen } from "./keygen.ts";
+import { listBackups } from "./list-backups.ts";
 import { parseMetrics, quantileOf } from "./metrics-text.ts";
 import { prove } from "./prove.ts";
 import { restore } from "./restore.ts";
@@ -132,6 +133,7 @@ test.each([
   ["check-proof", checkProof],
   ["backup", backup],
   ["check-backup", checkBackup],
+  ["list-backups", listBackups],
   ["forget-backups", forgetBackups],
   ["restore", restore],
 ] as const)("%s tells its flags, and names one that it does not know", async (name, command) => {
