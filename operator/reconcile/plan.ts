@@ -142,7 +142,7 @@ function givenFault(snapshot: Snapshot): Obstacle | undefined {
   const { given, now, cluster } = snapshot;
   const tell = (detail: string): Omit<Obstacle, "reason"> => ({
     message: `Secret ${cluster.spec.tls.authoritySecret} (spec.tls.authoritySecret): ${detail}. Nodes keep running on the certificates that they have`,
-    command: `kubectl get secret,certificate ${cluster.spec.tls.authoritySecret} -n ${cluster.metadata.namespace}`,
+    command: `kubectl describe secret ${cluster.spec.tls.authoritySecret} -n ${cluster.metadata.namespace}`,
   });
   if (given === undefined) return undefined;
   if (!given.ok) return { reason: given.reason, ...tell(given.detail ?? "it cannot be used") };
