@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { present } from "../base/assert.ts";
+import type { Result } from "../base/result.ts";
 import type { BatchProof } from "../chain/proof.ts";
 import { trustOfGenesis } from "../chain/proof-trust.ts";
+import { SEQUENCE_WINDOW } from "../chain/streams.ts";
+import { encodeBatch, parseBatch } from "../codec/batch.ts";
 import { newTransfer, type Transfer } from "../codec/transfer.ts";
 import { proveExecuted } from "../node.ts";
 import { account, keyOf, NODES, running } from "../test-network.ts";
@@ -63,6 +66,7 @@ async function network(lies: Readonly<Record<number, Lies>> = {}) {
   return { calm, asked, client };
 }
 
+const parsed = <T>(result: Result<T>): T | undefined => (result.ok ? result.value : undefined);
 const pay = (id: bigint, fields: Partial<Transfer> = {}): Transfer =>
   newTransfer({ id, debit: account(1), credit: account(2), amount: 5n, ledger: 1, code: 1, ...fields });
 const nobody = { credit: account(77) };
@@ -101,6 +105,30 @@ describe("a proof", () => {
       expect(await hmn.createTransfers(sent, { target: 0 })).toMatchObject({ failures: [] });
       expect(await hmn.createTransfers(sent, { target: 0, confirm: "proof" })).toMatchObject(refused);
     }
+  });
+
+  it("that a block refuses it for its place there is no last word: another block may have executed it", async () => {
+    let refusedAt = 0;
+    /** Has a later batch of the same stream executed just before the one that it is given, and says that this one went through. */
+    const late: Behaviour = ({ batch }) => {
+      const { type, payload, chainId, stream, sequence, expiryMs } = present(parsed(parseBatch(batch)), "it is whole");
+      const far = { sequence: sequence + 2n * SEQUENCE_WINDOW, keyPair: keyOf(60) };
+      calm.feed(0, {
+        ...{ type: "client-batch", request: 1_000 },
+        batch: encodeBatch({ type, payload, chainId, stream, expiryMs, ...far }),
+      });
+      calm.feed(1, { type: "client-batch", request: 1_001, batch });
+      calm.until(() => calm.answers.has(1_001));
+      const told = present(calm.answers.get(1_001), "it was waited for");
+      expect(told).toMatchObject({ type: "committed", outcome: { refused: "sequence_too_old" } });
+      refusedAt = told.type === "committed" ? told.height : 0;
+      return { type: "committed", height: refusedAt, outcome: { failures: [], count: 1 } };
+    };
+    const { calm, client } = await network({ 0: { answer: late } });
+    const hmn = await client({ confirmTimeoutMs: 5_000 });
+    expect(await hmn.createTransfers([pay(hmn.newIds(1))], { target: 0, confirm: "proof" })).toMatchObject({
+      ...{ type: "unknown", reason: expect.stringContaining(`block ${refusedAt} refuses it (sequence_too_old)`) },
+    });
   });
 
   it("of a batch that one node refuses comes from the others; where nobody has one the end is not known", async () => {

@@ -7,7 +7,7 @@ import { batchId } from "../codec/batch.ts";
 import type { ApiReader } from "./api-reader.ts";
 import type { Pool } from "./pool.ts";
 import { type FirstAnswer, finalAnswer } from "./quorum.ts";
-import { refusalOf, resultOf, type SendResult } from "./send-result.ts";
+import { OF_ITS_PLACE, refusalOf, resultOf, type SendResult } from "./send-result.ts";
 
 /** Proofs of one network, checked with nothing but a validator set. */
 export type Prover = {
@@ -69,8 +69,13 @@ export function createProver(reader: ApiReader, known: Trust): Prover {
     for (;;) {
       signal.throwIfAborted();
       const proof = await proofOf(target, { id, height: answer.height }, signal);
-      if (proof !== undefined)
-        return resultOf({ type: "committed", height: check(proof), outcome: proof.outcome }, target);
+      if (proof !== undefined) {
+        const answer = { type: "committed", height: check(proof), outcome: proof.outcome } as const;
+        const refusal = refusalOf(answer);
+        if (refusal !== undefined && OF_ITS_PLACE.includes(refusal))
+          throw new Error(`block ${answer.height} refuses it (${refusal}), and another one may have executed it`);
+        return resultOf(answer, target);
+      }
       await delay(RETRY_MS, undefined, { signal });
     }
   };
@@ -103,7 +108,7 @@ export function createProver(reader: ApiReader, known: Trust): Prover {
           return noted(target);
         });
       try {
-        // The first proof that holds is the last word: there is no other one to the contrary.
+        // The first proof that holds is the last word: what was executed is never refused but for its place, nor the other way round.
         return await Promise.any([asked, ...others]);
       } catch {
         // Nobody has executed it, says everybody: a refusal is one node's word, as there is nothing to prove.

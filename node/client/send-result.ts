@@ -8,6 +8,10 @@ export type SendResult =
   /** Executed, finally. Records that are not named were applied, now or before. */
   | {
       readonly type: "committed";
+      /**
+       * Of the block that executed it. `confirm: "proof"` is sure of what became of the batch, not of this: a block that orders it
+       * once more, which a faulty node may point to, has the same result.
+       */
       readonly height: number;
       readonly failures: readonly RecordFailure[];
       /** Index of the target that answered first. */
@@ -17,6 +21,15 @@ export type SendResult =
   | { readonly type: "refused"; readonly reason: string }
   /** It may or may not be executed: `settle` finds out, or look the ids up at a block past their window. */
   | { readonly type: "unknown"; readonly reason: string };
+
+/** Where a block says so of a batch, it was too late or too much there: an earlier or later block may have executed the same bytes. */
+export const OF_ITS_PLACE: readonly string[] = [
+  "expired",
+  "sequence_too_old",
+  "sequence_taken",
+  "too_many_streams",
+  "ids_exhausted",
+];
 
 /** Why nothing has happened, if the answer says that. */
 export function refusalOf(answer: ClientAnswer): string | undefined {
