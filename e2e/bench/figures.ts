@@ -11,6 +11,7 @@ export const FIGURES = {
   coldStart: ["start/caches filled", { unit: "s", better: "lower", floor: 2.5 }],
   creation: ["creation/clusters", { unit: "clusters/s", better: "higher", floor: 50 }],
   creationCpu: ["creation/CPU of the operator", { unit: "ms/cluster", better: "lower" }],
+  decisions: ["rest/decisions, by processor time", { unit: "decisions/s", better: "higher", floor: 2_000 }],
   noOp: ["rest/no-op reconciles of one worker", { unit: "reconciles/s", better: "higher", floor: 2_000 }],
   restWrites: ["rest/writes beyond the Lease", { unit: "writes", better: "lower", floor: 0 }],
   restCpu: ["rest/CPU of the operator", { unit: "cores", better: "lower" }],

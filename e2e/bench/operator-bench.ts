@@ -15,6 +15,7 @@ import { AUDIT_POLICY } from "../played/rights.ts";
 import { isReady, openSession } from "../played/session.ts";
 import { namespaces, type Stand, startStand } from "../played/stand.ts";
 import { behaviourOf, specOf } from "../played/whole-rollout.ts";
+import { decisionsPerSecond } from "./decisions.ts";
 import { FIGURES } from "./figures.ts";
 import { rollbackTimes } from "./rollbacks.ts";
 import { prepareAccount, type Subject, startSubject } from "./subject.ts";
@@ -37,6 +38,7 @@ export async function benchOperator(options: BenchOptions, progress: Progress): 
     all.add(name, of, value);
     progress.say(`${name}: ${value.toPrecision(3)} ${of.unit}`);
   };
+  add("decisions", decisionsPerSecond());
   const compiled = await compile(["operator/main"]);
   const stand = await startStand({ progress, behaviour: behaviourOf, auditPolicy: AUDIT_POLICY });
   try {
