@@ -7,6 +7,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import { type Item, itemKey, keyOf } from "../runtime/resource.ts";
 import type { Verbs } from "../runtime/verbs.ts";
 import { type KindName, kindNames, resources } from "./resources.ts";
+import { trim } from "./trim.ts";
 
 /** The caches of all kinds, over all watched namespaces. */
 export type Caches = {
@@ -48,36 +49,6 @@ export function clusterKeyOf(kind: KindName, item: Item): string | undefined {
 function clusterInSpec(item: Item): string | undefined {
   if (!("spec" in item) || typeof item.spec !== "object" || item.spec === null || !("cluster" in item.spec)) return;
   return typeof item.spec.cluster === "string" ? item.spec.cluster : undefined;
-}
-
-/** Kinds whose objects are put back when somebody else changes them. */
-const contestable: readonly KindName[] = [
-  "StatefulSet",
-  "Service",
-  "ConfigMap",
-  "ServiceAccount",
-  "PodDisruptionBudget",
-  "NetworkPolicy",
-];
-
-/** Who wrote an object and when, without the fields, which make up most of it. */
-const writers = (entries: unknown): unknown =>
-  Array.isArray(entries)
-    ? entries.map(({ manager, time, subresource }: Record<string, unknown>) => ({ manager, time, subresource }))
-    : [];
-
-/** Drops what only other programs read and what makes up most of an object's size. */
-function trim(kind: KindName, item: Item): Item {
-  // Who wrote these last, and when, decides whether approvals count.
-  if (kind === "ValidatingAdmissionPolicy" || kind === "ValidatingAdmissionPolicyBinding") return item;
-  const whole: Item & { status?: unknown } = item;
-  const metadata: Item["metadata"] & { managedFields?: unknown } = { ...whole.metadata };
-  if (contestable.includes(kind)) metadata.managedFields = writers(metadata.managedFields);
-  else Reflect.deleteProperty(metadata, "managedFields");
-  const { status } = whole;
-  if (typeof status !== "object" || status === null || !("images" in status)) return { ...whole, metadata };
-  const { images: _, ...rest } = status;
-  return Object.assign({ ...whole, metadata }, { status: rest });
 }
 
 /** A list that is alone in having items is handed out itself. */
