@@ -146,5 +146,6 @@ test("observers of the spec follow without a vote, go to a new release one at a 
   world.edit((spec) => ({ ...spec, observers: { ...spec.observers, replicas: 0 } }));
   run.until("all have left", () => imagesOf(world, LABELS.observer).length === 0 && isReady(world));
   expect(world.find("Service", "payments-observers")).toBeUndefined();
+  expect(world.find("PodDisruptionBudget", "payments-observers")).toBeUndefined();
   expect(world.status().observers).toBeUndefined();
 });

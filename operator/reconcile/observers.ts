@@ -96,7 +96,7 @@ export const strandedObservers = ({ hosts }: Snapshot, view: View): readonly Act
 
 /** Objects of observers that nobody wants any more; volumes go with them. */
 export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObserver[]): readonly Action[] {
-  const { cluster, statefulSets, secrets, services } = snapshot;
+  const { cluster, statefulSets, secrets, services, budgets } = snapshot;
   const { name } = cluster.metadata;
   const isLeft = (id: number): boolean => !wanted.some((one) => one.id === id);
   const isLeaf = (secret: string): boolean => {
@@ -107,13 +107,12 @@ export function observerLeftovers(snapshot: Snapshot, wanted: readonly WantedObs
     const id = memberOn(metadata?.labels);
     return id !== undefined && metadata?.name === observerSetName(name, id) && isLeft(id);
   });
-  const readers =
-    cluster.spec.observers.replicas > 0
-      ? []
-      : services.filter(({ metadata }) => metadata?.name === observersName(name));
+  const isShared = ({ metadata }: Named): boolean =>
+    cluster.spec.observers.replicas === 0 && metadata?.name === observersName(name);
   return [
     ...sets.flatMap((object) => removal("apps/v1", "StatefulSet", object)),
-    ...readers.flatMap((object) => removal("v1", "Service", object)),
+    ...services.filter(isShared).flatMap((object) => removal("v1", "Service", object)),
+    ...budgets.filter(isShared).flatMap((object) => removal("policy/v1", "PodDisruptionBudget", object)),
     ...secrets
       .filter(({ metadata }) => isLeaf(metadata?.name ?? ""))
       .flatMap((object) => removal("v1", "Secret", object)),

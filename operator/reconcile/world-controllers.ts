@@ -13,6 +13,8 @@ export type ModelControllers = {
 };
 
 const STOP_SECONDS = 3;
+/** The API server refuses every pod of a PriorityClass that is not there. */
+export const ABSENT_CLASS = "absent";
 type SetSpec = {
   readonly replicas: number;
   readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: object };
@@ -32,6 +34,7 @@ export function createControllers(
     touch(pod);
   };
   const make = (name: string, { template, volumeClaimTemplates }: SetSpec): void => {
+    if ((template.spec as { priorityClassName?: string }).priorityClassName === ABSENT_CLASS) return;
     const pod = put({
       apiVersion: "v1",
       kind: "Pod",

@@ -15,6 +15,14 @@ export type Failure = { readonly cause: Incident["cause"]; readonly reason: stri
  */
 export function startFailure(situation: Situation, node: NodeView, inFlight: boolean): Failure | undefined {
   const { problem } = node;
+  const { progressDeadlineSeconds } = situation.spec.rollout;
+  const isAsked = node.templateRevision === situation.rollout.spec.to.revision;
+  if (inFlight && isAsked && node.pod === undefined && overdue(situation, node))
+    return {
+      cause: "Environment",
+      reason: `${nodeName(node.id)} has no pod after ${progressDeadlineSeconds} s: Kubernetes makes none, for want of a quota or a PriorityClass, or by a policy. Its StatefulSet's events say why`,
+      validator: node.id,
+    };
   if (node.podRevision !== situation.rollout.spec.to.revision || node.stopping) return undefined;
   if (problem?.established && (inFlight || !isEnvironment(problem.kind)))
     return {
@@ -28,14 +36,14 @@ export function startFailure(situation: Situation, node: NodeView, inFlight: boo
   const blameless = !started || (problem !== undefined && isEnvironment(problem.kind));
   return {
     cause: blameless ? "Environment" : "Release",
-    reason: `${nodeName(node.id)} was not ready after ${situation.spec.rollout.progressDeadlineSeconds} s${reasonOf(node)}`,
+    reason: `${nodeName(node.id)} was not ready after ${progressDeadlineSeconds} s${reasonOf(node)}`,
     validator: node.id,
   };
 }
 
 /** The deadline counts from the last progress or from the pod's making, whichever is later. */
 function overdue(situation: Situation, node: NodeView): boolean {
-  const made = timeOf(node.pod?.metadata?.creationTimestamp) ?? situation.now;
+  const made = node.pod === undefined ? 0 : (timeOf(node.pod.metadata?.creationTimestamp) ?? situation.now);
   const waited: Millis = elapsed(situation.now, situation.rollout.status.progressAt);
   const deadline = seconds(situation.spec.rollout.progressDeadlineSeconds);
   return waited > deadline && situation.now - made > deadline;
