@@ -42,3 +42,19 @@ it("does not mark without an end beside tables that are large for its heap", () 
   const narrow = { heapMb: 64, tablesMb: 200 };
   expect(marks({ ...narrow, told: true })).toBeLessThan(2 * marks({ ...narrow, told: false }));
 });
+
+it("gives the young generation's room back at rest", () => {
+  const program = `
+    import { setTimeout as delay } from "node:timers/promises";
+    import { getHeapSpaceStatistics } from "node:v8";
+    import { paceGarbage } from ${JSON.stringify(PACE)};
+    const young = () => getHeapSpaceStatistics().find((space) => space.space_name === "new_space").space_size;
+    const kept = [];
+    while (young() < 12 << 20) for (let index = 0; index < 100_000; index++) kept.push({ index });
+    paceGarbage();
+    while (young() > 4 << 20) await delay(50);
+    process.stdout.write(kept.length > 0 ? "given back" : "");
+  `;
+  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module"];
+  expect(execFileSync(process.execPath, [...flags, "--eval", program], { encoding: "utf8" })).toBe("given back");
+});

@@ -1,5 +1,6 @@
+import { Session } from "node:inspector";
 import { totalmem } from "node:os";
-import { getHeapStatistics, type HeapInfo, setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, getHeapStatistics, type HeapInfo, setFlagsFromString } from "node:v8";
 
 /**
  * When V8 marks its heap. Left to itself it does so for every 64 MB of buffers that live a little longer than their turn, which
@@ -14,14 +15,32 @@ const BUFFERS_COUNT = "--external-memory-accounted-in-global-limit";
 const BUFFERS_APART = "--no-external-memory-accounted-in-global-limit";
 /** Tables grow into the hundreds of megabytes within minutes, not within this. */
 const LOOK_EVERY_MS = 1_000;
+/** CPU time between two looks below which the node is at rest. */
+const REST_US = 100_000;
+/** The young generation of a node at rest takes 1 MB, once it was collected; start or load have left it at 16 and more. */
+const YOUNG_BYTES = 8 * 2 ** 20;
 
-/** For the process as long as it lives: heap and buffers get room where the machine has it. */
+/** For the process as long as it lives: heap and buffers get room where the machine has it, and give it back at rest. */
 export function paceGarbage(): void {
-  if (memoryBytes() < ROOMY_BYTES) return;
-  for (const flag of ROOMY_FLAGS) setFlagsFromString(flag);
-  const look = (): void => setFlagsFromString(bufferFlag(getHeapStatistics()));
-  look();
+  const roomy = memoryBytes() >= ROOMY_BYTES;
+  if (roomy) for (const flag of ROOMY_FLAGS) setFlagsFromString(flag);
+  let before = process.cpuUsage();
+  const look = (): void => {
+    if (roomy) setFlagsFromString(bufferFlag(getHeapStatistics()));
+    const { user, system } = process.cpuUsage(before);
+    before = process.cpuUsage();
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+    // V8 keeps that room for a load that may come again: by itself it does not shrink while the node ticks.
+    if (user + system < REST_US && (young?.space_size ?? 0) > YOUNG_BYTES) collect();
+  };
   setInterval(look, LOOK_EVERY_MS).unref();
+}
+
+/** A whole collection, in a turn of its own: some 50 ms. A session that parts within its answer hangs the process. */
+function collect(): void {
+  const session = new Session();
+  session.connect();
+  session.post("HeapProfiler.collectGarbage", () => setImmediate(() => session.disconnect()));
 }
 
 /**
