@@ -45,7 +45,7 @@ export function exampleFiles(): ReadonlyMap<string, string> {
       },
       storage: { size: "256Mi", retention: "Delete" },
       resources: { cpu: "1", memory: "256Mi" },
-      serviceLevels: { latencyP95Millis: 2500 },
+      serviceLevels: { latencyP95Millis: 2500, voteDelayP95Millis: 1000 },
       rollout: {
         phases: [
           { percent: 20, soakSeconds: 12 },
@@ -91,7 +91,8 @@ export function exampleFiles(): ReadonlyMap<string, string> {
             'One treasury, owned by a published demo key: the seed is the SHA-256 of the text "hmn demo treasury".',
           "spec.storage": "Retain keeps volumes, and the vote keys on them, when the HmnCluster is deleted.",
           "spec.resources": "Requests equal limits. For real load start with 2 cores and 4Gi.",
-          "spec.serviceLevels": "What a release is judged against. On hosts of their own, 50 ms is reasonable.",
+          "spec.serviceLevels":
+            "What a release is judged against. On hosts of their own, 50 and 500 ms are reasonable.",
           "spec.rollout": "20, then 80, then 100 %. Elsewhere soak for minutes, not seconds.",
         },
       }),
