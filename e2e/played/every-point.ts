@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Random, seededRandom } from "../../node/base/random.ts";
+import { forEachAtOnce } from "../kit/at-once.ts";
 import { claim } from "../kit/claim.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { Cut } from "./cutting-proxy.ts";
@@ -60,20 +61,16 @@ export const everyPoint: Scenario = {
       Array.from({ length: STRIDE }, (_, first) => nths.map((nth): Cut => ({ nth: first + nth, when }))),
     );
     const points = 2 * whole.writes.length;
-    const waiting = runs.entries();
     const wrong: string[] = [];
     let reached = 0;
-    const work = async (): Promise<void> => {
-      for (const [index, cuts] of waiting) {
-        const told = await runWithCuts(stand, `every-${index}`, cuts);
-        const found = different(stand, whole.end, cuts, told);
-        // Which of the kills it is that matters is what a person asks first.
-        if (found.length > 0) wrong.push(...found, ...(await oneByOne(stand, `every-${index}`, whole.end, cuts)));
-        reached += told.cutAt.length;
-        stand.progress.detail(`${reached} of ${points} points`);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await forEachAtOnce(runs.entries(), AT_ONCE, async ([index, cuts]) => {
+      const told = await runWithCuts(stand, `every-${index}`, cuts);
+      const found = different(stand, whole.end, cuts, told);
+      // Which of the kills it is that matters is what a person asks first.
+      if (found.length > 0) wrong.push(...found, ...(await oneByOne(stand, `every-${index}`, whole.end, cuts)));
+      reached += told.cutAt.length;
+      stand.progress.detail(`${reached} of ${points} points`);
+    });
     claim(wrong.length === 0, "the end is the same wherever the operator is killed", wrong);
     // The last few writes of the one run need not be there in another, whose readings come at other moments.
     claim(reached > points * REACHED_LEAST, "nearly all points were reached", `${reached} of ${points}`);

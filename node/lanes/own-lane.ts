@@ -2,17 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { Hex } from "../base/bytes.ts";
 import { type Ack, type AvailabilityCertificate, ackMessage, isAvailable } from "../codec/availability.ts";
 import { CAR_BATCHES_MAX, CAR_BYTES_MAX, type Car, carMessage, sealCar, tipOfCar } from "../codec/car.ts";
-import {
-  heldBytes,
-  heldCars,
-  type Lanes,
-  type LaneTurn,
-  laneBytesMax,
-  laneOf,
-  type OwnLane,
-  openTrack,
-  trackOf,
-} from "./state.ts";
+import { heldCars, isFull, type Lanes, type LaneTurn, laneOf, type OwnLane, openTrack, trackOf } from "./state.ts";
 import { addCar, LANE_START } from "./track.ts";
 
 /** What this node's own clients may keep waiting for a car: past that they are told `busy`. */
@@ -37,8 +27,7 @@ export function carDueAtMs(lanes: Lanes): number {
   const lane = laneOf(lanes, config.self);
   const cars = heldCars(lane);
   if (own.pool.size === 0 || !lanes.committee.byId.has(config.self)) return Number.POSITIVE_INFINITY;
-  if (cars >= config.pace.laneCarsMax || heldBytes(lane) + CAR_BYTES_MAX > laneBytesMax(lanes))
-    return Number.POSITIVE_INFINITY;
+  if (isFull(lanes, lane, CAR_BYTES_MAX)) return Number.POSITIVE_INFINITY;
   const full = own.pool.size >= CAR_BATCHES_MAX || own.poolBytes >= CAR_BYTES_MAX;
   const intervalMs = config.pace.carIntervalMs * (full ? 1 : 2 ** (cars / config.pace.carsPerDoubling));
   return own.lastCarAtMs + Math.min(intervalMs, config.pace.repeatMs);

@@ -6,12 +6,10 @@ import {
   armAck,
   bytesOf,
   FETCHED_BYTES_MAX,
-  heldBytes,
-  heldCars,
+  isFull,
   type Lane,
   type Lanes,
   type LaneTurn,
-  laneBytesMax,
   laneOf,
   openTrack,
   placeBefore,
@@ -71,8 +69,8 @@ function takeCar(lanes: Lanes, turn: LaneTurn, bytes: Uint8Array, stub: CarStub)
 /** A full lane whose owner lost its state gives up its oldest incarnation, which nothing may complete any more. */
 function makeRoom(lanes: Lanes, lane: Lane, { incarnation, byteLength }: CarStub): void {
   const oldest = lane.tracks[0];
-  const full = heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) + byteLength > laneBytesMax(lanes);
-  if (full && oldest !== undefined && oldest.incarnation < incarnation) lane.tracks = lane.tracks.slice(1);
+  if (isFull(lanes, lane, byteLength) && oldest !== undefined && oldest.incarnation < incarnation)
+    lane.tracks = lane.tracks.slice(1);
 }
 
 function roomFault(lanes: Lanes, { nowMs }: LaneTurn, lane: Lane, stub: CarStub): string | undefined {
@@ -80,8 +78,7 @@ function roomFault(lanes: Lanes, { nowMs }: LaneTurn, lane: Lane, stub: CarStub)
   // After a restart there is no track yet of what was ordered before it.
   const ordered = lane.ordered?.incarnation === stub.incarnation ? lane.ordered.number : 0;
   if (stub.number > (track?.base.number ?? ordered) + lanes.config.pace.laneCarsMax) return "car is too far ahead";
-  if (heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) + stub.byteLength > laneBytesMax(lanes))
-    return "lane is full";
+  if (isFull(lanes, lane, stub.byteLength)) return "lane is full";
   if (track === undefined && nowMs < lane.trackOpenedAtMs + TRACK_INTERVAL_MS)
     return "lane opens too many incarnations";
   return undefined;

@@ -169,6 +169,10 @@ export const laneBytesMax = ({ committee }: Lanes): number =>
 export const heldBytes = (lane: Lane): number => lane.tracks.reduce((sum, { bytes }) => sum + bytes, 0);
 export const heldCars = (lane: Lane): number => lane.tracks.reduce((sum, { cars }) => sum + cars.size, 0);
 
+/** Whether a car of so many bytes is too much for a lane until blocks have ordered what it holds. */
+export const isFull = (lanes: Lanes, lane: Lane, carBytes: number): boolean =>
+  heldCars(lane) >= lanes.config.pace.laneCarsMax || heldBytes(lane) + carBytes > laneBytesMax(lanes);
+
 /** Number of the newest car of the track that is ordered or acknowledged. */
 export const unacknowledgedFrom = ({ acked }: Lane, { incarnation, base }: Track): number =>
   Math.max(acked?.incarnation === incarnation ? acked.number : 0, base.number);

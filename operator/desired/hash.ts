@@ -18,7 +18,7 @@ export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [fields, others] = [a, b] as readonly Readonly<Record<string, unknown>>[] as readonly [Fields, Fields];
+  const [fields, others] = [a as Fields, b as Fields];
   for (const key of Object.keys(fields)) if (!equalJson(fields[key], others[key])) return false;
   for (const key of Object.keys(others)) if (others[key] !== undefined && fields[key] === undefined) return false;
   return true;

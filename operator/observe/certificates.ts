@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import type { V1Secret } from "@kubernetes/client-node";
-import { present } from "../../node/base/assert.ts";
+import { createMemory } from "../../node/base/memory.ts";
 import { accept, refuse } from "../../node/base/result.ts";
 import { millis } from "../../node/base/units.ts";
 import { authorityIn } from "./given-authority.ts";
@@ -18,7 +18,7 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 /** Dates, names and keys of the certificates in a cluster's Secrets; parsed once for each version of a Secret. */
 export function readAuthority(secret: V1Secret | undefined): AuthorityFacts | undefined {
   if (secret === undefined) return undefined;
-  return remembered(authorities, secret, "", () => {
+  return authorities(secret, "", [], () => {
     const held = authorityKeys.map((key) => parsed(textOf(secret, key)));
     const [current, next, previous] = held.map((certificate) => (certificate?.ca ? certificate : undefined));
     if (current === undefined) return undefined;
@@ -40,8 +40,7 @@ export function readAuthority(secret: V1Secret | undefined): AuthorityFacts | un
 export function readGiven(secret: V1Secret | undefined, own: V1Secret | undefined): GivenAuthority {
   if (secret === undefined)
     return refuse("IssuerSecretMissing", "there is none of that name with the label hmn.dev/cluster");
-  const beside = own?.metadata?.resourceVersion ?? "";
-  const facts = remembered(givens, secret, beside, (): GivenAuthority => {
+  return givens(secret, "", [own?.metadata?.resourceVersion], () => {
     const pair = authorityIn({ "tls.crt": textOf(secret, "tls.crt"), "tls.key": textOf(secret, "tls.key") });
     if (!pair.ok) return pair;
     const certificate = new X509Certificate(pair.value.certificate);
@@ -52,12 +51,11 @@ export function readGiven(secret: V1Secret | undefined, own: V1Secret | undefine
       certificate: factsOf(certificate),
     });
   });
-  return present(facts, "a Secret that is there has been read");
 }
 
 /** Undefined for what is no certificate with its key. */
 export function readLeaf(secret: V1Secret, authority: V1Secret): LeafFacts | undefined {
-  return remembered(leaves, secret, readAuthority(authority)?.bundleHash ?? "", () => {
+  return leaves(secret, "", [readAuthority(authority)?.bundleHash], () => {
     const text = textOf(secret, "tls.crt");
     const leaf = parsed(text);
     if (text === undefined || leaf === undefined || !fits(leaf, textOf(secret, "tls.key"))) return undefined;
@@ -77,19 +75,9 @@ export function readLeaf(secret: V1Secret, authority: V1Secret): LeafFacts | und
   });
 }
 
-type Known<Facts> = WeakMap<V1Secret, { readonly beside: string; readonly facts: Facts | undefined }>;
-const authorities: Known<AuthorityFacts> = new WeakMap();
-const leaves: Known<LeafFacts> = new WeakMap();
-const givens: Known<GivenAuthority> = new WeakMap();
-
-/** `beside`: what else the answer depends on. */
-function remembered<Facts>(known: Known<Facts>, secret: V1Secret, beside: string, read: () => Facts | undefined) {
-  const before = known.get(secret);
-  if (before?.beside === beside) return before.facts;
-  const facts = read();
-  known.set(secret, { beside, facts });
-  return facts;
-}
+const authorities = createMemory<AuthorityFacts | undefined>();
+const leaves = createMemory<LeafFacts | undefined>();
+const givens = createMemory<GivenAuthority>();
 
 function parsed(text: string | undefined): X509Certificate | undefined {
   if (text === undefined) return undefined;
